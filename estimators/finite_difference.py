@@ -1,0 +1,68 @@
+"""Finite differences with common random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .protocol import ALL_SITES, Claims, Program, evaluate
+from .tape import sampling
+
+__all__ = ["FiniteDifference", "difference_steps"]
+
+
+@dataclass(frozen=True)
+class FiniteDifference:
+    """Central difference of two runs that share their uniforms.
+
+    ``[f(X(theta + h e_j; u)) - f(X(theta - h e_j; u))] / (2 h)`` for every coordinate j, h = step * |theta_j| (h = step where
+    theta_j = 0). Bias ``h^2 |f'''| / 6``; variance ``O(1 / h)`` where outcomes jump, against ``O(1 / h^2)`` with independent
+    runs. Cost: 2 d evaluations for d parameters, all in one batch.
+
+    Args:
+        step: Relative half-width of the difference.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: sample(Bernoulli(params))
+        >>> rows = FiniteDifference(step=0.5)(program, torch.tensor(0.5), 4000, torch.Generator().manual_seed(0))
+        >>> bool((rows.mean() - 1).abs() < 5 * (1 / 0.5 - 1) ** 0.5 / 4000**0.5)
+        True
+
+    References:
+        L'Ecuyer and Perron (1994), On the convergence rates of IPA and FDC derivative estimators.
+    """
+
+    step: float = 0.05
+
+    claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=1)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    evaluations: ClassVar[int | None] = None
+    reference: ClassVar[str] = "L'Ecuyer & Perron 1994"
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, num_samples * param]:
+        """Replicates, ``[num_samples, *param]``."""
+        params = params.detach()
+        steps = difference_steps(params, self.step)
+        shifts = torch.diag(steps).reshape(-1, *params.shape)
+        points = torch.cat((params + shifts, params - shifts))
+        copies = points.shape[0]
+        with torch.no_grad():
+            rows = points.repeat_interleave(num_samples, dim=0)
+            objective = evaluate(program, rows, sampling(copies * num_samples, generator, copies))
+        above, below = objective.reshape(2, -1, num_samples)
+        slopes: Tensor = (above - below).T / (2 * steps)
+        return slopes.reshape(num_samples, *params.shape)
+
+
+def difference_steps(params: Tensor, step: float) -> Tensor:
+    """The half-width h of every coordinate, ``[d]``: relative where a parameter is not zero."""
+    flat = params.reshape(-1)
+    return torch.where(flat == 0, torch.full_like(flat, step), step * flat.abs())

@@ -1,0 +1,93 @@
+"""Gumbel-Softmax (the Concrete distribution): relaxed, and straight-through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .relaxed import differentiate, one_hot
+from .sites import Site
+
+__all__ = ["GumbelSoftmax", "StraightThroughGumbelSoftmax"]
+
+
+@dataclass(frozen=True)
+class GumbelSoftmax:
+    """The objective of relaxed samples, differentiated.
+
+    ``y = softmax((log p + G) / tau)`` with standard Gumbel noise G, and the gradient of f(y). It differentiates another
+    program, one whose samples lie inside the simplex; its bias vanishes as tau -> 0 while its variance grows as 1 / tau.
+    Cost: one evaluation and its derivative.
+
+    Args:
+        temperature: tau > 0.
+
+    Raises:
+        NotApplicableError: The temperature is not positive.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import OneHotCategorical
+        >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
+        >>> GumbelSoftmax()(program, torch.zeros(3), 5, torch.Generator()).shape
+        torch.Size([5, 3])
+
+    References:
+        Maddison, Mnih and Teh (2016), arXiv 1611.00712; Jang, Gu and Poole (2016), arXiv 1611.01144.
+    """
+
+    temperature: float = 0.5
+
+    claims: ClassVar[Claims] = Claims(bias="biased")
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = "Maddison et al. 2016; Jang et al. 2016"
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise NotApplicableError(f"Gumbel-Softmax: temperature={self.temperature}; it must be positive")
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, num_samples * param]:
+        """Replicates, ``[num_samples, *param]``."""
+        return differentiate(self.rule, program, params, num_samples, generator)
+
+    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+        """The relaxed sample, ``[rows, *batch, K]``."""
+        # A Gumbel is minus the logarithm of an exponential draw; -log(-log(u)) is infinite at u = 0.
+        exponential = torch.empty(*site.shape, site.num_categories, dtype=site.dtype, device=site.device)
+        exponential.exponential_(generator=generator)
+        perturbed = site.log_probabilities() - _safe(exponential).log()
+        return torch.softmax(perturbed / self.temperature, dim=-1)
+
+
+@dataclass(frozen=True)
+class StraightThroughGumbelSoftmax(GumbelSoftmax):
+    """Hard samples forward, the relaxed sample's derivative backward.
+
+    ``z = one_hot(argmax y) + y - sg(y)``, y as in `GumbelSoftmax`: the gradient is ``J(y) / tau grad f(one_hot)``. Biased
+    for every tau; as tau -> 0 its mean tends to the trapezoid rule's (exact for quadratic f) while its variance grows as
+    1 / tau. Cost: one evaluation and its derivative.
+
+    References:
+        Jang, Gu and Poole (2016), arXiv 1611.01144, section 2.2.
+    """
+
+    reference: ClassVar[str] = "Jang et al. 2016"
+
+    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+        """The hard sample with the relaxed one's gradient, ``[rows, *batch, K]``."""
+        relaxed = super().rule(site, generator)
+        return one_hot(site, relaxed.detach().argmax(-1)) + relaxed - relaxed.detach()
+
+
+def _safe(exponential: Tensor) -> Tensor:
+    """Exponential draws without the zero that rounding makes possible."""
+    return exponential.clamp_min_(torch.finfo(exponential.dtype).tiny)

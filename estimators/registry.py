@@ -1,0 +1,171 @@
+"""Names of estimators: what the package holds, what other packages add, and what a path or a module points to."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .agent_torch import (
+    AgentTorchBernoulli,
+    AgentTorchCategorical,
+    AgentTorchFloatCategorical,
+    AgentTorchStraightThroughBernoulli,
+)
+from .enumeration import Enumeration
+from .finite_difference import FiniteDifference
+from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
+from .protocol import Estimator
+from .score_function import FittedBaseline, LeaveOneOut, ScoreFunction
+from .smoothed_triples import SmoothedTriple
+from .stochastic_triples import StochasticTriple
+from .straight_through import StraightThrough
+
+__all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "names"]
+
+ESTIMATORS: Mapping[str, Estimator] = {
+    "enumeration": Enumeration(),
+    "finite_difference": FiniteDifference(),
+    "score_function": ScoreFunction(),
+    "score_function_baseline": FittedBaseline(),
+    "leave_one_out": LeaveOneOut(),
+    "stochastic_triple": StochasticTriple(),
+    "smoothed_triple": SmoothedTriple(),
+    "straight_through": StraightThrough(),
+    "gumbel_softmax": GumbelSoftmax(),
+    "gumbel_softmax_straight_through": StraightThroughGumbelSoftmax(),
+    "agent_torch_bernoulli": AgentTorchBernoulli(),
+    "agent_torch_straight_through": AgentTorchStraightThroughBernoulli(),
+    "agent_torch_categorical": AgentTorchCategorical(),
+    "agent_torch_categorical_float": AgentTorchFloatCategorical(),
+}
+"""The package's own estimators, with their usual hyper-parameters."""
+
+GROUP = "gradverify.estimators"
+"""The entry-point group under which other packages register theirs."""
+
+
+class TargetError(ValueError):
+    """A target names nothing usable; the message says what was given, what was found and what to do."""
+
+
+def names() -> list[str]:
+    """Every registered name, the package's own first."""
+    return [*ESTIMATORS, *(each.name for each in entry_points(group=GROUP))]
+
+
+def load_estimator(target: str) -> Estimator:
+    """The estimator that a target names.
+
+    Args:
+        target: A registered name, ``package.module:attr`` or ``path/to/file.py:attr``, where attr is an estimator, a class or
+            a factory that makes one without arguments.
+
+    Returns:
+        The estimator.
+
+    Raises:
+        TargetError: Nothing of that name, or something that is no estimator.
+    """
+    if target in ESTIMATORS:
+        return ESTIMATORS[target]
+    for each in entry_points(group=GROUP):
+        if each.name == target:
+            return _as_estimator(each.load(), target)
+    if ":" not in target:
+        raise TargetError(
+            f"unknown estimator {target!r}; expected a registered name ({', '.join(names())}), "
+            "'package.module:attr' or 'path/to/file.py:attr'"
+        )
+    return _as_estimator(load_attribute(target), target)
+
+
+def load_attribute(target: str) -> Any:
+    """What ``package.module:attr`` or ``path/to/file.py:attr`` points to.
+
+    A file is loaded under a private module name that depends on its path alone, so that another process finds the same
+    module under the same name.
+
+    Raises:
+        TargetError: The file, the module or the attribute is missing, or loading it raised.
+    """
+    place, _, attribute = target.rpartition(":")
+    module = _load_file(Path(place), target) if place.endswith(".py") else _import(place, target)
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = ", ".join(_public(module)) or "nothing public"
+            raise TargetError(f"{target!r}: {place} has no attribute {attribute!r}; it has {public}")
+        found = getattr(found, part)
+    return found
+
+
+def _load_file(path: Path, target: str) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        raise TargetError(f"{target!r}: there is no file {path}; give a path to an existing .py file")
+    name = f"_gradverify_target_{hashlib.blake2s(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{target!r}: {path} cannot be loaded as a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise TargetError(f"{target!r}: loading {path} raised {type(error).__name__}: {error}") from error
+    return module
+
+
+def _import(name: str, target: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise TargetError(
+            f"{target!r}: there is no module {error.name!r} to import; install it, or give 'path/to/file.py:attr'"
+        ) from error
+    except Exception as error:
+        raise TargetError(f"{target!r}: importing {name} raised {type(error).__name__}: {error}") from error
+
+
+def _as_estimator(found: Any, target: str) -> Estimator:
+    if _is_estimator(found):
+        return found  # type: ignore[no-any-return]
+    if callable(found):
+        try:
+            inspect.signature(found).bind()
+        except (TypeError, ValueError):
+            pass
+        else:
+            made = found()
+            if _is_estimator(made):
+                return made  # type: ignore[no-any-return]
+    raise TargetError(
+        f"{target!r} is a {type(found).__name__}, not an estimator; expected a callable "
+        "(program, params, num_samples, generator) -> rows, or a class or factory without arguments that makes one"
+    )
+
+
+def _is_estimator(found: Any) -> bool:
+    """An instance or function that can be called with the contract's four arguments."""
+    if inspect.isclass(found) or not callable(found):
+        return False
+    try:
+        inspect.signature(found).bind(None, None, 1, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _public(module: ModuleType) -> Iterator[str]:
+    return (name for name in vars(module) if not name.startswith("_"))

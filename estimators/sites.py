@@ -1,0 +1,298 @@
+"""Sampling sites: the category index is canonical, and every value is a linear map of it.
+
+A site holds probabilities and never the distribution object it was read from, whose cached attributes keep graphs alive.
+Sampling is by inversion of one uniform an element, which makes common random numbers, replaying and forcing one mechanism.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+
+from .protocol import UnsupportedSiteError
+
+__all__ = ["BernoulliSite", "CategoricalSite", "OneHotSite", "Site", "site_of"]
+
+
+class Site(Protocol):
+    """One sampling site, elements ``[rows, *batch]``, each with K categories.
+
+    An index is an integer tensor of the elements' shape, or a boolean one at Bernoulli sites, whose index is their value.
+    """
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities as the site holds them: p of a bit, else one per category."""
+        ...
+
+    @property
+    def num_categories(self) -> int:
+        """K."""
+        ...
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the elements, ``[rows, *batch]``."""
+        ...
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the probabilities depend on the parameters."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of probabilities and values."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Device of probabilities and values."""
+        ...
+
+    def with_probs(self, probs: Tensor) -> Self:
+        """The same kind of site with other probabilities."""
+        ...
+
+    def detach(self) -> Self:
+        """The same site without its graph."""
+        ...
+
+    def probabilities(self) -> Tensor:
+        """The probability of every category, ``[rows, *batch, K]``."""
+        ...
+
+    def probability(self, index: Tensor) -> Tensor:
+        """The probability of the given categories, ``[rows, *batch]``."""
+        ...
+
+    def log_probabilities(self) -> Tensor:
+        """The logarithm of `probabilities`, finite: an impossible category gets the smallest normal number's."""
+        ...
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """A tensor ``[rows, *batch]`` whose gradient is that of log p(index); its value means nothing.
+
+        Unlike ``log_prob`` it clamps nothing: the derivative at p = 1 is kept.
+        """
+        ...
+
+    def index_from(self, uniform: Tensor) -> Tensor:
+        """The category at which the cumulative distribution passes ``uniform`` in [0, 1)."""
+        ...
+
+    def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
+        """A uniform that draws ``index``: the point at ``fraction`` of that category's interval."""
+        ...
+
+    def from_index(self, index: Tensor) -> Tensor:
+        """The value, as the program sees it, of the given categories."""
+        ...
+
+    def from_one_hot(self, one_hot: Tensor) -> Tensor:
+        """The linear map from one-hot samples ``[rows, *batch, K]`` to values; gradients pass."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BernoulliSite:
+    """``Bernoulli(p)``: index = value. It has no inner dimension of two, which costs a factor of four."""
+
+    probs: Tensor
+    num_categories = 2
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the elements."""
+        return self.probs.shape
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether p depends on the parameters."""
+        return self.probs.requires_grad
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of p."""
+        return self.probs.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of p."""
+        return self.probs.device
+
+    def with_probs(self, probs: Tensor) -> Self:
+        """The same kind of site with other probabilities."""
+        return type(self)(probs)
+
+    def detach(self) -> Self:
+        """The same site without its graph."""
+        return self.with_probs(self.probs.detach())
+
+    def probabilities(self) -> Tensor:
+        """``[..., 2]``: 1 - p, p."""
+        return torch.stack((1 - self.probs, self.probs), dim=-1)
+
+    def probability(self, index: Tensor) -> Tensor:
+        """P where the bit is set, 1 - p elsewhere."""
+        return torch.where(index.bool(), self.probs, 1 - self.probs)
+
+    def log_probabilities(self) -> Tensor:
+        """``[..., 2]``."""
+        return _safe_log(self.probabilities())
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """``p w`` with w = 1 / p for a one, 1 / (p - 1) for a zero, w constant."""
+        probs = self.probs.detach()
+        return self.probs * torch.where(index.bool(), probs, probs - 1).reciprocal_()
+
+    def index_from(self, uniform: Tensor) -> Tensor:
+        """1[u < p]: never at p = 0, always at p = 1."""
+        return uniform < self.probs
+
+    def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
+        """``v p`` for a one, ``p + v (1 - p)`` for a zero."""
+        return torch.where(index.bool(), fraction * self.probs, self.probs + fraction * (1 - self.probs))
+
+    def from_index(self, index: Tensor) -> Tensor:
+        """The bit as a floating number."""
+        return index.to(self.probs.dtype)
+
+    def from_one_hot(self, one_hot: Tensor) -> Tensor:
+        """The weight of the one."""
+        return one_hot[..., 1]
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalSite:
+    """``Categorical(probs)``: the value is the index."""
+
+    probs: Tensor
+
+    @property
+    def num_categories(self) -> int:
+        """K."""
+        return self.probs.shape[-1]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the elements."""
+        return self.probs.shape[:-1]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the probabilities depend on the parameters."""
+        return self.probs.requires_grad
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the probabilities."""
+        return self.probs.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the probabilities."""
+        return self.probs.device
+
+    def with_probs(self, probs: Tensor) -> Self:
+        """The same kind of site with other probabilities."""
+        return type(self)(probs)
+
+    def detach(self) -> Self:
+        """The same site without its graph."""
+        return self.with_probs(self.probs.detach())
+
+    def probabilities(self) -> Tensor:
+        """``[..., K]``."""
+        return self.probs
+
+    def probability(self, index: Tensor) -> Tensor:
+        """The probability of the given categories."""
+        return self.probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+
+    def log_probabilities(self) -> Tensor:
+        """``[..., K]``."""
+        return _safe_log(self.probs)
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """``p_i w`` with w = 1 / p_i constant."""
+        chosen = self.probability(index)
+        return chosen / chosen.detach()
+
+    def index_from(self, uniform: Tensor) -> Tensor:
+        """The number of cumulative probabilities at or below ``u`` times their total.
+
+        The comparison leaves the last category out: rounding of the total would otherwise draw one that is impossible.
+        """
+        cumulative = self.probs.detach().cumsum(-1)
+        return (uniform.unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
+
+    def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
+        """``(c_{i-1} + v p_i) / c_K``."""
+        cumulative = self.probs.detach().cumsum(-1)
+        upper = cumulative.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+        chosen = self.probability(index).detach()
+        return ((upper - chosen + fraction * chosen) / cumulative[..., -1]).clamp(min=0)
+
+    def from_index(self, index: Tensor) -> Tensor:
+        """The index as a floating number."""
+        return index.to(self.probs.dtype)
+
+    def from_one_hot(self, one_hot: Tensor) -> Tensor:
+        """``sum_k k z_k``."""
+        return one_hot @ torch.arange(self.num_categories, dtype=one_hot.dtype, device=one_hot.device)
+
+
+class OneHotSite(CategoricalSite):
+    """``OneHotCategorical(probs)``: the value is the one-hot vector."""
+
+    def from_index(self, index: Tensor) -> Tensor:
+        """The one-hot vector."""
+        one_hot = torch.zeros_like(self.probs, requires_grad=False)
+        return one_hot.scatter_(-1, index.unsqueeze(-1), 1.0)
+
+    def from_one_hot(self, one_hot: Tensor) -> Tensor:
+        """The vector itself."""
+        return one_hot
+
+
+def site_of(distribution: Distribution, rows: int | None = None) -> Site:
+    """Read a sampling site from a distribution.
+
+    Args:
+        distribution: ``Bernoulli``, ``Categorical`` or ``OneHotCategorical`` with ``batch_shape[0]`` = rows.
+        rows: The number of rows to insist on.
+
+    Returns:
+        The site, its probabilities connected to the distribution's graph.
+
+    Raises:
+        UnsupportedSiteError: Another type of distribution, or another leading dimension.
+    """
+    kind = next((each for each in _SITES if type(distribution) is each), None)
+    if kind is None:
+        raise UnsupportedSiteError(
+            f"sampling site {type(distribution).__name__} is not supported; "
+            f"use one of {', '.join(each.__name__ for each in _SITES)}"
+        )
+    if rows is not None and (not distribution.batch_shape or distribution.batch_shape[0] != rows):
+        raise UnsupportedSiteError(
+            f"a {kind.__name__} site has batch shape {tuple(distribution.batch_shape)}; its first dimension must be the "
+            f"{rows} rows of params (compute probabilities from params, row by row)"
+        )
+    return _SITES[kind](distribution.probs)  # type: ignore[attr-defined]
+
+
+def _safe_log(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
+
+_SITES: dict[type[Distribution], type[BernoulliSite] | type[CategoricalSite]] = {
+    Bernoulli: BernoulliSite,
+    Categorical: CategoricalSite,
+    OneHotCategorical: OneHotSite,
+}

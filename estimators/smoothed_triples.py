@@ -1,0 +1,78 @@
+"""Smoothed stochastic triples: the derivative of the output times the mean of the candidate jumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution
+
+from .protocol import Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
+from .sites import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
+from .tape import draw
+
+__all__ = ["SmoothedTriple", "smoothed_weights"]
+
+
+@dataclass(frozen=True)
+class SmoothedTriple:
+    """Stochastic triples smoothed over both directions, in reverse mode.
+
+    A value x drawn from p carries the derivative ``dx/dp_j = w_j(x)``, the conditional mean of its candidate jump averaged
+    over the two one-sided derivatives. Bernoulli: ``w = 1 / (2 p)`` for a one, ``1 / (2 (1 - p))`` for a zero. Categorical
+    index i: ``w_j(i) = -(1[j < i] + 1[j <= i] 1[i < K - 1]) / (2 p_i)``. This is the trapezoid rule: unbiased for objectives up
+    to degree two in each sample of an unchained program, biased beyond; a term f''' is the first to be missed. Variance O(n)
+    on the random walk. Cost: one evaluation and its derivative. Where p is 0 or 1 it is half the one-sided derivative.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: sample(Bernoulli(params))
+        >>> rows = SmoothedTriple()(program, torch.tensor(0.25), 1000, torch.Generator().manual_seed(0))
+        >>> sorted({round(each, 4) for each in rows.tolist()})
+        [0.6667, 2.0]
+
+    References:
+        Arya, Schauer, Schaefer and Rackauckas (2022), arXiv 2210.08572, section 2.4.
+    """
+
+    claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=2, variance_exponent=1.0)
+    sites: ClassVar[tuple[type, ...]] = (Bernoulli, Categorical)
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = "Arya et al. 2022"
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, num_samples * param]:
+        """Replicates, ``[num_samples, *param]``."""
+        leaf = row_leaf(params, num_samples)
+
+        def sample(distribution: Distribution) -> Tensor:
+            site = site_of(distribution, num_samples)
+            index = draw(site, generator)
+            carried = smoothed_weights(site, index) * _parameters(site)
+            derivative = carried if carried.dim() == len(site.shape) else carried.sum(-1)
+            return site.from_index(index) + derivative - derivative.detach()
+
+        return row_gradients(evaluate(program, leaf, sample), leaf)
+
+
+def smoothed_weights(site: Site, index: Tensor) -> Tensor:
+    """``dx/dp`` of the drawn values: ``[rows, *batch]`` for Bernoulli sites, ``[rows, *batch, K]`` for categorical ones."""
+    if isinstance(site, BernoulliSite):
+        return 0.5 / site.detach().probability(index)
+    if isinstance(site, OneHotSite) or not isinstance(site, CategoricalSite):
+        raise NotApplicableError("smoothed triple: a one-hot value has no neighbours to jump to; use an index-valued site")
+    drawn = index.unsqueeze(-1)
+    below = torch.arange(site.num_categories, device=site.device)
+    jumps = (below < drawn).to(site.dtype) + ((below <= drawn) & (drawn < site.num_categories - 1)).to(site.dtype)
+    return -jumps / (2 * site.detach().probability(index).unsqueeze(-1))
+
+
+def _parameters(site: Site) -> Tensor:
+    """The probabilities that `smoothed_weights` are derivatives with respect to."""
+    return site.probs if isinstance(site, BernoulliSite) else site.probabilities()

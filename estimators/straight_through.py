@@ -1,0 +1,54 @@
+"""Straight-through: hard samples forward, their probabilities backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .protocol import ALL_SITES, Claims, Program
+from .relaxed import differentiate, one_hot
+from .sites import Site
+from .tape import draw
+
+__all__ = ["StraightThrough"]
+
+
+@dataclass(frozen=True)
+class StraightThrough:
+    """The straight-through estimator: backward as if the sample were its probabilities.
+
+    ``z = D + p - sg(p)``, D one-hot drawn from p, so the gradient is ``J(p) grad f(D)``. Exact where f is linear in every
+    sample and samples do not feed later sites; else biased by the curvature of f. Variance O(n) on the random walk.
+    Cost: one evaluation and its derivative.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: 3 * sample(Bernoulli(params))
+        >>> StraightThrough()(program, torch.tensor(0.3), 2, torch.Generator())
+        tensor([3., 3.])
+
+    References:
+        Bengio, Leonard and Courville (2013), arXiv 1308.3432.
+    """
+
+    claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=1, variance_exponent=1.0)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = "Bengio et al. 2013"
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, num_samples * param]:
+        """Replicates, ``[num_samples, *param]``."""
+        return differentiate(_rule, program, params, num_samples, generator)
+
+
+def _rule(site: Site, generator: torch.Generator) -> Tensor:
+    probabilities = site.probabilities()
+    return one_hot(site, draw(site, generator)) + probabilities - probabilities.detach()
