@@ -5,6 +5,7 @@ Behaviour reimplemented from its description; each class says what the rule does
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from .protocol import (
     Claims,
     NoGradientPathError,
     Program,
+    UnsupportedSiteError,
     evaluate,
     row_gradients,
     row_leaf,
@@ -63,7 +65,7 @@ class AgentTorchBernoulli:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
 
         def rule(probs: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ class AgentTorchBernoulli:
             index = draw(site.detach(), generator)
             return _attach(site.from_index(index), smoothed_weights(site, index), probs)
 
-        return _differentiate(rule, program, params, num_samples)
+        return _differentiate(rule, self.sites, program, params, num_samples)
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,14 @@ class AgentTorchStraightThroughBernoulli:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
 
         def rule(probs: Tensor) -> Tensor:
             site = BernoulliSite(probs)
             return _attach(site.from_index(draw(site.detach(), generator)), torch.ones_like(probs), probs)
 
-        return _differentiate(rule, program, params, num_samples)
+        return _differentiate(rule, self.sites, program, params, num_samples)
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,14 @@ class AgentTorchCategorical:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``; raises where a site needs a gradient."""
 
         def rule(probs: Tensor) -> Tensor:
             index: Tensor = _CategoricalRule.apply(probs, _index(probs, generator))
             return index
 
-        return _differentiate(rule, program, params, num_samples)
+        return _differentiate(rule, self.sites, program, params, num_samples)
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class AgentTorchFloatCategorical:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
 
         def rule(probs: Tensor) -> Tensor:
@@ -170,7 +172,7 @@ class AgentTorchFloatCategorical:
             value: Tensor = _CategoricalRule.apply(probs, index.to(probs.dtype))
             return value
 
-        return _differentiate(rule, program, params, num_samples)
+        return _differentiate(rule, self.sites, program, params, num_samples)
 
 
 class _CategoricalRule(torch.autograd.Function):
@@ -200,13 +202,18 @@ def _attach(value: Tensor, weight: Tensor, probs: Tensor) -> Tensor:
     return value + carried - carried.detach()
 
 
-def _differentiate(rule: Any, program: Program, params: Tensor, rows: int) -> Tensor:
+def _differentiate(
+    rule: Callable[[Tensor], Tensor], supported: tuple[type, ...], program: Program, params: Tensor, rows: int
+) -> Tensor:
     """Rows of a program whose sites draw by ``rule(probs) -> value``; the gradient path is checked at each site."""
     leaf = row_leaf(params, rows)
     count = 0
 
     def sample(distribution: Distribution) -> Tensor:
         nonlocal count
+        if type(distribution) not in supported:
+            wanted = ", ".join(each.__name__ for each in supported)
+            raise UnsupportedSiteError(f"site {count}: {type(distribution).__name__} is not supported; this rule is for {wanted}")
         site: Site = site_of(distribution, rows)
         value: Tensor = rule(site.probs)
         if site.requires_grad and not value.requires_grad:

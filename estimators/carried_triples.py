@@ -12,7 +12,7 @@ from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpack
 from .markov import MarkovProgram
 from .protocol import row_gradients, row_leaf
 from .sites import Site, site_of
-from .tape import choose, draw_coupled
+from .tape import accept, choose, draw_coupled
 
 __all__ = ["carried_leave_one_out", "carried_one_sided"]
 
@@ -124,8 +124,7 @@ class _Pair:
         met = (carried == arrived).reshape(len(rate), -1).all(1) if carried.dim() > 1 else carried == arrived
         alive = self.weight.masked_fill(met, 0.0)
         total = alive + rate
-        uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
-        take = uniform * total < rate
+        take = accept(rate, total, generator)
         spread = take.reshape(-1, *(1 for _ in carried.shape[1:]))
         return _Pair(arrived, torch.where(spread, fresh, carried), total, self.branch.masked_fill(take, k), position)
 

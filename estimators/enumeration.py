@@ -118,12 +118,13 @@ class Enumeration:
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=None)
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
     deterministic: ClassVar[bool] = True
+    forward: ClassVar[str] = "forced"
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Definition of the expectation"
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """The exact gradient, repeated: ``[num_samples, *param]``."""
         gradient = enumerate_paths(program, params, self.max_paths).gradient()
         return gradient.expand(num_samples, *gradient.shape)

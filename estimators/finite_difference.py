@@ -40,14 +40,14 @@ class FiniteDifference:
 
     step: float = 0.05
 
-    claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=1)
+    claims: ClassVar[Claims] = Claims(bias="biased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "L'Ecuyer & Perron 1994"
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         params = params.detach()
         steps = difference_steps(params, self.step)

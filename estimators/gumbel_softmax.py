@@ -47,6 +47,7 @@ class GumbelSoftmax:
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
+    forward: ClassVar[str] = "relaxed"
     reference: ClassVar[str] = "Maddison et al. 2016; Jang et al. 2016"
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class GumbelSoftmax:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
@@ -80,6 +81,7 @@ class StraightThroughGumbelSoftmax(GumbelSoftmax):
         Jang, Gu and Poole (2016), arXiv 1611.01144, section 2.2.
     """
 
+    forward: ClassVar[str] = "law"
     reference: ClassVar[str] = "Jang et al. 2016"
 
     def rule(self, site: Site, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from torch.autograd import forward_ad
 from .sites import BernoulliSite, Site
 from .tape import choose
 
-__all__ = ["Jump", "dual_number", "leave_one_out_jump", "one_sided_jump", "unpacked", "with_tangent"]
+__all__ = ["Jump", "dual_number", "leave_one_out_jump", "one_sided_jump", "possible", "unpacked", "with_tangent"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,8 @@ def one_sided_jump(site: Site, tangent: Tensor, index: Tensor, generator: torch.
     """The jumps that inversion makes when a scalar parameter grows: to a neighbour only.
 
     With ``L_i = sum_{j <= i} dp_j``: to i - 1 at rate ``L_{i-1} / p_i`` where that is positive, to i + 1 at rate ``-L_i / p_i``
-    where that is. For a bit: 0 to 1 at rate ``dp / (1 - p)`` if dp > 0, 1 to 0 at rate ``-dp / p`` if dp < 0.
+    where that is; impossible neighbours, p_j = dp_j = 0, are passed over. For a bit: 0 to 1 at rate ``dp / (1 - p)`` if
+    dp > 0, 1 to 0 at rate ``-dp / p`` if dp < 0.
 
     Args:
         site: The site, without its graph.
@@ -53,13 +54,37 @@ def one_sided_jump(site: Site, tangent: Tensor, index: Tensor, generator: torch.
         probability = site.probability(index)
         signed = torch.where(index.bool(), -tangent, tangent)
         return Jump(signed.clamp_min_(0).div_(probability), ~index.bool(), None)
-    cumulative = torch.nn.functional.pad(tangent.cumsum(-1)[..., :-1], (1, 1))
+    cumulative = _cumulative(tangent, site.probabilities())
     drawn = index.unsqueeze(-1)
     left = cumulative.gather(-1, drawn).squeeze(-1).clamp(min=0)
     right = (-cumulative.gather(-1, drawn + 1).squeeze(-1)).clamp(min=0)
     side = choose(torch.stack((left, right), -1).reshape(-1, 2), generator).reshape(index.shape)
-    alternative = (index + 2 * side - 1).clamp(0, site.num_categories - 1)
+    possible = (site.probabilities() > 0) | (tangent != 0)
+    alternative = _neighbour(index, side, possible)
     return Jump((left + right) / site.probability(index), alternative, None)
+
+
+def _cumulative(tangent: Tensor, probabilities: Tensor) -> Tensor:
+    """``L_{-1}, ..., L_{K-1}``, summed from the end that has less mass: L is divided by p, which is small in both tails."""
+    below = tangent.cumsum(-1)
+    above = tangent.flip(-1).cumsum(-1).flip(-1)[..., 1:]
+    inner = torch.where(probabilities.cumsum(-1)[..., :-1] < 0.5, below[..., :-1], -above)
+    return torch.nn.functional.pad(inner, (1, 1))
+
+
+def _neighbour(index: Tensor, side: Tensor, possible: Tensor) -> Tensor:
+    """The nearest possible category to the left (side 0) or to the right (side 1), the outcome itself where there is none."""
+    last = possible.shape[-1] - 1
+    beside = index + 2 * side - 1
+    if not bool(possible.all()):
+        category = torch.arange(last + 1, device=index.device).expand(possible.shape)
+        lower = torch.where(possible, category, -1).cummax(-1).values
+        upper = torch.where(possible, category, last + 1).flip(-1).cummin(-1).values.flip(-1)
+        nearest = torch.stack((lower, upper), -1).flatten(-2)
+        position = 2 * beside.clamp(0, last) + side
+        found = nearest.gather(-1, position.unsqueeze(-1)).squeeze(-1)
+        beside = torch.where((beside < 0) | (beside > last), beside, found)
+    return torch.where((beside < 0) | (beside > last), index, beside)
 
 
 def leave_one_out_jump(site: Site, index: Tensor, generator: torch.Generator) -> Jump:
@@ -83,6 +108,28 @@ def leave_one_out_jump(site: Site, index: Tensor, generator: torch.Generator) ->
     chosen = others.gather(-1, alternative.unsqueeze(-1)).squeeze(-1)
     # Where nothing else is possible there is no jump: the rate is zero, and the density only has to be finite.
     return Jump(rate * (total > 0), alternative, torch.where(chosen > 0, chosen / total, torch.ones_like(total)))
+
+
+def possible(probabilities: Tensor, leaf: Tensor) -> Tensor:
+    """Which categories have a probability that is positive, or zero with a derivative that is not.
+
+    The alternatives of others must not be run: they may lie outside of what the program is defined on. Derivatives are asked
+    only of categories that are zero in some row.
+
+    Args:
+        probabilities: ``[rows, *elements]``, connected to the leaf.
+        leaf: ``[rows, *param]``.
+
+    Returns:
+        A boolean, ``[rows, *elements]``.
+    """
+    flat = probabilities.reshape(len(leaf), -1)
+    positive = flat.detach() > 0
+    for column in (~positive).any(0).nonzero().flatten().tolist():
+        (gradient,) = torch.autograd.grad(flat[:, column].sum(), leaf, retain_graph=True, allow_unused=True)
+        if gradient is not None:
+            positive[:, column] |= (gradient.reshape(len(leaf), -1) != 0).any(1)
+    return positive.reshape(probabilities.shape)
 
 
 def dual_number(points: Tensor) -> Tensor:

@@ -100,6 +100,8 @@ class Description:
         sites: Site types that it supports.
         needs_differentiable: It differentiates the objective with respect to the samples.
         deterministic: Its rows are one number repeated, so rows cannot be isolated from each other.
+        forward: ``law`` where the first run's values follow their sites' law; ``relaxed`` where they lie between the support's
+            points; ``forced`` where outcomes are set.
         evaluations: Program evaluations a replicate; None where that depends on the program.
         reference: Where it comes from: authors, year, title or identifier.
     """
@@ -108,6 +110,7 @@ class Description:
     sites: tuple[type[Distribution], ...]
     needs_differentiable: bool
     deterministic: bool
+    forward: str
     evaluations: int | None
     reference: str
 
@@ -119,6 +122,7 @@ def describe(estimator: Estimator) -> Description:
         sites=tuple(getattr(estimator, "sites", ALL_SITES)),
         needs_differentiable=bool(getattr(estimator, "needs_differentiable", False)),
         deterministic=bool(getattr(estimator, "deterministic", False)),
+        forward=str(getattr(estimator, "forward", "law")),
         evaluations=getattr(estimator, "evaluations", 1),
         reference=str(getattr(estimator, "reference", "")),
     )

@@ -147,13 +147,20 @@ def _as_estimator(found: Any, target: str) -> Estimator:
         except (TypeError, ValueError):
             pass
         else:
-            made = found()
+            made = _made(found, target)
             if _is_estimator(made):
                 return made  # type: ignore[no-any-return]
     raise TargetError(
         f"{target!r} is a {type(found).__name__}, not an estimator; expected a callable "
         "(program, params, num_samples, generator) -> rows, or a class or factory without arguments that makes one"
     )
+
+
+def _made(factory: Any, target: str) -> Any:
+    try:
+        return factory()
+    except Exception as error:
+        raise TargetError(f"{target!r}: calling it raised {type(error).__name__}: {error}") from error
 
 
 def _is_estimator(found: Any) -> bool:

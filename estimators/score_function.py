@@ -49,7 +49,7 @@ class ScoreFunction:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         leaf, objective, score = _scored(program, params, num_samples, generator)
         return row_gradients((objective.detach() - self.baseline) * score + objective, leaf)
@@ -116,7 +116,7 @@ class LeaveOneOut:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         leaf, objective, score = _scored(program, params, num_samples * self.group, generator)
         groups = objective.detach().reshape(num_samples, self.group)

@@ -6,13 +6,15 @@ Sampling is by inversion of one uniform an element, which makes common random nu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
 
+from .count_sites import COUNT_SITES, count_probabilities
 from .protocol import UnsupportedSiteError
 
 __all__ = ["BernoulliSite", "CategoricalSite", "OneHotSite", "Site", "site_of"]
@@ -85,6 +87,10 @@ class Site(Protocol):
         """The category at which the cumulative distribution passes ``uniform`` in [0, 1)."""
         ...
 
+    def edges(self) -> Tensor:
+        """The points of [0, 1] at which `index_from` changes, ``[rows, *batch, K - 1]``."""
+        ...
+
     def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
         """A uniform that draws ``index``: the point at ``fraction`` of that category's interval."""
         ...
@@ -154,9 +160,13 @@ class BernoulliSite:
         """1[u < p]: never at p = 0, always at p = 1."""
         return uniform < self.probs
 
+    def edges(self) -> Tensor:
+        """P alone."""
+        return self.probs.detach().unsqueeze(-1)
+
     def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
         """``v p`` for a one, ``p + v (1 - p)`` for a zero."""
-        return torch.where(index.bool(), fraction * self.probs, self.probs + fraction * (1 - self.probs))
+        return _below_one(torch.where(index.bool(), fraction * self.probs, self.probs + fraction * (1 - self.probs)))
 
     def from_index(self, index: Tensor) -> Tensor:
         """The bit as a floating number."""
@@ -231,12 +241,17 @@ class CategoricalSite:
         cumulative = self.probs.detach().cumsum(-1)
         return (uniform.unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
 
+    def edges(self) -> Tensor:
+        """The cumulative probabilities over their total, the last left out."""
+        cumulative = self.probs.detach().cumsum(-1)
+        return cumulative[..., :-1] / cumulative[..., -1:]
+
     def uniform_given(self, index: Tensor, fraction: Tensor) -> Tensor:
         """``(c_{i-1} + v p_i) / c_K``."""
         cumulative = self.probs.detach().cumsum(-1)
         upper = cumulative.gather(-1, index.unsqueeze(-1)).squeeze(-1)
         chosen = self.probability(index).detach()
-        return ((upper - chosen + fraction * chosen) / cumulative[..., -1]).clamp(min=0)
+        return _below_one((upper - chosen + fraction * chosen) / cumulative[..., -1]).clamp(min=0)
 
     def from_index(self, index: Tensor) -> Tensor:
         """The index as a floating number."""
@@ -264,35 +279,42 @@ def site_of(distribution: Distribution, rows: int | None = None) -> Site:
     """Read a sampling site from a distribution.
 
     Args:
-        distribution: ``Bernoulli``, ``Categorical`` or ``OneHotCategorical`` with ``batch_shape[0]`` = rows.
+        distribution: ``Bernoulli``, ``Categorical`` or ``OneHotCategorical``; ``Binomial``, ``Geometric`` or ``Poisson``, which
+            become categorical (see `count_sites`). ``batch_shape[0]`` = rows.
         rows: The number of rows to insist on.
 
     Returns:
         The site, its probabilities connected to the distribution's graph.
 
     Raises:
-        UnsupportedSiteError: Another type of distribution, or another leading dimension.
+        UnsupportedSiteError: Another type of distribution, another leading dimension, or a count that needs too long a table.
     """
-    kind = next((each for each in _SITES if type(distribution) is each), None)
+    kind = next((each for each in _READERS if type(distribution) is each), None)
     if kind is None:
         raise UnsupportedSiteError(
             f"sampling site {type(distribution).__name__} is not supported; "
-            f"use one of {', '.join(each.__name__ for each in _SITES)}"
+            f"use one of {', '.join(each.__name__ for each in _READERS)}"
         )
     if rows is not None and (not distribution.batch_shape or distribution.batch_shape[0] != rows):
         raise UnsupportedSiteError(
             f"a {kind.__name__} site has batch shape {tuple(distribution.batch_shape)}; its first dimension must be the "
             f"{rows} rows of params (compute probabilities from params, row by row)"
         )
-    return _SITES[kind](distribution.probs)  # type: ignore[attr-defined]
+    return _READERS[kind](distribution)
 
 
 def _safe_log(probabilities: Tensor) -> Tensor:
     return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
 
 
-_SITES: dict[type[Distribution], type[BernoulliSite] | type[CategoricalSite]] = {
-    Bernoulli: BernoulliSite,
-    Categorical: CategoricalSite,
-    OneHotCategorical: OneHotSite,
+def _below_one(uniform: Tensor) -> Tensor:
+    """Rounding may reach 1, which would draw an impossible last category."""
+    return uniform.clamp(max=1 - torch.finfo(uniform.dtype).eps / 2)
+
+
+_READERS: dict[type[Distribution], Callable[[Any], Site]] = {
+    Bernoulli: lambda distribution: BernoulliSite(distribution.probs),
+    Categorical: lambda distribution: CategoricalSite(distribution.probs),
+    OneHotCategorical: lambda distribution: OneHotSite(distribution.probs),
+    **dict.fromkeys(COUNT_SITES, lambda distribution: CategoricalSite(count_probabilities(distribution))),
 }

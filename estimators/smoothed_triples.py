@@ -47,7 +47,7 @@ class SmoothedTriple:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         leaf = row_leaf(params, num_samples)
 
@@ -68,8 +68,13 @@ def smoothed_weights(site: Site, index: Tensor) -> Tensor:
     if isinstance(site, OneHotSite) or not isinstance(site, CategoricalSite):
         raise NotApplicableError("smoothed triple: a one-hot value has no neighbours to jump to; use an index-valued site")
     drawn = index.unsqueeze(-1)
-    below = torch.arange(site.num_categories, device=site.device)
-    jumps = (below < drawn).to(site.dtype) + ((below <= drawn) & (drawn < site.num_categories - 1)).to(site.dtype)
+    category = torch.arange(site.num_categories, device=site.device)
+    left = (category < drawn).to(site.dtype)
+    right = ((category <= drawn) & (drawn < site.num_categories - 1)).to(site.dtype)
+    # The sum over j of dp_j is zero, so one may be added to 1[j < i] and to 1[j <= i]: above the median the sum over the upper
+    # tail loses no digits to cancellation before it is divided by a small p_i.
+    upper = (site.detach().probabilities().cumsum(-1).gather(-1, drawn) > 0.5).to(site.dtype)
+    jumps = left + right - upper * ((drawn > 0).to(site.dtype) + (drawn < site.num_categories - 1).to(site.dtype))
     return -jumps / (2 * site.detach().probability(index).unsqueeze(-1))
 
 

@@ -78,7 +78,7 @@ class StochasticTriple:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
         params = params.detach()
         if isinstance(program, MarkovProgram):

@@ -14,7 +14,7 @@ from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
 
-__all__ = ["StraightThrough"]
+__all__ = ["StraightThrough", "straight_through_rule"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ class StraightThrough:
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, num_samples * param]:
+    ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        return differentiate(_rule, program, params, num_samples, generator)
+        return differentiate(straight_through_rule, program, params, num_samples, generator)
 
 
-def _rule(site: Site, generator: torch.Generator) -> Tensor:
+def straight_through_rule(site: Site, generator: torch.Generator) -> Tensor:
+    """The hard sample with its probabilities' gradient, ``[rows, *batch, K]``."""
     probabilities = site.probabilities()
     return one_hot(site, draw(site, generator)) + probabilities - probabilities.detach()

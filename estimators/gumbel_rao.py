@@ -1,0 +1,102 @@
+"""Gumbel-Rao: straight-through Gumbel-Softmax averaged over the noise, given the draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .relaxed import differentiate, one_hot
+from .sites import Site
+from .tape import draw
+
+__all__ = ["GumbelRao", "conditional_gumbels", "race"]
+
+
+@dataclass(frozen=True)
+class GumbelRao:
+    """Straight-through Gumbel-Softmax, its relaxed sample's derivative averaged over noise that draws the same category.
+
+    For D one-hot drawn from p and S perturbed logits ``z_s`` given their argmax D,
+    ``(1 / S) sum_s J(softmax(z_s / tau)) / tau grad f(D)`` in the logits: ``z_s = log p + (z_s - log p)`` with the bracket
+    held constant. Its mean is that of straight-through Gumbel-Softmax, biased for every tau; its variance is
+    ``Var E[g | D] + E Var[g | D] / S``. Cost: one evaluation and its derivative, and S draws of noise a category.
+
+    Args:
+        temperature: tau > 0.
+        num_noises: S, at least one.
+
+    Raises:
+        NotApplicableError: The temperature is not positive, or there is no noise to average.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import OneHotCategorical
+        >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
+        >>> GumbelRao(num_noises=4)(program, torch.zeros(3), 5, torch.Generator()).shape
+        torch.Size([5, 3])
+
+    References:
+        Paulus, Maddison and Krause (2020), arXiv 2010.04838.
+    """
+
+    temperature: float = 0.5
+    num_noises: int = 10
+
+    claims: ClassVar[Claims] = Claims(bias="biased")
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = "Paulus et al. 2020"
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise NotApplicableError(f"Gumbel-Rao: temperature={self.temperature}; it must be positive")
+        if self.num_noises < 1:
+            raise NotApplicableError(f"Gumbel-Rao: num_noises={self.num_noises}; it averages over at least one")
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        return differentiate(self.rule, program, params, num_samples, generator)
+
+    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+        """The hard sample with the averaged gradient, ``[rows, *batch, K]``."""
+        drawn = one_hot(site, draw(site, generator))
+        logits = site.log_probabilities()
+        noises = (self.num_noises, *logits.shape)
+        # Through the conditional noise itself the derivative would be another, wrong one: it is held as a shift.
+        shift = conditional_gumbels(logits.detach().expand(noises), drawn, generator) - logits.detach()
+        relaxed = torch.softmax((logits + shift) / self.temperature, dim=-1).mean(0)
+        return drawn + relaxed - relaxed.detach()
+
+
+def conditional_gumbels(logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
+    """Perturbed logits ``log p + G`` given the category that is their argmax.
+
+    Args:
+        logits: ``log p``, normalised and finite, ``[..., K]``.
+        drawn: One-hot, ``[..., K]`` up to broadcasting.
+        generator: Source of one exponential draw an entry.
+
+    Returns:
+        ``[..., K]``, connected to ``logits``; see `race`.
+    """
+    exponential = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device).exponential_(generator=generator)
+    return race(logits, drawn, exponential.clamp_min_(torch.finfo(logits.dtype).tiny).log_())
+
+
+def race(logits: Tensor, drawn: Tensor, log_exponential: Tensor) -> Tensor:
+    """Perturbed logits given their argmax D, from exponential draws E: arrival times of a race that D has won.
+
+    ``z_D = -log E_D`` and ``z_i = -log(E_i / p_i + E_D)``: the largest of all has the standard Gumbel law whichever it is, and
+    the others have theirs cut off there. The derivative in the logits is that of the conditional law's own reparametrisation.
+    """
+    first = (drawn * log_exponential).sum(-1, keepdim=True)
+    others = torch.logaddexp(log_exponential - logits, first)
+    return -torch.where(drawn.bool(), first, others)

@@ -1,0 +1,236 @@
+"""REBAR and RELAX: the score function with a reparametrised, relaxed control variate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from .gumbel_rao import conditional_gumbels
+from .hard_run import HardRun
+from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
+from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
+from .relaxed import one_hot
+from .structure import require_unchained, structure_of
+
+__all__ = ["Rebar", "Relax"]
+
+
+@dataclass(frozen=True)
+class Rebar:
+    """The score function with the relaxed objective as control variate.
+
+    ``(f(x) - c(z')) grad log p(x) + grad c(z) - grad c(z') + grad f(x)`` with ``c(z) = a f(softmax(z / tau))``: z are perturbed
+    logits whose argmax is the drawn x, and z' is drawn afresh given x and differentiated through its conditional noise.
+    Unbiased for every a and tau on programs whose sites are independent. Cost: three evaluations, two of them relaxed, and
+    their derivatives.
+
+    Args:
+        coefficient: a.
+        temperature: tau > 0. `fit` sets both to those that leave the pilot rows the smallest mean squared norm.
+
+    Raises:
+        NotApplicableError: The temperature is not positive, or a site of the program depends on earlier outcomes.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: (sample(Bernoulli(logits=params)) - 0.45) ** 2
+        >>> Rebar()(program, torch.tensor(0.3), 5, torch.Generator()).shape
+        torch.Size([5])
+
+    References:
+        Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein (2017), arXiv 1703.07370.
+    """
+
+    coefficient: float = 1.0
+    temperature: float = 0.5
+
+    claims: ClassVar[Claims] = Claims(bias="unbiased")
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 3
+    forward: ClassVar[str] = "forced"
+    reference: ClassVar[str] = "Tucker et al. 2017"
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise NotApplicableError(f"REBAR: temperature={self.temperature}; it must be positive")
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        require_unchained("REBAR", structure_of(program, params))
+        run = HardRun.of(program, params, num_samples, generator)
+
+        def control(relaxed: list[Tensor]) -> Tensor:
+            return self.coefficient * evaluate(program, run.leaf, _serving(run, relaxed))
+
+        noise = _Noise.given(run, self.temperature, generator)
+        conditional = control(noise.conditional)
+        surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
+        return row_gradients(surrogate + run.objective, run.leaf)
+
+    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
+        """The same estimator with the best coefficient at the best of a few temperatures, on `num_samples` pilot rows.
+
+        A replicate is linear in the coefficient, ``A + a B``, so at each temperature the minimiser is ``-<A, B> / <B, B>``.
+        """
+        state = generator.get_state()
+        found: dict[Self, float] = {}
+        for temperature in _TEMPERATURES:
+            rows = []
+            for coefficient in (0.0, 1.0):
+                generator.set_state(state)
+                trial = replace(self, coefficient=coefficient, temperature=temperature)
+                rows.append(trial(program, params, num_samples, generator).double())
+            slope = rows[1] - rows[0]
+            norm = float((slope * slope).sum())
+            best = -float((rows[0] * slope).sum()) / norm if norm > 0 else 0.0
+            found[replace(self, coefficient=best, temperature=temperature)] = float((rows[0] + best * slope).square().sum())
+        return min(found, key=lambda each: found[each])
+
+
+@dataclass(frozen=True)
+class Relax:
+    """The score function with a learned function of the relaxed samples as control variate.
+
+    ``(f(x) - c(z')) grad log p(x) + grad c(z) - grad c(z') + grad f(x)``, z and z' as in `Rebar`, and
+    ``c(z) = centre + scale network(softmax(z / tau))``. The objective may be a black box. Unbiased for every network on
+    programs whose sites are independent; unfitted, c is zero and the estimate the score function's. Cost: one evaluation.
+
+    Args:
+        temperature: tau > 0, of the samples that the network sees.
+        width: Hidden units of the network that `fit` trains.
+        steps: Training steps.
+        learning_rate: Of Adam.
+        network: What `fit` has learned.
+        centre: Mean of the pilot objectives.
+        scale: Their standard deviation.
+
+    Raises:
+        NotApplicableError: A hyper-parameter is not positive, or a site of the program depends on earlier outcomes.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: (sample(Bernoulli(logits=params)) - 0.45) ** 2
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cold = Relax(steps=50)
+        >>> warm = cold.fit(program, torch.tensor(0.3), num_samples=200, generator=generator)
+        >>> before, after = (each(program, torch.tensor(0.3), 500, generator).var() for each in (cold, warm))
+        >>> bool(after < 0.1 * before)
+        True
+
+    References:
+        Grathwohl, Choi, Wu, Roeder and Duvenaud (2017), Backpropagation through the void, arXiv 1711.00123.
+    """
+
+    temperature: float = 0.5
+    width: int = 10
+    steps: int = 100
+    learning_rate: float = 0.03
+    network: Perceptron | None = None
+    centre: float = 0.0
+    scale: float = 1.0
+
+    claims: ClassVar[Claims] = Claims(bias="unbiased")
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    evaluations: ClassVar[int | None] = 1
+    forward: ClassVar[str] = "forced"
+    reference: ClassVar[str] = "Grathwohl et al. 2017"
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "width", "steps", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise NotApplicableError(f"RELAX: {name}={getattr(self, name)}; it must be positive")
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        require_unchained("RELAX", structure_of(program, params))
+        run = HardRun.of(program, params, num_samples, generator)
+
+        def control(relaxed: list[Tensor]) -> Tensor:
+            if self.network is None:
+                return torch.zeros_like(run.score)
+            return self.centre + self.scale * self.network(_features(relaxed)).squeeze(-1)
+
+        noise = _Noise.given(run, self.temperature, generator)
+        conditional = control(noise.conditional)
+        surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
+        return row_gradients(surrogate + run.objective, run.leaf)
+
+    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
+        """The same estimator with its network trained on `num_samples` pilot rows.
+
+        It minimises the rows' mean squared norm, whose part that depends on the network is the variance. The objective is
+        evaluated once; every step draws the noise of z and z' afresh.
+        """
+        require_unchained("RELAX", structure_of(program, params))
+        run = HardRun.of(program, params, num_samples, generator)
+        centre, scale = float(run.objective.detach().mean()), float(run.objective.detach().std(correction=0)) or 1.0
+        inputs = _features(_Noise.given(run, self.temperature, generator).relaxed).shape[-1]
+
+        def loss(weights: Weights) -> Tensor:
+            def control(relaxed: list[Tensor]) -> Tensor:
+                return centre + scale * apply_weights(weights, _features(relaxed)).squeeze(-1)
+
+            noise = _Noise.given(run, self.temperature, generator)
+            # Held as to the parameters, not as to the weights, which the score's factor teaches too.
+            held = control([each.detach() for each in noise.conditional])
+            surrogate = _surrogate(run, control(noise.relaxed), control(noise.conditional), held)
+            (rows,) = torch.autograd.grad((surrogate + run.objective).sum(), run.leaf, create_graph=True)
+            return (rows / scale).square().sum() / num_samples
+
+        weights = initial_weights(inputs, 1, self.width, generator, params)
+        trained = train(weights, loss, self.steps, self.learning_rate)
+        return replace(self, network=Perceptron.of(trained), centre=centre, scale=scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """Relaxed samples of every site: ``softmax(z / tau)``, and ``softmax(z' / tau)`` given the same draws."""
+
+    relaxed: list[Tensor]
+    conditional: list[Tensor]
+
+    @classmethod
+    def given(cls, run: HardRun, temperature: float, generator: torch.Generator) -> _Noise:
+        relaxed, conditional = [], []
+        for each in run.tape.draws:
+            drawn, logits = one_hot(each.site, each.index), each.site.log_probabilities()
+            # z is log p plus noise that does not depend on p: drawn given x, differentiated as if x had been drawn from it.
+            fixed = logits.detach()
+            perturbed = logits + (conditional_gumbels(fixed, drawn, generator) - fixed)
+            relaxed.append(torch.softmax(perturbed / temperature, dim=-1))
+            # z' depends on p through its law given x.
+            conditional.append(torch.softmax(conditional_gumbels(logits, drawn, generator) / temperature, dim=-1))
+        return cls(relaxed, conditional)
+
+
+def _surrogate(run: HardRun, relaxed: Tensor, conditional: Tensor, held: Tensor) -> Tensor:
+    """``(f - c(z')) log p(x) + c(z) - c(z')``, ``[rows]``, with the first c(z') held: it only weighs the score."""
+    return (run.objective.detach() - held) * run.score + relaxed - conditional
+
+
+def _serving(run: HardRun, relaxed: list[Tensor]) -> Callable[[Distribution], Tensor]:
+    """The sampling primitive that hands out relaxed samples in drawing order."""
+    values = iter([each.site.from_one_hot(sample) for each, sample in zip(run.tape.draws, relaxed, strict=True)])
+    return lambda distribution: next(values)
+
+
+def _features(relaxed: list[Tensor]) -> Tensor:
+    """All relaxed samples side by side, ``[rows, features]``."""
+    return torch.cat([each.flatten(1) for each in relaxed], dim=1)
+
+
+_TEMPERATURES = (0.1, 0.25, 0.5, 1.0, 2.0)
+"""Those that REBAR's fit tries."""

@@ -1,0 +1,75 @@
+"""Straight-through with a temperature backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .relaxed import differentiate, one_hot
+from .sites import Site
+from .tape import draw
+
+__all__ = ["SoftmaxStraightThrough", "tempered"]
+
+
+@dataclass(frozen=True)
+class SoftmaxStraightThrough:
+    """Straight-through with a temperature backward.
+
+    ``z = D + p_tau - sg(p_tau)`` with ``p_tau = softmax(log p / tau)``, D drawn from p: the gradient in the logits is
+    ``J(p_tau) / tau grad f(D)``. tau = 1 is `StraightThrough`; any other tau is biased for linear objectives too. Cost: one
+    evaluation and its derivative.
+
+    Args:
+        temperature: tau > 0.
+
+    Raises:
+        NotApplicableError: The temperature is not positive.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Bernoulli
+        >>> program = lambda params, sample: 3 * sample(Bernoulli(logits=params))
+        >>> SoftmaxStraightThrough(temperature=2.0)(program, torch.tensor(0.0), 2, torch.Generator())
+        tensor([0.3750, 0.3750])
+
+    References:
+        Bengio, Leonard and Courville (2013), arXiv 1308.3432.
+    """
+
+    temperature: float = 0.5
+
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = "Bengio et al. 2013"
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise NotApplicableError(f"softmax straight-through: temperature={self.temperature}; it must be positive")
+
+    @property
+    def claims(self) -> Claims:
+        """Biased; exact for linear objectives at tau = 1 only."""
+        return Claims(bias="biased", exact_degree=1 if self.temperature == 1 else None, variance_exponent=1.0)
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        return differentiate(self.rule, program, params, num_samples, generator)
+
+    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+        """The hard sample with the tempered probabilities' gradient, ``[rows, *batch, K]``."""
+        carried = tempered(site, self.temperature)
+        return one_hot(site, draw(site, generator)) + carried - carried.detach()
+
+
+def tempered(site: Site, temperature: float) -> Tensor:
+    """``softmax(log p / tau)`` with its graph, ``[rows, *batch, K]``."""
+    return torch.softmax(site.log_probabilities() / temperature, dim=-1)

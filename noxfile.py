@@ -1,0 +1,103 @@
+"""The project's sessions: ``verify`` (the main job), ``tests``, ``lint`` and ``types``.
+
+Every session has an environment of its own, kept between runs, with the versions of ``constraints.txt`` and the package
+installed as a user gets it: never editable, so that what runs is what a wheel holds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "types"]
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = ("-c", "constraints.txt")
+PACKAGES = ("gradverify.estimators", "gradverify.verification")
+
+MEANING = {
+    0: "every claim holds",
+    1: "a claim is refuted, or a check failed",
+    2: "wrong usage, or a target that cannot be used",
+    3: "nothing is refuted, something is inconclusive within the budget",
+    4: "something could not be run",
+}
+"""What an exit status of ``gradverify verify`` says."""
+
+ACCEPTED = (0, 3)
+"""The exit statuses with which the session ``verify`` passes."""
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Verify every registered estimator on the default problems; writes reports/verify/ (arguments go to the command)."""
+    _install(session, "cli,report")
+    status = _exit_status(session, "gradverify", ["verify", "--out", "reports/verify", *session.posargs])
+    said = f"exit status {status}: {MEANING.get(status, 'the command crashed')}"
+    if status not in ACCEPTED:
+        session.error(said)
+    session.log(f"{said} (accepted)")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests and the packages' doctests (arguments go to pytest)."""
+    _install(session, "dev")
+    # One process a core, one thread a process. Benchmarks mean nothing beside other tests: each runs once, untimed.
+    parallel = ("--numprocesses=auto", "--benchmark-disable")
+    doctests = ("--doctest-modules", "--pyargs", *PACKAGES)
+    selected = session.posargs or ["tests", *doctests]
+    session.run("pytest", *parallel, *selected, env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the code's style and formatting."""
+    session.install("ruff", *CONSTRAINTS)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the installed packages."""
+    _install(session, "dev")
+    # From a neutral folder: in the checkout each module would also be found by its path, under a second name.
+    session.chdir(session.create_tmp())
+    session.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *(word for name in PACKAGES for word in ("-p", name)))
+
+
+def _install(session: nox.Session, extras: str) -> None:
+    """Install the package with its extras, at the pinned versions."""
+    # A kept build folder would carry deleted modules into the new wheel.
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    # The build backend is pinned like all else, which an isolated build would not be.
+    session.install("torch", "setuptools", *CONSTRAINTS)
+    session.install("--no-build-isolation", f".[{extras}]", *CONSTRAINTS)
+
+
+def _exit_status(session: nox.Session, program: str, arguments: Sequence[str]) -> int:
+    """Run a program of the session's environment to its end, and return its exit status.
+
+    ``session.run`` does not say which of several accepted statuses it met, and after Ctrl-C it leaves a program 0.3 seconds,
+    less than it takes to write what is finished.
+    """
+    path = shutil.which(program, path=os.pathsep.join(session.bin_paths or []))
+    if path is None:
+        session.error(f"{program} is not installed in this session's environment")
+    session.log(" ".join([program, *arguments]))
+    with subprocess.Popen([path, *arguments]) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the terminal interrupts the program too, which then ends by itself
+            session.warn("interrupted: waiting for the command to write what is finished")
+            process.wait()
+            raise

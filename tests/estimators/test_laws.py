@@ -1,0 +1,206 @@
+"""The laws that every registered estimator inherits.
+
+Statistical laws: two-sided false-fail rate 9.6e-7 a coordinate at fixed seeds. A pilot run sets the number of rows such that an
+error of a tenth of the largest gradient coordinate is found with probability 97.5 % or more, which each test asserts of itself.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Hashable
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+
+from gradverify.estimators import (
+    ESTIMATORS,
+    Estimator,
+    NoGradientPathError,
+    NotApplicableError,
+    Program,
+    Sample,
+)
+from gradverify.estimators.protocol import ALL_SITES, describe
+
+from .intervals import QUANTILE, smallest_visible, z_scores
+from .laws import check_mean, first_coordinate, forward_law, moved_rows, rows_of
+from .programs import CASES, Case, chain_of_indices, chain_of_one_hots, polynomial_bits, polynomial_index, supports
+
+RUNNABLE = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias != "no_gradient"}
+UNBIASED = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "unbiased"}
+NO_GRADIENT = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "no_gradient"}
+EXACT_DEGREE = {name: each for name, each in RUNNABLE.items() if describe(each).claims.exact_degree is not None}
+NOISY = {name: each for name, each in RUNNABLE.items() if not describe(each).deterministic}
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
+DTYPES = [torch.float32, torch.float64]
+
+
+def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("estimator", estimators.values(), ids=estimators.keys())
+
+
+def _pairs(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
+    pairs = [
+        pytest.param(estimator, case, id=f"{name}-{case.name}")
+        for name, estimator in estimators.items()
+        for case in CASES
+        if supports(estimator, case)
+    ]
+    return pytest.mark.parametrize(("estimator", "case"), pairs)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@_pairs(RUNNABLE)
+def test_rows_have_the_shape_dtype_and_device_of_params_and_are_finite(
+    estimator: Estimator, case: Case, dtype: torch.dtype, device: str
+) -> None:
+    params = case.point(dtype, device)
+    for num_samples in (1, 7):
+        rows = rows_of(estimator, case.program, params, num_samples)
+        assert rows.shape == (num_samples, *params.shape)
+        assert (rows.dtype, rows.device) == (params.dtype, params.device)
+        assert rows.isfinite().all()
+        assert not rows.requires_grad
+
+
+@_pairs(RUNNABLE)
+def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
+    """Seven rows of small programs can coincide by chance: 200 rows cannot, where any row is random."""
+    params = case.point()
+    torch.manual_seed(1)
+    first = rows_of(estimator, case.program, params, 200, seed=1)
+    state = torch.random.get_rng_state()
+    torch.manual_seed(2)
+    assert torch.equal(first, rows_of(estimator, case.program, params, 200, seed=1))
+    different = not torch.equal(first, rows_of(estimator, case.program, params, 200, seed=2))
+    assert different != describe(estimator).deterministic
+    torch.manual_seed(1)
+    assert torch.equal(state, torch.random.get_rng_state()), "the global generator was used"
+
+
+@_pairs(RUNNABLE)
+def test_params_are_left_alone(estimator: Estimator, case: Case) -> None:
+    params = case.point().requires_grad_()
+    rows = rows_of(estimator, case.program, params, 5)
+    assert params.grad is None
+    assert not rows.requires_grad
+    assert torch.equal(params.detach(), case.point())
+
+
+@_pairs(NOISY)
+def test_rows_are_isolated(estimator: Estimator, case: Case) -> None:
+    assert moved_rows(estimator, case) == {0}
+
+
+@_pairs(UNBIASED)
+def test_unbiased_claims_agree_with_the_exact_gradient(estimator: Estimator, case: Case) -> None:
+    check_mean(estimator, case.program, case.point(), case.exact())
+
+
+@_each(EXACT_DEGREE)
+@pytest.mark.parametrize(
+    ("family", "site", "point"),
+    [
+        pytest.param(polynomial_bits, Bernoulli, (0.4, -0.8, 2.2), id="bits"),
+        pytest.param(polynomial_index, Categorical, (0.5, -1.0, 0.3, -2.1), id="index"),
+    ],
+)
+def test_exact_degree_claims_agree_with_the_exact_gradient(
+    estimator: Estimator, family: Callable[[int], Program], site: type[Distribution], point: tuple[float, ...]
+) -> None:
+    degree = describe(estimator).claims.exact_degree
+    assert degree is not None
+    case = Case("polynomial", family(degree), point, (site,))
+    if not supports(estimator, case):
+        pytest.skip(f"{site.__name__} sites are not supported")
+    check_mean(estimator, case.program, case.point(), case.exact())
+
+
+@pytest.mark.parametrize("site", ALL_SITES)
+@_each(NO_GRADIENT)
+def test_no_gradient_claims_raise_where_a_gradient_is_needed(estimator: Estimator, site: type[Distribution]) -> None:
+    if site not in describe(estimator).sites:
+        pytest.skip("not a site that it supports")
+    with pytest.raises(NoGradientPathError, match=r"site 0 .*carries none"):
+        rows_of(estimator, first_coordinate(site), torch.zeros(3), 2)
+
+
+@pytest.mark.parametrize("site", ALL_SITES)
+@_each(ESTIMATORS)
+def test_unsupported_sites_are_refused(estimator: Estimator, site: type[Distribution]) -> None:
+    if site in describe(estimator).sites:
+        pytest.skip("supported")
+    with pytest.raises(NotApplicableError):
+        rows_of(estimator, first_coordinate(site), torch.zeros(3), 2)
+
+
+@_each(ESTIMATORS)
+def test_unknown_sites_are_refused_by_name(estimator: Estimator) -> None:
+    with pytest.raises(NotApplicableError, match="Normal is not supported"):
+        rows_of(estimator, lambda params, sample: sample(torch.distributions.Normal(params, 1.0)), torch.tensor(0.5), 2)
+
+
+@_each(RUNNABLE)
+def test_a_site_without_rows_is_refused(estimator: Estimator) -> None:
+    site = describe(estimator).sites[0]
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        return sample(site(probs=torch.full((5, 4), 0.25)[0])) + params.sum(-1)
+
+    with pytest.raises(NotApplicableError, match="first dimension must be the"):
+        rows_of(estimator, program, torch.zeros(4), 3)
+
+
+@_each(UNBIASED)
+def test_one_hot_text_and_index_text_give_the_same_rows(estimator: Estimator) -> None:
+    """The index is canonical, so two texts of one program draw the same outcomes from the same seed."""
+    params = torch.tensor([0.3, -0.4, 0.6], dtype=torch.float64)
+    by_arithmetic, by_lookup = (rows_of(estimator, text, params, 500) for text in (chain_of_one_hots, chain_of_indices))
+    torch.testing.assert_close(by_arithmetic, by_lookup, rtol=1e-9, atol=1e-9)
+
+
+@_each(NOISY)
+def test_the_program_is_handed_samples_of_the_right_law(estimator: Estimator) -> None:
+    """Category frequencies in the first evaluation; a relaxed sample counts as its largest category."""
+    described = describe(estimator)
+    if described.forward == "forced":
+        pytest.skip("it sets the outcomes")
+    params = torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64)
+    for site in (Bernoulli, Categorical, OneHotCategorical):
+        if site in described.sites and not (site is Categorical and described.forward == "relaxed"):
+            frequencies, probabilities = forward_law(estimator, site, params)
+            assert (z_scores(frequencies, probabilities) < QUANTILE).all()
+            assert (smallest_visible(frequencies) < 0.02).all()
+
+
+@_each(ESTIMATORS)
+def test_instances_are_values(estimator: Estimator) -> None:
+    assert is_dataclass(estimator)
+    assert isinstance(estimator, Hashable)
+    copy = pickle.loads(pickle.dumps(estimator))
+    assert copy == estimator
+    assert hash(copy) == hash(estimator)
+    assert replace(estimator) == estimator
+    for field in fields(estimator):
+        with pytest.raises(FrozenInstanceError):
+            setattr(estimator, field.name, None)
+    with pytest.raises(FrozenInstanceError):
+        estimator.unknown = 1  # type: ignore[attr-defined]
+
+
+@_each(ESTIMATORS)
+def test_estimators_say_what_they_are(estimator: Estimator) -> None:
+    described = describe(estimator)
+    documentation = type(estimator).__doc__ or ""
+    assert documentation.strip()
+    assert not documentation.startswith(type(estimator).__name__ + "("), "only the generated signature"
+    assert described.reference
+    assert described.claims.bias in ("unbiased", "biased", "no_gradient")
+    assert set(described.sites) <= set(ALL_SITES)
+    assert described.evaluations is None or described.evaluations >= 1
+    assert isinstance(estimator, Estimator)

@@ -1,0 +1,165 @@
+"""Pictures: what is drawn, that it is legible with many estimators, and that settings do not leak."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from gradverify.verification.record import Cell, Check, Record
+from gradverify.verification.report import bias_figure, cost_figure, variance_figure
+from gradverify.verification.report.canvas import Picture, for_page, slug
+from gradverify.verification.report.figures import pictures
+from gradverify.verification.report.relative import relative_bias
+
+WATCHED = {"channel": "b", "channels": [{"name": "a", "scale": 1.0}, {"name": "b", "scale": 4.0}]}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_svg_is_xml_without_dates(written: Path) -> None:
+    for path in written.glob("*.svg"):
+        ElementTree.fromstring(path.read_bytes())
+        assert "dc:date" not in _text(path)
+
+
+def test_clipped_estimates_carry_their_number(written: Path) -> None:
+    assert "-57 %" in _text(written / "bias-random_walk.svg")
+
+
+def test_what_has_no_number_is_named(written: Path) -> None:
+    text = _text(written / "bias-random_walk.svg")
+    assert "no-gradient" in text
+    assert "crashed" in text
+
+
+def test_exponents_stand_in_the_legend(written: Path) -> None:
+    text = _text(written / "variance-random_walk-square-p.svg")
+    assert "score_function: n^1 [0.96, 1.05]" in text
+    assert "(poor fit)" in text
+    assert "too few points" in text
+
+
+def test_settings_do_not_leak(full_record: Callable[..., Record]) -> None:
+    before = dict(matplotlib.rcParams)
+    pictures(full_record(2, 2))
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Figure, list[Text]]]:
+    """Every figure from here on with the texts that were put on paper (ticks out of view are not)."""
+    figures: list[tuple[Figure, list[Text]]] = []
+    draw = Text.draw
+
+    def note(text: Text, renderer: object) -> None:
+        if text.get_text().strip() and text not in figures[-1][1]:
+            figures[-1][1].append(text)
+        draw(text, renderer)  # type: ignore[arg-type]
+
+    def lay_out(figure: Figure, *, name: str, title: str, **_: object) -> Picture:
+        figure.suptitle(title, x=0.006, ha="left", fontsize=10, fontweight="bold")
+        figures.append((figure, []))
+        FigureCanvasAgg(figure).draw()
+        return Picture(name=name, title=title, caption="", svg=b"", png=b"")
+
+    monkeypatch.setattr(Text, "draw", note)
+    for module in (bias_figure, cost_figure, variance_figure):
+        monkeypatch.setattr(module, "to_picture", lay_out)
+    return figures
+
+
+@pytest.mark.parametrize(("estimators", "problems"), [(1, 1), (14, 5), (40, 5)])
+def test_no_text_overlaps_and_none_leaves_its_figure(
+    full_record: Callable[..., Record], drawn: list[tuple[Figure, list[Text]]], estimators: int, problems: int
+) -> None:
+    pictures(full_record(estimators, problems))
+    assert len(drawn) == 3
+    for figure, texts in drawn:
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
+        for (first, one), (second, two) in combinations(boxes, 2):
+            across, down = min(one.x1, two.x1) - max(one.x0, two.x0), min(one.y1, two.y1) - max(one.y0, two.y0)
+            assert across <= 1 or down <= 1, (first, second)
+        for name, box in boxes:
+            assert min(box.x0, box.y0) >= -1, name
+            assert box.x1 <= figure.bbox.x1 + 1, name
+            assert box.y1 <= figure.bbox.y1 + 1, name
+
+
+def test_many_sizes_share_one_axis(full_record: Callable[..., Record], drawn: list[tuple[Figure, list[Text]]]) -> None:
+    record = full_record(1, 1)
+    points = tuple({"size": size, "variance": float(size)} for size in range(10, 1000, 7))
+    crowded = replace(record, families=(replace(record.families[0], points=points),))
+    pictures(crowded)
+    sizes = [text for text in drawn[-1][1] if text.get_text() in {str(point["size"]) for point in points}]
+    assert len(sizes) > 5
+    for one, two in combinations([text.get_window_extent() for text in sizes], 2):
+        assert min(one.x1, two.x1) - max(one.x0, two.x0) <= 1 or min(one.y1, two.y1) - max(one.y0, two.y0) <= 1
+
+
+def test_many_estimators_take_several_pictures(
+    full_record: Callable[..., Record], drawn: list[tuple[Figure, list[Text]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bias_figure, "ESTIMATORS_A_PICTURE", 2)
+    names = [picture.name for _, picture in pictures(full_record(3, 1))]
+    assert names[:2] == ["bias-random_walk", "bias-random_walk-2"]
+    assert len(drawn) == len(names)
+
+
+def test_a_variance_of_zero_stands_first_and_is_written(small_record: Callable[..., Record]) -> None:
+    """Zero has no place on a logarithmic axis, and is the best that a cost can be."""
+    costs = [
+        Check(check="cost", outcome="measured", timing={"variance_seconds": work, "rows_per_second": 5e5})
+        for work in (3.0, 0.0)
+    ]
+    record = small_record()
+    cells = tuple(replace(record.cells[0], estimator=f"e{index}", checks=(cost,)) for index, cost in enumerate(costs))
+    picture = pictures(replace(record, cells=cells))[0][1]
+    assert [row[0] for row in picture.rows] == ["e1", "e0"]
+    assert re.search(r"<text[^>]*>0</text>", picture.svg.decode())
+
+
+def test_names_of_files_are_safe_and_distinct() -> None:
+    taken: set[str] = set()
+    assert [slug(name, taken) for name in ("../a b/c", "a b:c", "A-B-C", "猫")] == ["a-b-c", "a-b-c-2", "A-B-C-3", "figure"]
+
+
+def test_for_page_makes_ids_its_own(full_record: Callable[..., Record]) -> None:
+    picture = pictures(full_record(2, 1))[0][1]
+    page = for_page(picture)
+    assert all(each.startswith(f"{picture.name}-") for each in re.findall(r'\bid="([^"]*)"', page))
+    assert "xmlns" not in page
+    assert "var(--ink)" in page
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (Check(check="bias", outcome="biased", estimate=2.0, interval=(1.0, 3.0), relative=0.5), (0.5, 0.25, 0.75)),
+        (Check(check="bias", outcome="biased", estimate=-2.0, interval=(-3.0, -1.0), relative=-0.5), (-0.5, -0.75, -0.25)),
+        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(-1.0, 1.0), relative=0.0), (0.0, -0.1, 0.1)),
+        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(-1.0, 1.0), details=WATCHED), (0.0, -0.25, 0.25)),
+        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(0.0, 0.0)), (0.0, 0.0, 0.0)),
+        (Check(check="bias", outcome="unbiased", estimate=1.0, details={"scale": -1.0}), (0.1, 0.1, 0.1)),
+        (Check(check="bias", outcome="failed", estimate=math.nan, interval=(0.0, 1.0)), None),
+        (
+            Check(check="bias", outcome="biased", estimate=2.0, relative=0.5, details={"relative_interval": [0.1, 0.9]}),
+            (0.5, 0.1, 0.9),
+        ),
+    ],
+)
+def test_relative_bias(check: Check, expected: tuple[float, float, float] | None) -> None:
+    cell = Cell(estimator="one", problem="toy", status="ok", checks=(check,), facts={"scale": 10.0})
+    assert relative_bias(cell, check) == (pytest.approx(expected, abs=1e-15) if expected else None)

@@ -1,0 +1,109 @@
+"""Conformance: every named failure on an estimator that has it, and a pass on those that have none."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gradverify.estimators import ESTIMATORS, Estimator
+from gradverify.estimators.protocol import NotApplicableError
+from gradverify.verification.conformance import applicability, check_conformance, stale_seed
+from gradverify.verification.problems import Problem, probe, registered
+
+from .targets import wrong
+
+PROBLEMS = [registered()[name] for name in ("bernoulli:0.3/cubic/p", "bits:3/cubic/logits", "random_walk:10/square/p")]
+
+
+def seeded(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(1000 + number)
+
+
+def not_repeated(rows_seen: list[int]) -> Estimator:
+    """Rows that grow from call to call."""
+
+    def estimate(program: object, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        rows_seen.append(num_samples)
+        return torch.full((num_samples, *params.shape), float(len(rows_seen)), dtype=params.dtype)
+
+    return estimate  # type: ignore[return-value]
+
+
+class AlwaysNan:
+    def __call__(self, program: object, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.full((num_samples, *params.shape), math.nan, dtype=params.dtype)
+
+
+class ReturnsNumber:
+    def __call__(self, program: object, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("estimator", "outcome", "reason", "said"),
+    [
+        (wrong.WrongShape(), "failed", "shape", "for 64 samples; expected (64"),
+        (ReturnsNumber(), "failed", "shape", "returned float"),
+        (wrong.SinglePrecision(), "failed", "dtype or device", "returned torch.float32 on cpu; expected torch.float64 on cpu"),
+        (wrong.Attached(), "failed", "attached", "return them detached"),
+        (AlwaysNan(), "failed", "not finite", "64 of 64 rows hold NaN or infinity"),
+        (wrong.GlobalRandomness(), "failed", "not reproducible", "draw from the generator given alone"),
+        (wrong.CoupledRows(), "failed", "rows not isolated", "of 64 rows; rows must be independent replicates"),
+        (wrong.Detached(), "no-gradient", "no gradient path", "its torch.float64 output carries none"),
+        (wrong.raising(NotApplicableError("not for walks")), "not-applicable", "refused", "not for walks"),
+        (wrong.SOUND, "pass", "", ""),
+        (wrong.Scaled(1.05), "pass", "", ""),
+        (wrong.Zeros(), "pass", "", "isolation was not seen"),
+    ],
+    ids=lambda each: type(each).__name__ if callable(each) else None,
+)
+def test_every_failure_has_its_name(problem: Problem, estimator: Estimator, outcome: str, reason: str, said: str) -> None:
+    finding = check_conformance(estimator, problem, seeded)
+    assert (finding.outcome, finding.reason) == (outcome, reason)
+    assert said in finding.note
+    assert "\n" not in finding.note
+
+
+def test_a_state_between_calls_is_not_reproducible() -> None:
+    assert check_conformance(not_repeated([]), PROBLEMS[0], seeded).reason == "not reproducible"
+
+
+def test_what_an_estimator_raises_otherwise_passes_through() -> None:
+    with pytest.raises(KeyError):
+        check_conformance(wrong.raising(KeyError("bits")), PROBLEMS[0], seeded)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_registered_estimators_pass_or_say_why_not(name: str) -> None:
+    for problem in PROBLEMS:
+        if not applicability(ESTIMATORS[name], problem, probe(problem)):
+            finding = check_conformance(ESTIMATORS[name], problem, seeded)
+            assert finding.outcome == "pass", f"{problem.name}: {finding.note}"
+            assert finding.note == ""
+
+
+def test_isolation_of_a_markov_program_reaches_its_objective() -> None:
+    """The loud row of a Markov program is loud for estimators that use its parts, too."""
+    assert check_conformance(ESTIMATORS["stochastic_triple"], PROBLEMS[2], seeded).note == ""
+
+
+def test_applicability_names_the_sites() -> None:
+    one_hot = registered()["categorical_one_hot:4/linear/logits"]
+    said = applicability(ESTIMATORS["agent_torch_bernoulli"], one_hot, probe(one_hot))
+    assert said == "it does not support OneHotCategorical sites"
+    assert applicability(ESTIMATORS["score_function"], one_hot, probe(one_hot)) == ""
+
+
+def test_applicability_keeps_relaxations_from_black_boxes() -> None:
+    box = Problem(name="box", program=PROBLEMS[0].program, params=PROBLEMS[0].params, black_box=True)
+    assert "black box" in applicability(ESTIMATORS["straight_through"], box, probe(box))
+    assert applicability(ESTIMATORS["score_function"], box, probe(box)) == ""
+
+
+def test_stale_seeds_are_equal_chunks_that_tell_something() -> None:
+    assert stale_seed([b"a", b"b", b"a"])
+    assert not stale_seed([b"a", b"b", b"c"])
+    assert not stale_seed([b"", b"", b"a"])

@@ -1,0 +1,152 @@
+"""Problems: what they are held to, and that every registered one has an exact gradient which is not zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, OneHotCategorical
+
+from gradverify.estimators import Sample
+from gradverify.estimators.registry import TargetError
+from gradverify.verification.problems import Problem, ProblemError, find_problems, probe, registered
+from gradverify.verification.truth import find_reference
+
+from .targets import programs
+from .targets.programs import FAIR, cubic, scalar
+
+TARGETS = programs.__file__
+BUILT: dict[str, Problem] = registered()
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_every_registered_problem_has_an_exact_gradient_that_is_not_zero(name: str) -> None:
+    problem = BUILT[name]
+    reference = find_reference(problem, 0, 0.1)
+    assert reference.exact
+    assert reference.gradient.shape == (problem.params.numel(),)
+    assert abs(reference.gradient).max() > 1e-3
+    assert 0 < reference.rarest <= 1
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_every_registered_problem_keeps_its_contract(name: str) -> None:
+    problem = BUILT[name]
+    seen = probe(problem)
+    assert seen.num_sites <= seen.elements < seen.categories
+    assert seen.types <= {Bernoulli, Categorical, OneHotCategorical}
+    assert problem.chained == (seen.num_sites > 1)
+    assert problem.name == f"{problem.family}:{problem.size}/{problem.series.partition('/')[2]}"
+    assert find_problems([name], quick=True) == [problem]
+
+
+def test_objectives_expose_errors_of_every_order() -> None:
+    """An objective that is linear or quadratic in its samples hides second-order errors, so every family has others."""
+    for family in {each.family for each in BUILT.values()} - {"random_walk_categorical"}:
+        degrees = {each.degree for each in BUILT.values() if each.family == family}
+        assert degrees & {None, 3}, f"{family} has objectives of degree {degrees} alone"
+
+
+def test_rarest_events_are_known() -> None:
+    """The least probable outcome of any site."""
+    assert find_reference(BUILT["bernoulli:0.3/cubic/p"], 0, 0.1).rarest == pytest.approx(0.3)
+    assert find_reference(BUILT["bernoulli:0.01/cubic/p"], 0, 0.1).rarest == pytest.approx(0.01)
+    softmax = BUILT["categorical:4/linear/logits"].params.softmax(0)
+    assert find_reference(BUILT["categorical:4/linear/logits"], 0, 0.1).rarest == pytest.approx(float(softmax.min()))
+
+
+def test_categorical_walk_is_the_walk() -> None:
+    one, other = (find_reference(BUILT[f"{each}:10/square/p"], 0, 0.1) for each in ("random_walk", "random_walk_categorical"))
+    assert one.gradient == pytest.approx(other.gradient, rel=1e-12)
+
+
+def test_quick_profile_leaves_out_what_three_minutes_do_not_hold() -> None:
+    quick = {each.name for each in find_problems([], quick=True)}
+    every = {each.name for each in find_problems([], quick=False)}
+    assert quick < every
+    assert "random_walk:100/square/p" in quick
+    assert "bernoulli:0.01/cubic/p" in every - quick
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"params": torch.tensor(float("nan"))}, "params hold NaN or infinity"),
+        ({"params": torch.tensor(float("inf"))}, "params hold NaN or infinity"),
+        ({"params": torch.tensor(3)}, "params must be a floating tensor"),
+        ({"params": 0.5}, "params must be a floating tensor"),
+        ({"exact": torch.zeros(2)}, r"exact has shape \(2,\), params \(\); they must agree"),
+        ({"reference": "oracle"}, "expected 'likelihood ratio' or 'finite difference'"),
+    ],
+)
+def test_an_unusable_problem_is_refused_by_name(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProblemError, match=f"problem 'mine': .*{said}"):
+        Problem(**{"name": "mine", "program": cubic, "params": scalar(0.5), **changes})
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("shapeless", r"the program returned \(\) for 8 rows; expected a tensor of shape \(8,\)"),
+        ("raising", "its program failed on 8 rows: ZeroDivisionError: no rows to spare"),
+        ("improbable", r"site 0 \(Bernoulli\) has probabilities from -?[\d.]+ to 1.5; they must lie in \[0, 1\]"),
+        ("continuous", "Normal"),
+    ],
+)
+def test_a_program_that_breaks_its_contract_is_refused_by_name(factory: str, said: str) -> None:
+    (problem,) = find_problems([f"{TARGETS}:{factory}"], quick=True)
+    with pytest.raises(ProblemError, match=f"problem '{factory}': .*{said}"):
+        probe(problem)
+
+
+def test_a_program_without_samples_or_with_an_infinite_objective_is_refused() -> None:
+    with pytest.raises(ProblemError, match="sampled nothing; call sample"):
+        probe(replace(FAIR, program=lambda params, sample: params))
+    with pytest.raises(ProblemError, match="objective is not finite"):
+        probe(replace(FAIR, program=lambda params, sample: cubic(params, sample) / 0))
+
+
+def test_probe_counts_sites_and_elements() -> None:
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        table = sample(OneHotCategorical(logits=params.reshape(-1, 1, 1).expand(-1, 2, 3)))
+        return table.sum((1, 2)) + sample(Bernoulli(logits=params))
+
+    seen = probe(Problem(name="two", program=program, params=scalar(0.1)))
+    assert (seen.num_sites, seen.elements, seen.categories) == (2, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("walk", "unknown problem 'walk'; expected one of the families bernoulli, "),
+        ("random_walk:many", "'many' is no size of random_walk; expected int, as 10"),
+        ("random_walk:0", "'0' is no size of random_walk"),
+        ("random_walk:-3", "'-3' is no size of random_walk"),
+        ("bernoulli:nan", "'nan' is no size of bernoulli"),
+        ("random_walk:15/septic", "random_walk has random_walk:15/square/p, "),
+        ("no_such_module:x", "there is no module 'no_such_module'"),
+        ("nowhere.py:x", "there is no file"),
+        (f"{TARGETS}:absent", "has no attribute 'absent'"),
+        (f"{TARGETS}:NOT_A_PROBLEM", "is a str, not a problem; expected a gradverify.verification.Problem"),
+        (f"{TARGETS}:cubic", "calling it raised TypeError"),
+        (f"{TARGETS}:no_problem", "calling it raised RuntimeError: no data"),
+        (f"{TARGETS}:not_finite", "params hold NaN"),
+    ],
+)
+def test_a_target_that_names_no_problem_is_refused(target: str, said: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        find_problems([target], quick=True)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_targets_name_problems() -> None:
+    assert find_problems([f"{TARGETS}:FAIR"], quick=True)[0].name == "fair"
+    assert [each.name for each in find_problems([f"{TARGETS}:several"], quick=True)] == ["several:0.3", "several:0.6"]
+    walks = find_problems(["random_walk:15/square"], quick=True)
+    assert [each.name for each in walks] == ["random_walk:15/square/p", "random_walk:15/square/theta"]
+    assert len(find_problems(["bernoulli:0.3", "bernoulli:0.3/cubic"], quick=True)) == 3
+    assert {each.family for each in find_problems(["chain"], quick=False)} == {"chain"}

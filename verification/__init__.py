@@ -1,0 +1,34 @@
+"""Verification of gradient estimators: is it unbiased, how does its variance grow, what does it cost?
+
+Importing this module is cheap; PyTorch is loaded when a name is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import assert_unbiased, assert_variance_at_most, verify
+    from .problems.problem import Problem
+    from .record import Record
+
+__all__ = ["Problem", "Record", "assert_unbiased", "assert_variance_at_most", "verify"]
+
+_HOMES = {
+    "Problem": ".problems.problem",
+    "Record": ".record",
+    "assert_unbiased": ".api",
+    "assert_variance_at_most": ".api",
+    "verify": ".api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,225 @@
+"""Is the mean right? The state machine of one cell: screen, confirm on fresh rows, verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .bias_look import Look, look
+from .bias_plan import RARE_SIGHTINGS, BiasPlan, Stage
+from .bias_verdict import BiasVerdict, describe, reach, rows_to_accept
+from .channels import scales
+from .moments import Moments
+
+__all__ = ["BiasPlan", "BiasTest", "BiasVerdict", "scales"]
+
+
+class BiasTest:
+    """Decides one cell from moments that grow look by look.
+
+    The caller draws rows up to ``next_look``, hands over the moments of all rows of the stage, and repeats until
+    ``verdict`` is set. When ``stage`` becomes ``confirm`` the rows start again from zero, on fresh seeds.
+
+    Attributes:
+        plan: The cell's plan.
+        stage: ``screen`` or ``confirm``.
+        next_look: Rows of the stage that the next update must cover.
+        verdict: None until decided.
+        looks: Every look so far.
+
+    Example:
+        >>> plan = BiasPlan(
+        ...     truth=[1.0], scale=[1.0], tau_numeric=1e-13, r_target=0.3, r_accept=0.5, alpha=1e-3, max_rows=2000
+        ... )
+        >>> test = BiasTest(plan)
+        >>> errors = np.random.default_rng(0).normal(size=(test.next_look, 1))
+        >>> test.update(Moments.from_rows(errors))
+        >>> test.verdict.outcome, test.verdict.num_samples
+        ('unbiased', 1000)
+    """
+
+    def __init__(self, plan: BiasPlan) -> None:
+        self.plan = plan
+        self.stage: Stage = "screen"
+        self.looks: list[Look] = []
+        self.verdict: BiasVerdict | None = None
+        self._planned = plan.planned_rows("screen")
+        self.next_look = self._planned[0]
+        self._start = np.zeros(len(plan.channel_names), dtype=np.int64)
+        self._flag = 0
+        self._sign = 0
+        self._fired = False
+        self._screened = 0
+        needed = math.ceil(RARE_SIGHTINGS / plan.p_gate)
+        if needed > plan.max_rows and not plan.deterministic_rows:
+            note = f"an outcome of probability {plan.p_gate:g} is too rare for {plan.max_rows} rows"
+            self._settle("inconclusive", reason="gate", rows_needed=needed, note=note)
+
+    @property
+    def forecast(self) -> int | None:
+        """Rows of the stage after which an unbiased estimator would be accepted, judged by the last look."""
+        return rows_to_accept(self.plan, self.looks[-1]) if self.looks else None
+
+    def update(self, moments: Moments) -> None:
+        """Take one look.
+
+        Args:
+            moments: Of all rows of the current stage, over the plan's channels.
+
+        Raises:
+            ValueError: If the cell is decided, or the moments stop short of ``next_look`` or have other channels.
+        """
+        self._check(moments)
+        if moments.nonfinite:
+            self._fail(moments)
+            return
+        seen = look(self.plan, moments, stage=self.stage, start=self._start, flagged=self._watched)
+        self._start = seen.start
+        self.looks.append(seen)
+        if seen.stage == "screen":
+            self._screen(seen)
+        else:
+            self._confirm(seen)
+        if self.verdict is None and self.stage == seen.stage:
+            self.next_look = next(rows for rows in self._planned if rows > seen.count)
+
+    def end(self, reason: str = "budget") -> None:
+        """Close the cell early. What the last look supports at the accepted tolerance stands; the rest is open."""
+        if self.verdict is not None:
+            return
+        if not self.looks:
+            self._settle("inconclusive", reason=reason)
+        elif self.stage == "screen":
+            self._close(self.looks[-1], reason)
+        elif self._fired:
+            self._decide("biased", self._flag, material="undetermined")
+        else:
+            note = f"an alarm in {self.plan.channel_names[self._flag]} was not yet confirmed"
+            self._decide("inconclusive", self._flag, reason=reason, note=note)
+
+    @property
+    def _watched(self) -> int | None:
+        return self._flag if self.stage == "confirm" else None
+
+    def _check(self, moments: Moments) -> None:
+        watched = len(self.plan.channel_names)
+        if self.verdict is not None:
+            raise ValueError(f"this cell is decided ({self.verdict.outcome}); start a new BiasTest")
+        if moments.mean.size != watched:
+            raise ValueError(f"moments have {moments.mean.size} channels, the plan {watched}: use plan.channels.project")
+        if moments.count < self.next_look and not moments.nonfinite:
+            raise ValueError(f"moments cover {moments.count} rows of the {self.stage} stage; expected {self.next_look}")
+
+    def _screen(self, seen: Look) -> None:
+        size = self.plan.size
+        wrong = seen.settled[:size] & (np.abs(seen.mean[:size]) > self.plan.slack[:size])
+        flag = self._alarm(seen)
+        if wrong.any():
+            worst = int(np.argmax(np.where(wrong, np.abs(seen.mean[:size]), -1.0)))
+            self._decide("biased", worst, reason="deterministic", material=self._material(seen, worst))
+        elif flag is not None:
+            self._start_confirm(flag, seen)
+        elif self._inside(seen, self.plan.r_target):
+            self._accept(seen, self.plan.r_target)
+        elif seen.count >= self.plan.max_rows:
+            self._close(seen, "budget")
+
+    def _alarm(self, seen: Look) -> int | None:
+        """The open channel whose interval is farthest from zero, in widths, if any excludes it."""
+        lower, upper = seen.alarm
+        gap = np.where(seen.open, np.maximum(lower, -upper) - self.plan.slack, -np.inf)
+        flag = int(np.argmax(gap / np.where(seen.open, upper - lower, 1.0)))
+        return flag if gap[flag] > 0 else None
+
+    def _start_confirm(self, flag: int, seen: Look) -> None:
+        self.stage = "confirm"
+        self._flag, self._sign = flag, 1 if seen.mean[flag] > 0 else -1
+        self._screened = seen.count
+        self._planned = self.plan.planned_rows("confirm", flagged_at=seen.count)
+        self.next_look = self._planned[0]
+        self._start = np.zeros_like(self._start)
+
+    def _confirm(self, seen: Look) -> None:
+        lower, upper = seen.alarm
+        # Two-sided at the stage's full rate although one sign counts: the half left over is kept for skewness.
+        away = lower[self._flag] if self._sign > 0 else -upper[self._flag]
+        self._fired = self._fired or bool(seen.open[self._flag] and away > self.plan.slack[self._flag])
+        last = seen.count >= self._planned[-1]
+        if self._fired:
+            material = self._material(seen, self._flag)
+            if last or material != "undetermined":
+                self._decide("biased", self._flag, material=material)
+        elif last and self._inside(seen, self.plan.r_accept):
+            self._accept(seen, self.plan.r_accept, reason="alarm not confirmed")
+        elif last:
+            self._decide("inconclusive", self._flag, reason="suspect", rows_needed=self.forecast)
+
+    def _material(self, seen: Look, flag: int) -> str:
+        """Whether the bias is beyond the tolerance, within it on all coordinates, or neither is known yet."""
+        lower, upper = seen.alarm
+        watched = np.arange(lower.size) < self.plan.size
+        watched[flag] = True
+        beyond = self.plan.tolerance(self.plan.r_accept) + self.plan.reference_error
+        if (watched & (np.maximum(lower, -upper) > beyond)).any():
+            return "material"
+        return "negligible" if self._inside(seen, self.plan.r_accept) else "undetermined"
+
+    def _inside(self, seen: Look, r: float) -> bool:
+        """Whether the equivalence intervals of all coordinates lie within the tolerance."""
+        size = self.plan.size
+        room = (self.plan.tolerance(r) - self.plan.reference_error)[:size]
+        far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
+        return bool(((far <= room) & (seen.settled[:size] | ~self.plan.degenerate)).all())
+
+    def _accept(self, seen: Look, r: float, reason: str = "") -> None:
+        if not self.plan.reference_supports:
+            note = "no bias was seen, but the reference rests on an assumption and cannot support the claim"
+            self._decide("inconclusive", self._worst(seen), r=r, reason="reference", note=note)
+            return
+        if seen.settled[: self.plan.size].all():
+            reason = "deterministic"
+        self._decide("unbiased", self._worst(seen), r=r, reason=reason)
+
+    def _close(self, seen: Look, reason: str) -> None:
+        """The last look of the screen stage."""
+        if self._inside(seen, self.plan.r_accept):
+            self._accept(seen, self.plan.r_accept)
+        else:
+            reason = self._obstacle(seen, reason)
+            self._decide("inconclusive", self._worst(seen), reason=reason, rows_needed=self.forecast)
+
+    def _obstacle(self, seen: Look, otherwise: str) -> str:
+        """What stands in the way beside the number of rows, else ``otherwise``."""
+        size = self.plan.size
+        closed = ~seen.open[:size] & ~seen.settled[:size]
+        if (self.plan.reference_error >= self.plan.tolerance(self.plan.r_accept))[:size].any():
+            return "reference"
+        if (self.plan.degenerate & ~seen.settled[:size] & ~seen.constant[:size]).any():
+            return "degenerate"
+        if not closed.any():
+            return otherwise
+        if seen.constant[:size][closed].all() or seen.count * self.plan.p_gate < RARE_SIGHTINGS:
+            return "gate"
+        return "tail" if seen.count >= self.plan.rows_to_open else otherwise
+
+    def _worst(self, seen: Look) -> int:
+        """The coordinate that needs the widest tolerance; a closed one first."""
+        return int(np.argmax(reach(self.plan, seen)))
+
+    def _decide(self, outcome: str, channel: int, *, r: float | None = None, **fields: Any) -> None:
+        """Set the verdict on ``channel``, with the tolerance at ``r`` (the accepted one unless given)."""
+        tau = self.plan.tolerance(self.plan.r_accept if r is None else r)[channel]
+        seen = describe(self.plan, self.looks, channel, outcome=outcome)
+        rows = self.looks[-1].count
+        self._settle(outcome, rows=rows, tau=float(tau), **seen, **fields)
+
+    def _fail(self, moments: Moments) -> None:
+        total = moments.count + moments.nonfinite
+        low, high = moments.nonfinite_rate()
+        note = f"{moments.nonfinite} of {total} rows are not finite (rate {low:.2g} to {high:.2g} at 95 %)"
+        self._settle("failed", rows=total, reason="non-finite", stage=self.stage, note=note)
+
+    def _settle(self, outcome: str, *, rows: int = 0, **fields: Any) -> None:
+        self.verdict = BiasVerdict(outcome=outcome, alpha=self.plan.alpha, num_samples=self._screened + rows, **fields)

@@ -1,0 +1,116 @@
+"""One look at the moments of a cell: which channels may decide, and their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bias_plan import BiasPlan, Stage
+from .confidence import interval
+from .moments import Moments
+
+__all__ = ["Look", "look"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+MAX_SHARE = 0.02  # a row with more of the sum of squares than this says the tail is not yet seen
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What one look saw; arrays are over channels ``[c]``.
+
+    Attributes:
+        stage: ``screen`` or ``confirm``.
+        count: Rows of the stage so far.
+        mean: Estimated biases.
+        std: Standard deviations of one row.
+        skewness: Sample skewnesses.
+        open: Channels whose sample may be believed at this look.
+        start: Rows at a channel's first open look; 0 where it has not been open.
+        constant: Channels without variation beyond rounding.
+        settled: Constant channels seen for long enough to be called deterministic.
+        alpha: Error rates of the alarm intervals.
+        alarm: Lower and upper limits at ``alpha``; infinite unless open or settled.
+        accept: The same at the error rate of the equivalence test.
+    """
+
+    stage: Stage
+    count: int
+    mean: Array
+    std: Array
+    skewness: Array
+    open: Flags
+    start: NDArray[np.int64]
+    constant: Flags
+    settled: Flags
+    alpha: Array
+    alarm: tuple[Array, Array]
+    accept: tuple[Array, Array]
+
+
+def look(plan: BiasPlan, moments: Moments, *, stage: Stage, start: NDArray[np.int64], flagged: int | None = None) -> Look:
+    """Judge the moments of a stage at one of its looks.
+
+    A channel is open when it has 1,000 rows, ten expected sightings of the rarest outcome, and no row with more than
+    2 % of the sum of squares (which implies ten rows per squared skewness). Its sequence starts at its first open look.
+
+    Args:
+        plan: The cell's plan.
+        moments: All rows of the stage so far.
+        stage: ``screen`` or ``confirm``.
+        start: The ``start`` of the stage's previous look, zeros at the first ``[c]``.
+        flagged: The channel that the confirm stage watches.
+
+    Returns:
+        The look.
+    """
+    count = moments.count
+    # Rounding moves a constant up or down by tau_numeric at most.
+    numeric = plan.channels.bound(np.asarray(plan.tau_numeric))
+    with np.errstate(invalid="ignore"):
+        constant = (moments.maximum - moments.minimum) <= 2 * numeric
+    opened = _open(plan, moments) & ~constant
+    start = np.where((start == 0) & opened, count, start)
+    settled = constant & (count >= plan.rows_if_constant)
+    alpha = plan.channel_alpha(stage, flagged)
+    return Look(
+        stage=stage,
+        count=count,
+        mean=moments.mean,
+        std=moments.std,
+        skewness=moments.skewness,
+        open=opened,
+        start=start,
+        constant=constant,
+        settled=settled,
+        alpha=alpha,
+        alarm=_limits(moments, opened, settled, start, alpha),
+        accept=_limits(moments, opened, settled, start, np.full_like(alpha, plan.alpha_unbiased)),
+    )
+
+
+def _open(plan: BiasPlan, moments: Moments) -> Flags:
+    if moments.count < plan.rows_to_open:
+        return np.zeros(moments.mean.shape, dtype=np.bool_)
+    # No gate on skewness: skewness^2 <= count * max_share always, so an open channel has 50 rows per squared skewness.
+    # Overflow leaves NaN, and a comparison with NaN is false: the channel stays closed.
+    return np.isfinite(moments.skewness) & (moments.max_share <= MAX_SHARE)
+
+
+def _limits(moments: Moments, opened: Flags, settled: Flags, start: NDArray[np.int64], alpha: Array) -> tuple[Array, Array]:
+    lower, upper = np.full_like(moments.mean, -np.inf), np.full_like(moments.mean, np.inf)
+    if opened.any():
+        low, high = interval(
+            moments.mean[opened],
+            moments.std[opened],
+            moments.skewness[opened],
+            moments.count,
+            start[opened],
+            alpha[opened],
+        )
+        lower[opened], upper[opened] = low, high
+    return np.where(settled, moments.minimum, lower), np.where(settled, moments.maximum, upper)

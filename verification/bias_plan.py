@@ -1,0 +1,185 @@
+"""What is decided about the bias of one cell before its first row is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .channels import Channels, watch
+from .confidence import looks
+
+__all__ = ["BiasPlan", "Stage"]
+
+Stage = Literal["screen", "confirm"]
+Array = NDArray[np.float64]
+
+MIN_ROWS = 1000  # the boundary's delayed start: normal theory is not trusted below
+RARE_SIGHTINGS = 10.0  # expected sightings of the rarest outcome before a sample is believed
+HIDDEN_RATE = 1e-3  # constant rows may hide a branch; one rarer than this is beyond what is promised
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BiasPlan:
+    """Truth, tolerance, error rates and row counts of one cell.
+
+    Attributes:
+        truth: Reference gradient ``[d]``.
+        scale: What a relative bias is relative to ``[d]``, see ``channels.scales``.
+        tau_numeric: Rounding error that is no bias, scalar or ``[d]``.
+        r_target: Relative tolerance at which ``unbiased`` is said while rows remain.
+        r_accept: Relative tolerance at which it is said when they are used up, and beyond which a bias is material.
+        alpha: Probability of ``biased`` for an unbiased estimator, both stages together.
+        alpha_unbiased: Probability of ``unbiased`` for a bias at the tolerance.
+        p_gate: Probability of the rarest outcome that matters; 1 where there is none.
+        max_rows: Rows of the screen stage at most.
+        first_look: Rows at the first look.
+        ratio: Growth from look to look.
+        reference_bias: Bound on the reference's own error, scalar or ``[d]``.
+        directions: Random unit vectors ``[k, d]``, or None.
+        deterministic_rows: Rows are known to be equal (enumeration): two of them decide.
+        reference_supports: False where the reference rests on an assumption (finite differences) and may refute only.
+
+    Raises:
+        ValueError: If an argument is out of range or shapes disagree.
+    """
+
+    truth: ArrayLike
+    scale: ArrayLike
+    tau_numeric: ArrayLike
+    r_target: float
+    r_accept: float
+    alpha: float
+    max_rows: int
+    alpha_unbiased: float = 0.05
+    p_gate: float = 1.0
+    first_look: int = MIN_ROWS
+    ratio: float = 1.25
+    reference_bias: ArrayLike = 0.0
+    directions: ArrayLike | None = None
+    deterministic_rows: bool = False
+    reference_supports: bool = True
+
+    def __post_init__(self) -> None:
+        _require(0 < self.alpha < 1, f"alpha must lie in (0, 1); got {self.alpha}")
+        _require(0 < self.alpha_unbiased < 1, f"alpha_unbiased must lie in (0, 1); got {self.alpha_unbiased}")
+        _require(0 < self.p_gate <= 1, f"p_gate must lie in (0, 1], 1 for no rare outcome; got {self.p_gate}")
+        _require(
+            0 < self.r_target <= self.r_accept,
+            f"need 0 < r_target <= r_accept; got {self.r_target}, {self.r_accept}",
+        )
+        _require(self.max_rows >= 1, f"max_rows must be positive; got {self.max_rows}")
+        size = np.size(self.truth)
+        shape = (-1, size)
+        fields = {
+            "truth": _vector("truth", self.truth, size),
+            "scale": _vector("scale", self.scale, size),
+            "tau_numeric": _vector("tau_numeric", self.tau_numeric, size),
+            "reference_bias": _vector("reference_bias", self.reference_bias, size),
+            "directions": np.zeros((0, size))
+            if self.directions is None
+            else np.reshape(np.asarray(self.directions, dtype=np.float64), shape),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        _require(size > 0, "truth is empty; a gradient has at least one coordinate")
+
+    @cached_property
+    def channels(self) -> Channels:
+        """The linear functions of the error that are watched."""
+        return watch(np.asarray(self.truth), np.asarray(self.scale), np.asarray(self.directions))
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, coordinates first."""
+        return self.channels.names
+
+    @property
+    def channel_matrix(self) -> Array:
+        """``[c, d]``: channels = matrix @ (row - truth)."""
+        return self.channels.matrix
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates d."""
+        return int(np.size(self.truth))
+
+    @property
+    def stage_alpha(self) -> float:
+        """Error rate of each of the two stages; both must err, so their product is ``alpha``."""
+        return math.sqrt(self.alpha)
+
+    def channel_alpha(self, stage: Stage, flagged: int | None = None) -> Array:
+        """Error rate of each channel ``[c]``; the confirm stage gives its whole rate to the one flagged channel."""
+        alpha = self.stage_alpha * self.channels.shares
+        if stage == "confirm" and flagged is not None:
+            alpha[flagged] = self.stage_alpha
+        return alpha
+
+    @cached_property
+    def slack(self) -> Array:
+        """Bias that is no alarm ``[c]``: rounding and the reference's own error."""
+        return self.channels.bound(np.asarray(self.tau_numeric) + np.asarray(self.reference_bias))
+
+    def tolerance(self, r: float) -> Array:
+        """Tolerance ``[c]`` at relative tolerance ``r``; beyond it in any channel, some coordinate is beyond its own."""
+        return self.channels.bound(r * np.asarray(self.scale) + np.asarray(self.tau_numeric))
+
+    @cached_property
+    def reference_error(self) -> Array:
+        """Bound on the reference's error in each channel ``[c]``."""
+        return self.channels.bound(np.asarray(self.reference_bias))
+
+    @property
+    def degenerate(self) -> NDArray[np.bool_]:
+        """Coordinates ``[d]`` whose scale is rounding error: they are equal and constant, or not supported."""
+        return np.asarray(self.scale) <= 3 * np.asarray(self.tau_numeric)
+
+    @property
+    def rows_to_open(self) -> int:
+        """Rows before any channel may decide."""
+        return max(MIN_ROWS, math.ceil(RARE_SIGHTINGS / self.p_gate))
+
+    @property
+    def rows_if_constant(self) -> int:
+        """Rows after which a constant channel is called deterministic.
+
+        A branch of the declared probability, or of 1e-3 inside the estimator, has then been missed with probability at
+        most ``alpha``.
+        """
+        if self.deterministic_rows:
+            return 2
+        sightings = max(RARE_SIGHTINGS, math.log(1 / self.alpha))
+        return math.ceil(sightings / min(self.p_gate, HIDDEN_RATE))
+
+    def planned_rows(self, stage: Stage, *, flagged_at: int = 0) -> list[int]:
+        """Row counts of the looks of a stage.
+
+        Args:
+            stage: ``screen`` or ``confirm``.
+            flagged_at: Rows of the screen at its alarm; the confirm stage may use four times as many.
+
+        Returns:
+            Increasing row counts, each counted from the start of the stage.
+        """
+        if stage == "confirm":
+            return looks(self.first_look, self.ratio, max_rows=max(4 * flagged_at, self.max_rows))
+        planned = looks(self.first_look, self.ratio, max_rows=self.max_rows)
+        return [2, *planned] if self.deterministic_rows and planned[0] > 2 else planned
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _vector(name: str, value: ArrayLike, size: int) -> Array:
+    array = np.asarray(value, dtype=np.float64).reshape(-1)
+    _require(array.size in (1, size), f"{name} has {array.size} entries; truth has {size}")
+    _require(bool(np.isfinite(array).all()), f"{name} must be finite; got {array}")
+    _require(name == "truth" or bool((array >= 0).all()), f"{name} must not be negative; got {array}")
+    return np.broadcast_to(array, (size,)).copy()

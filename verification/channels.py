@@ -1,0 +1,117 @@
+"""The numbers that are watched in one cell: coordinates, the gain along the gradient, random projections."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Channels", "scales", "watch"]
+
+Array = NDArray[np.float64]
+
+# How the error rate of a stage is divided between the kinds of channel that exist.
+SHARES = {"coordinate": 0.5, "gain": 0.25, "projection": 0.25}
+
+
+def scales(truth: ArrayLike, floor: ArrayLike = 0.0) -> Array:
+    r"""The size that a bias of each coordinate is measured against.
+
+    .. math:: s_j = \max(|\mu_j|, \|\mu\| / \sqrt d, s_\mathrm{floor})
+
+    A coordinate near zero is measured against its neighbours, not against itself.
+
+    Args:
+        truth: Gradient ``[d]``.
+        floor: Scalar or ``[d]``, declared by the problem; needed where the gradient is zero.
+
+    Returns:
+        Scales ``[d]``.
+
+    Example:
+        >>> scales([3.0, 0.0, 0.0, -4.0])
+        array([3. , 2.5, 2.5, 4. ])
+    """
+    truth = np.asarray(truth, dtype=np.float64).reshape(-1)
+    typical = np.linalg.norm(truth) / math.sqrt(max(truth.size, 1))
+    return np.asarray(np.maximum(np.maximum(np.abs(truth), typical), np.asarray(floor, dtype=np.float64)))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Channels:
+    """Linear functions of a row of the estimator's error.
+
+    Attributes:
+        names: Such as ``coordinate 3``, ``gain``, ``projection 1``.
+        kinds: ``coordinate``, ``gain`` or ``projection``; the coordinates come first.
+        matrix: ``[c, d]``; channel = matrix @ error.
+        scale: ``[c]``, what a relative bias is relative to.
+        shares: ``[c]``, parts of a stage's error rate, summing to one.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    matrix: Array
+    scale: Array
+    shares: Array
+
+    def project(self, errors: Array) -> Array:
+        """Channel values ``[n, c]`` of error rows ``[n, d]``; the coordinates pass through bit by bit.
+
+        The sum avoids the linear-algebra library, whose order of addition follows its number of threads.
+        """
+        mixed = self.matrix[errors.shape[1] :]
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.hstack([errors, np.einsum("nd,kd->nk", errors, mixed, optimize=False)])
+
+    def bound(self, coordinates: Array) -> Array:
+        """The most that a channel can be ``[c]`` while coordinate j stays within ``+-coordinates[j]``.
+
+        With this as a channel's tolerance, a channel beyond it proves some coordinate beyond its own.
+        """
+        return np.asarray(np.abs(self.matrix) @ coordinates)
+
+
+def watch(truth: Array, scale: Array, directions: Array) -> Channels:
+    """The channels of a cell.
+
+    A scale error is plainest along the gradient; a bias spread over many coordinates is plainest in a projection. One
+    coordinate needs neither, and a zero gradient has no direction of its own.
+
+    Args:
+        truth: Gradient ``[d]``.
+        scale: Scales ``[d]``.
+        directions: Unit vectors ``[k, d]``, applied to coordinates divided by their scales.
+
+    Returns:
+        The coordinates, then the gain, then the projections.
+    """
+    size = truth.size
+    norm = float(np.linalg.norm(truth))
+    names = [f"coordinate {j}" for j in range(size)]
+    kinds = ["coordinate"] * size
+    rows, units = [np.eye(size)], [scale]
+    if size > 1 and norm > 0:
+        names.append("gain")
+        kinds.append("gain")
+        rows.append(truth[None] / norm)
+        units.append(np.array([norm]))
+    if size > 1 and len(directions):
+        names += [f"projection {k}" for k in range(len(directions))]
+        kinds += ["projection"] * len(directions)
+        rows.append(directions / np.where(scale > 0, scale, 1.0))
+        units.append(np.ones(len(directions)))
+    return Channels(
+        names=tuple(names),
+        kinds=tuple(kinds),
+        matrix=np.vstack(rows),
+        scale=np.concatenate(units),
+        shares=_shares(kinds),
+    )
+
+
+def _shares(kinds: list[str]) -> Array:
+    total = sum(SHARES[kind] for kind in set(kinds))
+    return np.array([SHARES[kind] / total / kinds.count(kind) for kind in kinds])

@@ -1,0 +1,128 @@
+"""Structural checks, cheap and before any statistics: shape, type, finiteness, seeds, gradient path, isolated rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..estimators.markov import MarkovProgram
+from ..estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
+from .problems.problem import Probe, Problem
+
+__all__ = ["Conformance", "applicability", "check_conformance", "stale_seed"]
+
+ROWS = 64
+_TRIES = 8
+
+Seeded = Callable[[int], torch.Generator]
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """What the structural checks found.
+
+    Attributes:
+        outcome: ``pass``, ``failed``, ``no-gradient`` or ``not-applicable``.
+        reason: The check that failed, e.g. ``shape``, ``rows not isolated``; empty where all passed.
+        note: One sentence for a reader.
+    """
+
+    outcome: str
+    reason: str = ""
+    note: str = ""
+
+
+def applicability(estimator: Estimator, problem: Problem, probe: Probe) -> str:
+    """Why an estimator does not apply to a problem, judged without running it; empty where it may."""
+    about = describe(estimator)
+    unsupported = sorted(each.__name__ for each in probe.types if each not in about.sites)
+    if unsupported:
+        return f"it does not support {', '.join(unsupported)} sites"
+    if about.needs_differentiable and problem.black_box:
+        return "it differentiates the objective, and the program is a black box"
+    return ""
+
+
+def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance:
+    """Hold an estimator to its contract on one problem.
+
+    Args:
+        estimator: The estimator, fitted if it learns.
+        problem: The problem.
+        seeded: Chunk number -> generator; the same number gives the same rows.
+
+    Returns:
+        The first check that failed, or a pass. What the estimator raises otherwise passes through.
+    """
+    params = problem.params
+    try:
+        rows = estimator(problem.program, params, ROWS, seeded(0))
+    except NotApplicableError as error:
+        return Conformance("not-applicable", "refused", str(error))
+    except NoGradientPathError as error:
+        return Conformance("no-gradient", "no gradient path", str(error))
+    malformed = _malformed(rows, params)
+    if malformed:
+        return malformed
+    if not torch.equal(rows, estimator(problem.program, params, ROWS, seeded(0))):
+        return Conformance("failed", "not reproducible", "the same seed gave other rows; draw from the generator given alone")
+    if describe(estimator).deterministic:
+        return Conformance("pass")
+    return _isolated(estimator, problem, seeded)
+
+
+def stale_seed(digests: list[bytes]) -> bool:
+    """Whether chunks of different seeds hold the same rows; an empty digest is of rows that may well be equal by chance."""
+    telling = [each for each in digests if each]
+    return len(set(telling)) < len(telling)
+
+
+def _malformed(rows: object, params: Tensor) -> Conformance | None:
+    expected = (ROWS, *params.shape)
+    if not isinstance(rows, Tensor) or rows.shape != expected:
+        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        return Conformance("failed", "shape", f"returned {found} for {ROWS} samples; expected {expected}")
+    if rows.dtype != params.dtype or rows.device != params.device:
+        found = f"{rows.dtype} on {rows.device}"
+        return Conformance("failed", "dtype or device", f"returned {found}; expected {params.dtype} on {params.device}")
+    if rows.requires_grad:
+        return Conformance("failed", "attached", "the rows require a gradient; return them detached")
+    bad = int((~torch.isfinite(rows)).reshape(ROWS, -1).any(1).sum())
+    if bad:
+        return Conformance("failed", "not finite", f"{bad} of {ROWS} rows hold NaN or infinity")
+    return None
+
+
+def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance:
+    """Scale row 0's objective by a thousand: row 0 of the estimate may change, and no other."""
+    loud = _with_loud_first_row(problem.program)
+    for number in range(_TRIES):
+        plain = estimator(problem.program, problem.params, ROWS, seeded(number))
+        scaled = estimator(loud, problem.params, ROWS, seeded(number))
+        changed = (plain != scaled).reshape(ROWS, -1).any(1)
+        if bool(changed[1:].any()):
+            count = int(changed.sum())
+            note = f"scaling the objective of row 0 changed {count} of {ROWS} rows; rows must be independent replicates"
+            return Conformance("failed", "rows not isolated", note)
+        if bool(changed[0]):
+            return Conformance("pass")
+    return Conformance("pass", note=f"row 0 was insensitive to its objective at {_TRIES} seeds; isolation was not seen")
+
+
+def _with_loud_first_row(program: Program) -> Program:
+    def louder(objective: Tensor) -> Tensor:
+        factor = torch.ones_like(objective, requires_grad=False)
+        factor[0] = 1e3
+        return objective * factor
+
+    if isinstance(program, MarkovProgram):
+        quiet = program.objective
+        return replace(program, objective=lambda state: louder(quiet(state)))
+
+    def loud(params: Tensor, sample: Sample) -> Tensor:
+        return louder(program(params, sample))
+
+    return loud

@@ -1,0 +1,201 @@
+"""Where tasks run: in this process, or in spawned ones."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from .plan import Settings
+from .work import Task, Workbench, perform, registry_workbench
+
+__all__ = ["Executor", "Failure", "Inline", "Processes"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that gave no result.
+
+    Attributes:
+        status: ``crashed`` or ``timeout``.
+        note: What happened, in one sentence.
+    """
+
+    status: str
+    note: str
+
+
+class Executor(Protocol):
+    """Runs tasks, in any order, and hands back results one at a time."""
+
+    capacity: int
+
+    def submit(self, key: Any, task: Task) -> None:
+        """Take a task; `key` comes back with its result."""
+        ...
+
+    def next(self) -> tuple[Any, Any]:
+        """Wait for one result: its key, and a result or a `Failure`."""
+        ...
+
+    def close(self) -> None:
+        """Stop, at once."""
+        ...
+
+
+class Inline:
+    """Runs each task when its result is asked for, in this process."""
+
+    capacity = 1
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._queue: deque[tuple[Any, Task]] = deque()
+
+    def submit(self, key: Any, task: Task) -> None:
+        """Queue a task."""
+        self._queue.append((key, task))
+
+    def next(self) -> tuple[Any, Any]:
+        """Run the task that waited longest."""
+        key, task = self._queue.popleft()
+        return key, _guarded(self._bench, task)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._queue.clear()
+
+
+class Processes:
+    """Spawned worker processes with one PyTorch thread each.
+
+    When a worker dies, every task in flight is run again, one at a time, so that the one which kills its worker is known
+    and no other is blamed. A task that takes longer than ``limit`` seconds is ended with its worker.
+
+    Args:
+        workers: Number of processes.
+        settings: The run's settings.
+        problems: Name of each problem -> the target that finds it.
+        limit: Seconds that one task may take.
+    """
+
+    def __init__(self, workers: int, settings: Settings, problems: Mapping[str, str], limit: float = 600.0) -> None:
+        self.capacity = 2 * workers
+        self._workers = workers
+        self._arguments = (settings, dict(problems))
+        self._limit = limit
+        self._flying: dict[Future[Any], tuple[Any, Task]] = {}
+        self._suspects: deque[tuple[Any, Task]] = deque()
+        self._held: deque[tuple[Any, Task]] = deque()
+        self._alone: Future[Any] | None = None
+        self._pool = self._start()
+
+    def submit(self, key: Any, task: Task) -> None:
+        """Send a task to the pool; while a suspect is being tried it waits its turn."""
+        if self._suspects or self._alone is not None:
+            self._held.append((key, task))
+        else:
+            self._send(key, task)
+
+    def next(self) -> tuple[Any, Any]:
+        """Wait for one result."""
+        while True:
+            if not self._flying and self._suspects:
+                self._alone = self._send(*self._suspects.popleft())
+            while self._held and not self._suspects and self._alone is None:
+                self._send(*self._held.popleft())
+            done, _ = wait(self._flying, timeout=self._limit, return_when=FIRST_COMPLETED)
+            if not done:
+                return self._expire()
+            future = next(iter(done))
+            key, task = self._flying.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                blamed = self._broken(future, key, task)
+                if blamed is not None:
+                    return blamed
+                continue
+            if future is self._alone:
+                self._alone = None
+            return key, result
+
+    def close(self) -> None:
+        """End the workers without waiting for what they do."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            if child.pid not in self._others:
+                child.kill()
+
+    def _start(self) -> ProcessPoolExecutor:
+        self._others = {child.pid for child in multiprocessing.active_children()}
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=self._arguments)
+
+    def _send(self, key: Any, task: Task) -> Future[Any]:
+        try:
+            future = self._pool.submit(_work, task)
+        except BrokenProcessPool:
+            self._restart()
+            future = self._pool.submit(_work, task)
+        self._flying[future] = (key, task)
+        return future
+
+    def _restart(self) -> None:
+        self.close()
+        self._pool = self._start()
+
+    def _broken(self, future: Future[Any], key: Any, task: Task) -> tuple[Any, Any] | None:
+        """A worker died: blame the task if it ran alone, else try everything in flight alone."""
+        alone = future is self._alone
+        self._alone = None
+        self._suspects.extendleft([*self._flying.values()][::-1])
+        self._flying.clear()
+        self._restart()
+        if alone:
+            return key, Failure("crashed", "its worker process died (killed, out of memory, or a crash in native code)")
+        self._suspects.appendleft((key, task))
+        return None
+
+    def _expire(self) -> tuple[Any, Any]:
+        future = next(iter(self._flying))
+        key, _ = self._flying.pop(future)
+        self._suspects.extend(self._flying.values())
+        self._flying.clear()
+        self._alone = None
+        self._restart()
+        return key, Failure("timeout", f"one task took longer than {self._limit:g} seconds and was ended")
+
+
+_bench: Workbench | None = None
+
+
+def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
+    """Prepare a worker: one thread, no reaction to Ctrl-C (the parent decides), its own workbench."""
+    global _bench
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _bench = registry_workbench(settings, problems)
+
+
+def _work(task: Task) -> Any:
+    assert _bench is not None
+    return _guarded(_bench, task)
+
+
+def _guarded(bench: Workbench, task: Task) -> Any:
+    """The task's result, or what it raised as a `Failure`."""
+    try:
+        return perform(bench, task)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
+        return Failure("crashed", f"{type(error).__name__} at {where}: {error}".splitlines()[0][:500])

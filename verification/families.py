@@ -1,0 +1,99 @@
+"""How variance grows with a problem's size: exponents over the families of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..estimators.protocol import describe
+from .cell import CellRun
+from .problems.problem import Problem
+from .record import Family
+from .scaling import ExponentFit, fit_exponent
+from .variance import measurable, variance_interval
+
+__all__ = ["fit_families"]
+
+_LEAST_SIZES = 3
+_DECLARED_ON = "random_walk/square/p"
+_ROOM = 0.15  # a declared exponent is asymptotic; short walks are not quite there
+
+
+def fit_families(
+    runs: list[CellRun], problems: list[Problem], known: Mapping[tuple[str, str], float | None]
+) -> Iterator[Family]:
+    """One exponent for every estimator and series of problems that differ in size alone.
+
+    Args:
+        runs: The cells of a run, closed.
+        problems: Its problems.
+        known: Exact variances where they are known.
+    """
+    by_name = {each.name: each for each in problems}
+    groups: dict[tuple[str, str], list[CellRun]] = {}
+    for run in runs:
+        problem = by_name[run.problem]
+        if problem.size.isdecimal() and problem.params.dim() == 0 and run.rows.count > 1 and not run.rows.nonfinite:
+            groups.setdefault((run.estimator, problem.series), []).append(run)
+    for (estimator, series), members in groups.items():
+        if len(members) >= _LEAST_SIZES:
+            yield _family(estimator, series, members, by_name, known)
+
+
+def _family(
+    estimator: str,
+    series: str,
+    members: list[CellRun],
+    problems: Mapping[str, Problem],
+    known: Mapping[tuple[str, str], float | None],
+) -> Family:
+    points = [_point(run, int(problems[run.problem].size), known.get((estimator, run.problem))) for run in members]
+    points.sort(key=lambda each: each["size"])
+    used = [each for each in points if each["used"]]
+    if len(used) < _LEAST_SIZES:
+        note = f"{len(used)} of {len(points)} sizes have a variance that can be believed"
+        return Family(
+            estimator=estimator, family=series, exponent=None, interval=None, outcome="too few points",
+            points=tuple(points), note=note,
+        )  # fmt: skip
+    fit = fit_exponent(
+        [each["size"] for each in used], [each["variance"] for each in used], [each["standard_error_log"] for each in used]
+    )
+    declared = describe(members[0].subject).claims.variance_exponent if series == _DECLARED_ON else None
+    return Family(
+        estimator=estimator,
+        family=series,
+        exponent=fit.slope,
+        interval=fit.interval,
+        outcome="poor fit" if fit.misfit else "fitted",
+        claim=_held(declared, fit),
+        points=tuple(points),
+        note=_note(declared, fit),
+    )
+
+
+def _point(run: CellRun, size: int, exact: float | None) -> dict[str, Any]:
+    variance = float(run.rows.variance[0])
+    return {
+        "size": size,
+        "variance": variance,
+        "interval": variance_interval(run.rows) if variance > 0 else (0.0, 0.0),
+        "standard_error_log": float(run.rows.log_variance_error()[0]) if variance > 0 else None,
+        "exact": exact,
+        "num_samples": run.rows.count,
+        "used": bool(variance > 0 and measurable(run.rows, 0)),
+    }
+
+
+def _held(declared: float | None, fit: ExponentFit) -> str:
+    """Whether the tail's exponent is what was declared. Short walks can support that, and cannot refute it."""
+    if declared is None:
+        return "none"
+    low, high = fit.tail_interval
+    return "supported" if low - _ROOM <= declared <= high + _ROOM else "none"
+
+
+def _note(declared: float | None, fit: ExponentFit) -> str:
+    tail = f"tail from n = {fit.tail_from:g}: {fit.tail_slope:.2f} ({fit.tail_interval[0]:.2f} to {fit.tail_interval[1]:.2f})"
+    claim = "" if declared is None else f"; declared {declared:g}"
+    return f"{tail}; growth {fit.growth}{claim}"

@@ -1,0 +1,163 @@
+"""What a run will do, settled before the first row: profiles, the error budget, and how rows are cut into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..estimators.protocol import Estimator, describe
+from .problems.problem import Probe
+
+__all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "chunk_rows", "settle"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How hard a run tries.
+
+    Attributes:
+        name: ``quick``, ``standard`` or ``thorough``.
+        max_rows: Rows of a cell's screen stage at most.
+        min_rows: Rows of a cell at least, for its variance.
+        r_target: Relative tolerance at which a cell may stop as unbiased.
+        r_accept: Relative tolerance that is accepted when its rows are used up.
+        reference_rows: Rows of each check of one reference against another.
+    """
+
+    name: str
+    max_rows: int
+    min_rows: int
+    r_target: float
+    r_accept: float
+    reference_rows: int
+
+
+PROFILES = {
+    each.name: each
+    for each in (
+        Profile("quick", 300_000, 4096, 0.05, 0.10, 30_000),
+        Profile("standard", 3_000_000, 16_384, 0.02, 0.05, 300_000),
+        Profile("thorough", 30_000_000, 65_536, 0.01, 0.02, 3_000_000),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for every cell of a run.
+
+    Attributes:
+        profile: How hard to try; its tolerances may have been replaced.
+        alpha: False-alarm rate of the whole run.
+        seed: The run's entropy.
+        device: ``cpu`` or ``cuda``.
+        expect: What every estimator is held to: ``unbiased``, ``biased``, ``any``, or its own ``claims``.
+        seconds: Time after which open cells are closed; None for no limit.
+    """
+
+    profile: Profile
+    alpha: float = 1e-3
+    seed: int = 0
+    device: str = "cpu"
+    expect: str = "claims"
+    seconds: float | None = None
+
+
+EXPECTATIONS = ("claims", "unbiased", "biased", "any")
+
+
+def settle(
+    *,
+    profile: str = "quick",
+    tolerance: float | None = None,
+    alpha: float = 1e-3,
+    seed: int = 0,
+    device: str = "cpu",
+    expect: str = "claims",
+    seconds: float | None = None,
+) -> Settings:
+    """The settings that a caller's options come to.
+
+    Args:
+        profile: Name of a profile.
+        tolerance: Relative bias that is accepted, in place of the profile's; cells may stop at half of it.
+        alpha: False-alarm rate of the run.
+        seed: The run's entropy, not negative.
+        device: ``cpu`` or ``cuda``.
+        expect: What every estimator is held to.
+        seconds: Time limit.
+
+    Raises:
+        ValueError: An option is out of range, or the device is not there; the message says what was expected.
+    """
+    for name, value, choices in (("profile", profile, PROFILES), ("expect", expect, EXPECTATIONS)):
+        if value not in choices:
+            raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
+    for name, number, most in (("alpha", alpha, 0.5), ("tolerance", tolerance, 10.0), ("seconds", seconds, 1e9)):
+        if number is not None and not 0 < number < most:
+            raise ValueError(f"{name}={number:g}; expected a number above 0 and below {most:g}")
+    if seed < 0:
+        raise ValueError(f"seed={seed}; expected a number that is not negative")
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device={device!r}; expected 'cpu' or 'cuda'")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' was asked for and PyTorch sees none; use 'cpu', or a machine with a GPU")
+    chosen = PROFILES[profile]
+    if tolerance is not None:
+        chosen = replace(chosen, r_accept=tolerance, r_target=tolerance / 2)
+    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, seconds=seconds)
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """One false-alarm rate, split over every test that could raise an alarm.
+
+    Eight parts in ten go to the bias cells, equally; two to the checks of references against each other, of the
+    forward law and of variances against exact ones, equally.
+
+    Attributes:
+        alpha: Of the whole run.
+        bias_cells: Number of bias cells.
+        other_tests: Number of the others.
+    """
+
+    alpha: float
+    bias_cells: int
+    other_tests: int
+
+    @property
+    def per_cell(self) -> float:
+        """False-alarm rate of one bias cell, over both its stages."""
+        return 0.8 * self.alpha / max(self.bias_cells, 1)
+
+    @property
+    def per_other_test(self) -> float:
+        """False-alarm rate of each other test."""
+        return 0.2 * self.alpha / max(self.other_tests, 1)
+
+    @property
+    def rule(self) -> str:
+        """The split, in words."""
+        return (
+            f"{self.alpha:g} for the run: 80 % over {self.bias_cells} bias cells ({self.per_cell:.2g} each, "
+            f"two stages of {self.per_cell**0.5:.2g}), 20 % over {self.other_tests} checks of references, "
+            f"forward law and variances ({self.per_other_test:.2g} each)"
+        )
+
+
+def chunk_rows(estimator: Estimator, probe: Probe) -> Iterator[int]:
+    """Rows of each chunk of a stage: from 2,048 doubling up to what fits in about 200 MB.
+
+    They depend on the problem and the estimator alone, never on free memory or workers: other chunks would be other rows.
+    """
+    evaluations = describe(estimator).evaluations or 4
+    largest = 2048
+    while largest < 65_536 and 2 * largest * probe.categories * evaluations <= 2**23:
+        largest *= 2
+    rows = 2048
+    yield rows
+    while True:
+        yield rows
+        rows = min(2 * rows, largest)

@@ -1,0 +1,89 @@
+"""The random walk that slows as it climbs: the family on which variance is followed over program length."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution
+
+from ...estimators.markov import MarkovProgram
+from .objectives import Objective, exponential, indicator, polynomial
+from .problem import Problem
+
+__all__ = ["random_walk", "random_walk_categorical", "walk_program"]
+
+
+def random_walk(length: int) -> list[Problem]:
+    """X_0 = 0; X_{k+1} = X_k + 1 with probability exp(-(X_k + theta) / p), else X_k - 1; at 0 it always rises.
+
+    p = n, so that the move's probability varies over the whole range; theta = 0. Differentiated in p (``square``, ``cubic``,
+    ``exponential`` of X / n, ``indicator`` of X > n / 2) and in theta (``linear``, ``square``).
+    """
+    in_p = (polynomial("square", 2), polynomial("cubic", 3), exponential(float(length)), indicator(length / 2))
+    in_theta = (polynomial("linear", 1), polynomial("square", 2))
+    return [
+        *(_problem(length, each, "p", quick=each.name == "square" or length in (10, 100)) for each in in_p),
+        *(_problem(length, each, "theta", quick=length == 10) for each in in_theta),
+    ]
+
+
+def random_walk_categorical(length: int) -> list[Problem]:
+    """The same walk as the tutorial writes it: a categorical of two a step, index 0 is up. E[X^2], differentiated in p.
+
+    To an estimator that differentiates samples it is another program than the one with bits.
+    """
+    program = MarkovProgram(
+        num_steps=length,
+        initial=torch.zeros_like,
+        site=_two_way,
+        step=lambda state, value, k: state + (1 - 2 * value),
+        objective=torch.square,
+        states=torch.arange(length + 1, dtype=torch.float64),
+    )
+    params = torch.tensor(float(length), dtype=torch.float64)
+    return [
+        Problem(name=f"random_walk_categorical:{length}/square/p", program=program, params=params, degree=2, quick=length == 10)
+    ]
+
+
+def walk_program(length: int, objective: Objective, parameter: str) -> MarkovProgram:
+    """The walk with one bit a step, differentiated in ``p`` (at theta = 0) or in ``theta`` (at p = n)."""
+    return MarkovProgram(
+        num_steps=length,
+        initial=torch.zeros_like,
+        site=_rises if parameter == "p" else _Shifted(float(length)),
+        step=lambda state, value, k: state + (2 * value - 1),
+        objective=objective.function,
+        states=torch.arange(length + 1, dtype=torch.float64),
+    )
+
+
+def _problem(length: int, objective: Objective, parameter: str, *, quick: bool) -> Problem:
+    return Problem(
+        name=f"random_walk:{length}/{objective.name}/{parameter}",
+        program=walk_program(length, objective, parameter),
+        params=torch.tensor(float(length) if parameter == "p" else 0.0, dtype=torch.float64),
+        degree=objective.degree,
+        quick=quick,
+    )
+
+
+def _rises(params: Tensor, state: Tensor, k: int) -> Distribution:
+    """Up with probability exp(-x / p): one at x = 0 whatever p, so the override there needs no case of its own."""
+    return Bernoulli(torch.exp(-state / params), validate_args=False)
+
+
+class _Shifted:
+    """Up with probability exp(-(x + theta) / p), and always at x = 0, where the derivative in theta is therefore zero."""
+
+    def __init__(self, p: float) -> None:
+        self.p = p
+
+    def __call__(self, params: Tensor, state: Tensor, k: int) -> Distribution:
+        rise = torch.exp(-(state + params) / self.p).clamp(max=1)
+        return Bernoulli(torch.where(state == 0, torch.ones_like(rise), rise), validate_args=False)
+
+
+def _two_way(params: Tensor, state: Tensor, k: int) -> Distribution:
+    up = torch.exp(-state / params)
+    return Categorical(torch.stack((up, 1 - up), -1), validate_args=False)

@@ -1,0 +1,111 @@
+"""Names of problems: the package's own, what other packages add, and what a path or a module points to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.metadata import entry_points
+from itertools import chain as flatten
+from typing import Any
+
+from ...estimators.registry import TargetError, load_attribute
+from .bits import bernoulli, bits
+from .categorical import categorical, categorical_one_hot
+from .chain import chain
+from .problem import Problem
+from .random_walk import random_walk, random_walk_categorical
+
+__all__ = ["find_problems", "registered"]
+
+GROUP = "gradverify.problems"
+"""The entry-point group under which other packages register theirs: a `Problem` or a list of them."""
+
+_FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | tuple[int, ...]]] = {
+    "bernoulli": (bernoulli, (0.3, 0.01, 0.99)),
+    "bits": (bits, (3,)),
+    "categorical": (categorical, (4,)),
+    "categorical_one_hot": (categorical_one_hot, (4,)),
+    "chain": (chain, (4,)),
+    "random_walk": (random_walk, (10, 20, 50, 100)),
+    "random_walk_categorical": (random_walk_categorical, (10,)),
+}
+
+
+@cache
+def registered() -> dict[str, Problem]:
+    """Every registered problem by its name."""
+    own = (make(size) for make, sizes in _FAMILIES.values() for size in sizes)
+    others = (_as_problems(each.load(), each.name) for each in entry_points(group=GROUP))
+    return {each.name: each for each in flatten.from_iterable((*own, *others))}
+
+
+def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
+    """The problems that the given targets name, each once, in the order given.
+
+    Args:
+        targets: Names (``family``, ``family:size``, ``family:size/objective/parameter``, any prefix at a ``:`` or ``/``), or
+            ``package.module:attr``, ``path/to/file.py:attr``. A size that is not registered is made, as in ``random_walk:300``.
+            None at all means every registered problem.
+        quick: Without targets: only those of the quick profile.
+
+    Raises:
+        TargetError: A target names nothing.
+    """
+    given = list(targets)
+    if not given:
+        return [each for each in registered().values() if each.quick or not quick]
+    found = {each.name: each for target in given for each in _find(target)}
+    return list(found.values())
+
+
+def _find(target: str) -> list[Problem]:
+    matches = [each for name, each in registered().items() if _matches(target, name)]
+    if matches:
+        return matches
+    family, _, rest = target.partition(":")
+    if family in _FAMILIES and rest:
+        return _made(family, rest, target)
+    if ":" in target:
+        return _as_problems(load_attribute(target), target)
+    raise TargetError(
+        f"unknown problem {target!r}; expected one of the families {', '.join(_FAMILIES)} (see `gradverify list problems`), "
+        "'package.module:attr' or 'path/to/file.py:attr'"
+    )
+
+
+def _matches(target: str, name: str) -> bool:
+    return name == target or name.startswith((f"{target}:", f"{target}/"))
+
+
+def _made(family: str, rest: str, target: str) -> list[Problem]:
+    make, sizes = _FAMILIES[family]
+    size = rest.split("/")[0]
+    kind = type(sizes[0])
+    try:
+        if not kind(size) > 0:
+            raise ValueError
+        made = make(kind(size))
+    except ValueError as error:
+        raise TargetError(f"{target!r}: {size!r} is no size of {family}; expected {kind.__name__}, as {sizes[0]}") from error
+    matches = [each for each in made if _matches(target, each.name)]
+    if not matches:
+        raise TargetError(f"{target!r}: {family} has {', '.join(each.name for each in made)}")
+    return matches
+
+
+def _as_problems(found: object, target: str) -> list[Problem]:
+    made = _called(found, target) if callable(found) and not isinstance(found, Problem) else found
+    problems = [made] if isinstance(made, Problem) else made
+    if isinstance(problems, list | tuple) and problems and all(isinstance(each, Problem) for each in problems):
+        return list(problems)
+    raise TargetError(
+        f"{target!r} is a {type(found).__name__}, not a problem; expected a gradverify.verification.Problem(name=..., "
+        "program=..., params=...), a list of them, or a function without arguments that makes one"
+    )
+
+
+def _called(factory: Callable[[], object], target: str) -> object:
+    try:
+        return factory()
+    except Exception as error:
+        raise TargetError(f"{target!r}: calling it raised {type(error).__name__}: {error}") from error

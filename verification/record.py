@@ -1,0 +1,242 @@
+"""The record of a run: what was asked, what was found, and JSON in between.
+
+Everything a report shows stands here; reports compute nothing. Clocks and memory stand under ``timing`` alone, so that two
+records of the same run are equal everywhere else, bit by bit. NaN and infinities are written as strings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+__all__ = ["SCHEMA_VERSION", "Cell", "Check", "Family", "Record", "Run", "schema"]
+
+SCHEMA_VERSION = "1.0"
+
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question asked of one cell, and its answer.
+
+    Attributes:
+        check: ``conformance``, ``forward_law``, ``bias``, ``variance``, ``cost`` or ``references``.
+        outcome: The verdict's word, e.g. ``unbiased``, ``biased``, ``inconclusive``, ``no-gradient``, ``pass``.
+        claim: ``supported``, ``refuted``, ``inconclusive``, or ``none`` where nothing was claimed.
+        estimate: The number in question (for ``bias``: the worst channel's bias), in units of the gradient.
+        interval: Its confidence interval, lower and upper limit.
+        detectable: The smallest bias that would have been seen with probability 0.9.
+        relative: ``estimate`` over the gradient's scale.
+        num_samples: Rows that the answer rests on.
+        reference: What it was compared with, e.g. ``exact (enumeration)``.
+        note: One sentence for a reader.
+        details: What only this kind of check has, written beside the fields above (the JSON Schema lists them).
+        timing: Seconds and bytes; never part of a comparison.
+    """
+
+    check: str
+    outcome: str
+    claim: str = "none"
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None
+    detectable: float | None = None
+    relative: float | None = None
+    num_samples: int = 0
+    reference: str = ""
+    note: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One estimator on one problem.
+
+    Attributes:
+        estimator: Name of the estimator, as registered or as given.
+        problem: Key of the problem, ``family:size/objective/parameter``.
+        status: ``ok``, ``failed``, ``crashed`` or ``timeout``.
+        checks: What was asked, in order.
+        claims: What the estimator declares of itself.
+        replay: The command that repeats this cell.
+        facts: The problem's own figures: ``dimension``, ``exact`` gradient, ``scale``, ``p_gate``.
+        timing: Seconds spent.
+    """
+
+    estimator: str
+    problem: str
+    status: str
+    checks: tuple[Check, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    replay: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+    def find(self, check: str) -> Check | None:
+        """The first check of that name, or None."""
+        return next((each for each in self.checks if each.check == check), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """How one replicate's variance grows with a problem's size, for one estimator.
+
+    Attributes:
+        estimator: Name of the estimator.
+        family: Family of problems, e.g. ``random_walk/square/p``.
+        exponent: Slope of ln variance on ln size.
+        interval: Its 95 % interval.
+        outcome: ``fitted``, ``poor fit`` or ``too few points``.
+        claim: Whether a declared exponent lies in the interval.
+        points: One mapping a size: ``size, variance, interval, exact, num_samples, used``.
+        note: One sentence for a reader.
+    """
+
+    estimator: str
+    family: str
+    exponent: float | None
+    interval: tuple[float, float] | None
+    outcome: str
+    claim: str = "none"
+    points: tuple[Mapping[str, Any], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What was asked and where: the head of a record."""
+
+    command: str
+    profile: str
+    seed: int
+    device: str
+    dtype: str
+    alpha: float
+    tolerance: float
+    complete: bool
+    time_truncated: bool = False
+    num_tests: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A whole run, as it is written to ``report.json``."""
+
+    run: Run
+    cells: tuple[Cell, ...]
+    families: tuple[Family, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """The record as JSON text, keys in a fixed order, non-finite numbers as strings."""
+        data = asdict(self)
+        for cell in data["cells"]:
+            cell["checks"] = [each | each.pop("details") for each in cell["checks"]]
+        return json.dumps(_encode(data), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not a record, or one of another schema version.
+        """
+        try:
+            data = _decode(json.loads(text))
+            version = data["schema_version"]
+        except (json.JSONDecodeError, TypeError, KeyError) as error:
+            raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"record has schema version {version!r}, this gradverify reads {SCHEMA_VERSION!r}")
+        return cls(
+            run=_build(Run, data["run"]),
+            cells=tuple(_cell(each) for each in data["cells"]),
+            families=tuple(_build(Family, each) for each in data["families"]),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write to `path` by way of a temporary file beside it, so that no reader sees half a record."""
+        write_atomically(path, self.to_json())
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Read a record from a file."""
+        return cls.from_json(path.read_text(encoding="utf-8"))
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all (temporary name in the same folder, then rename)."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema that every written record obeys."""
+    text = resources.files(__package__).joinpath("record.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _cell(data: Mapping[str, Any]) -> Cell:
+    cell: Cell = _build(Cell, {**data, "checks": tuple(_check(each) for each in data["checks"])})
+    return cell
+
+
+def _check(data: Mapping[str, Any]) -> Check:
+    core = {each.name for each in fields(Check)} - {"details"}
+    details = {key: value for key, value in data.items() if key not in core}
+    check: Check = _build(Check, {**{key: data[key] for key in data if key in core}, "details": details})
+    return check
+
+
+def _build(kind: type, data: Mapping[str, Any]) -> Any:
+    known = {each.name for each in fields(kind)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise ValueError(f"not a gradverify record: {kind.__name__} has no field {unknown[0]!r}")
+    values = {
+        name: tuple(value) if isinstance(value, list) and name in ("interval", "points") else value
+        for name, value in data.items()
+    }
+    return kind(**values)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, Mapping):
+        return {str(key): _encode(each) for key, each in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_encode(each) for each in value]
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
+    if isinstance(value, dict):
+        return {key: _decode(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_decode(each) for each in value]
+    return value

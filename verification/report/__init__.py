@@ -1,0 +1,82 @@
+"""Reports of a record: Markdown, JUnit, one HTML page, pictures, and lines for a terminal.
+
+A report reads records and computes nothing: what it shows stands in the record.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..record import Record, schema, write_atomically
+from .junit import to_junit
+from .markdown import to_markdown
+from .overview import exit_status
+from .terminal import render
+
+__all__ = ["exit_status", "render", "validate", "write_reports"]
+
+_NEEDED = ("jinja2", "matplotlib", "jsonschema")
+
+
+def write_reports(record: Record, folder: Path) -> list[Path]:
+    """Write every report of a record: ``report.md``, ``junit.xml``, ``report.html``, pictures as SVG and PNG.
+
+    The bytes depend on the record alone, so that two renderings of it are equal.
+
+    Args:
+        record: What to show.
+        folder: Where to write; made if it does not exist.
+
+    Returns:
+        The files written, in that order.
+
+    Raises:
+        ImportError: A package of the extra ``report`` is missing. Markdown and JUnit are written before that.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [_write(folder / "report.md", to_markdown(record)), _write(folder / "junit.xml", to_junit(record))]
+    _require()
+    from .figures import pictures
+    from .html import to_html
+
+    shown = pictures(record)
+    written.append(_write(folder / "report.html", to_html(record, shown)))
+    for _, picture in shown:
+        written.append(_write(folder / f"{picture.name}.svg", picture.svg))
+        written.append(_write(folder / f"{picture.name}.png", picture.png))
+    return written
+
+
+def validate(record: Record) -> None:
+    """Check a record against the published JSON Schema.
+
+    Args:
+        record: What is to be checked, as `Record.to_json` writes it.
+
+    Raises:
+        ValueError: The record breaks the schema; the message names the place and what was expected there.
+        ImportError: jsonschema is missing.
+    """
+    _require()
+    import json
+
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(schema()).iter_errors(json.loads(record.to_json())))
+    if error is not None:
+        raise ValueError(f"the record breaks its schema at {error.json_path}: {error.message}")
+
+
+def _write(path: Path, content: str | bytes) -> Path:
+    # A name taken from a file system may hold half a surrogate pair, which UTF-8 cannot carry.
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    write_atomically(path, data)
+    return path
+
+
+def _require() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise ImportError(f"reports need {', '.join(missing)}; install them with: pip install 'gradverify[report]'")

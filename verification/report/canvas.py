@@ -1,0 +1,167 @@
+"""A picture and how it becomes bytes: one palette, one type size, the same bytes every time.
+
+Colours are those of Okabe and Ito, darkened where white paper needs it; every series has its own marker as well, so
+that no picture depends on colour. In a page the colours are replaced by the page's custom properties.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from .quantities import number
+
+__all__ = [
+    "BAND",
+    "INK",
+    "MARKERS",
+    "MUTED",
+    "PAPER",
+    "SERIES",
+    "Picture",
+    "decades",
+    "drawing",
+    "dress",
+    "for_page",
+    "slug",
+    "to_picture",
+]
+
+INK = "#1b1f24"
+MUTED = "#6a737d"
+BAND = "#dfe7ef"
+PAPER = "#ffffff"
+SERIES = ("#0072b2", "#d55e00", "#00825f", "#b5508c", "#8a6d00", "#2b8cc4", "#7a4fb5", "#4d4d4d")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+TYPE_SIZE = 9.0
+DPI = 144
+
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "gradverify",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": TYPE_SIZE,
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.4,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A drawn figure and the table that says the same (empty where the report has that table anyway).
+
+    Attributes:
+        name: File name without its suffix.
+        title: What it shows, a few words.
+        caption: How to read it.
+        columns: The heads of the data table.
+        rows: The data, one row a mark.
+        svg: The drawing as SVG.
+        png: The drawing as PNG.
+    """
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    svg: bytes
+    png: bytes
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """The settings that all drawing here needs, restored on leaving."""
+    with rc_context(_SETTINGS), warnings.catch_warnings():
+        # A name may hold characters that the bundled font lacks; SVG shows them with the reader's own fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def dress(axes: Axes, *, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Take away what carries no data and put a faint grid behind what does."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, which="major", color=MUTED, alpha=0.22, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3, width=0.8)
+
+
+def decades(axis: Axis, *, most: int = 6) -> None:
+    """Ticks at whole decades, at most `most` of them, written as plain numbers."""
+    axis.set_major_locator(LogLocator(base=10.0, numticks=most))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def to_picture(
+    figure: Figure,
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    columns: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+) -> Picture:
+    """Render a figure once as SVG and once as PNG, without dates or version strings."""
+    figure.suptitle(title, x=0.006, ha="left", fontsize=10, fontweight="bold")
+    vector, raster = io.BytesIO(), io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(vector, metadata={"Date": None, "Creator": None, "Title": title})
+    FigureCanvasAgg(figure)
+    figure.savefig(raster, format="png", dpi=DPI, metadata={"Software": None})
+    return Picture(
+        name=name,
+        title=title,
+        caption=caption,
+        columns=tuple(columns),
+        rows=tuple(tuple(row) for row in rows),
+        svg=vector.getvalue(),
+        png=raster.getvalue(),
+    )
+
+
+def for_page(picture: Picture) -> str:
+    """The SVG to stand inside a page: no prologue, its ids made the page's own, its colours the page's."""
+    text = picture.svg.decode("utf-8")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{picture.name}-", text)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"| version="[^"]*"', "", text).replace("xlink:href", "href")
+    tokens = {INK: "ink", MUTED: "muted", BAND: "band", PAPER: "paper"}
+    tokens |= {colour: f"series-{index}" for index, colour in enumerate(SERIES)}
+    return re.sub("#[0-9a-f]{6}", lambda found: _token(found.group(), tokens), text)
+
+
+def slug(text: str, taken: set[str]) -> str:
+    """A file name for `text`, distinct from those `taken`, to which it is added."""
+    base = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.")[:80] or "figure"
+    name, index = base, 2
+    while name.lower() in taken:
+        name, index = f"{base}-{index}", index + 1
+    taken.add(name.lower())
+    return name
+
+
+def _token(colour: str, tokens: dict[str, str]) -> str:
+    return f"var(--{tokens[colour]})" if colour in tokens else colour
+
+
+def _decade(value: float) -> str:
+    return f"{value:,.0f}" if 1 <= value < 1e8 else number(value)

@@ -1,0 +1,115 @@
+"""What an estimate costs on one named problem: variance times seconds, and rows a second, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..record import Cell, Record
+from .canvas import INK, MUTED, SERIES, Picture, decades, drawing, dress, slug, to_picture
+from .overview import REFERENCES, family_of
+from .quantities import count, finite, number, positive, rate, shorten, size
+
+__all__ = ["cost_picture"]
+
+_COLUMNS = ("estimator", "variance x seconds", "rows a second", "variance", "evaluations a row", "peak memory")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cost:
+    estimator: str
+    work: float | None
+    speed: float | None
+    row: tuple[str, ...]
+
+
+def cost_picture(record: Record, taken: set[str]) -> tuple[str, Picture] | None:
+    """The cost of every estimator on the problem that most of them were timed on.
+
+    Args:
+        record: What to show.
+        taken: File names in use; that of the new picture is added.
+
+    Returns:
+        The problem's family and the picture, or None where nothing was timed.
+    """
+    timed = [cell for cell in record.cells if cell.estimator != REFERENCES and _timed(cell)]
+    if not timed:
+        return None
+    problem = Counter(cell.problem for cell in timed).most_common(1)[0][0]
+    cells = [cell for cell in timed if cell.problem == problem]
+    costs = sorted(map(_cost, cells), key=lambda each: each.work if each.work is not None else float("inf"))
+    return family_of(cells[0]), _picture(problem, costs, taken)
+
+
+def _timed(cell: Cell) -> bool:
+    check = cell.find("cost")
+    return check is not None and any(positive(check.timing.get(key)) for key in ("rows_per_second", "variance_seconds"))
+
+
+def _cost(cell: Cell) -> _Cost:
+    check, variance = cell.find("cost"), cell.find("variance")
+    assert check is not None
+    work, speed = check.timing.get("variance_seconds"), check.timing.get("rows_per_second")
+    return _Cost(
+        estimator=cell.estimator,
+        work=work if finite(work) else None,
+        speed=speed if positive(speed) else None,
+        row=(
+            cell.estimator,
+            number(work),
+            rate(speed),
+            number(variance.estimate if variance is not None else None),
+            count(check.details.get("evaluations")),
+            size(check.timing.get("peak_bytes")),
+        ),
+    )
+
+
+def _picture(problem: str, costs: Sequence[_Cost], taken: set[str]) -> Picture:
+    names = [shorten(each.estimator, 34) for each in costs]
+    with drawing():
+        figure = Figure(figsize=(9.6, 0.235 * len(costs) + 1.1), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        _panel(left, [each.work for each in costs], [number(each.work) for each in costs], SERIES[0], "o")
+        _panel(right, [each.speed for each in costs], [rate(each.speed) for each in costs], SERIES[2], "s")
+        left.set_yticks(range(len(names)), names)
+        left.set_ylim(len(names) - 0.4, -0.6)
+        left.set_xlabel("variance × seconds a row (less is better)")
+        right.set_xlabel("rows a second (more is better)")
+        return to_picture(
+            figure,
+            name=slug(f"cost-{problem}", taken),
+            title=f"Cost: {problem}",
+            caption=(
+                "Left, the variance that one second of work leaves, the best estimator first; right, replicate rows "
+                "a second. Logarithmic axes. Clocks differ between machines."
+            ),
+            columns=_COLUMNS,
+            rows=[each.row for each in costs],
+        )
+
+
+def _panel(axes: Axes, figures: Sequence[float | None], labels: Sequence[str], colour: str, marker: str) -> None:
+    drawn = [(value, line) for line, value in enumerate(figures) if positive(value)]
+    axes.set_xscale("log")
+    dress(axes)
+    decades(axes.xaxis, most=5)
+    if not drawn:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=MUTED)
+        return
+    low, high = min(value for value, _ in drawn), max(value for value, _ in drawn)
+    # Room on the right for the number that stands beside each mark, whatever the decades shown.
+    stretch = max(high / low, 10.0)
+    axes.set_xlim(low / stretch**0.08, low * stretch**1.35)
+    for line, value in enumerate(figures):
+        if value is not None and value <= 0:  # a deterministic estimator: zero has no place on this axis
+            axes.text(0.01, line, "0", transform=axes.get_yaxis_transform(), va="center_baseline", fontsize=8, color=INK)
+    for value, line in drawn:
+        axes.plot([value], [line], marker=marker, color=colour, markersize=5, linestyle="none")
+        axes.annotate(labels[line], (value, line), xytext=(6, 0), textcoords="offset points", va="center_baseline",
+                      fontsize=8, color=INK)  # fmt: skip

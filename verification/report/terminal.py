@@ -1,0 +1,163 @@
+"""The record on a terminal: outcomes counted, then only what needs attention, then estimators by families."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+
+from ..record import Record
+from .overview import EXIT_MEANING, KINDS, Finding, exit_status, findings, grid, headline, outcome_counts
+from .quantities import clip, count, number, percent, shorten, span
+
+__all__ = ["render"]
+
+MOST_FINDINGS = 20
+"""How many findings of a kind are listed; the others are counted."""
+
+_LETTERS = {
+    "unbiased": "U",
+    "biased": "B",
+    "inconclusive": "?",
+    "no-gradient": "N",
+    "not-applicable": "-",
+    "failed": "F",
+    "crashed": "X",
+    "timeout": "T",
+}
+_STYLES = {"refuted": "bold red", "failed": "bold red", "not run": "red", "inconclusive": "yellow", "warning": "yellow"}
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_Line = tuple[str, str]
+
+
+def render(record: Record, width: int = 80, *, styled: bool = False) -> str:
+    """The summary of a record for standard output.
+
+    Args:
+        record: What to show.
+        width: Columns of the terminal.
+        styled: Whether to colour and embolden with rich, which must be installed then; plain text otherwise.
+
+    Returns:
+        Lines of at most `width` columns where words allow, ending in a newline.
+    """
+    # A name or a note may hold control characters, which a terminal would obey.
+    lines = [(_CONTROL.sub("\ufffd", text).rstrip(), style) for text, style in _lines(record, max(width, 40))]
+    if not styled:
+        return "\n".join(text for text, _ in lines) + "\n"
+    return _styled(lines, width)
+
+
+def _lines(record: Record, width: int) -> Iterator[_Line]:
+    status = exit_status(record)
+    yield from _wrapped(headline(record).capitalize() + ".", width, style="bold green" if status == 0 else "bold")
+    yield "", ""
+    for check, counts in outcome_counts(record).items():
+        shown = ", ".join(f"{count(n)} {outcome}" for outcome, n in counts.most_common())
+        yield from _wrapped(f"{check.replace('_', ' '):<18}{shown}", width, indent=18)
+    for kind, several in findings(record).items():
+        yield "", ""
+        yield f"{KINDS[kind]} ({len(several)})", _STYLES[kind]
+        for finding in several[:MOST_FINDINGS]:
+            yield from _finding(finding, width, with_replay=kind in ("refuted", "failed"))
+        if len(several) > MOST_FINDINGS:
+            yield f"  and {count(len(several) - MOST_FINDINGS)} more, listed in the report", ""
+    yield "", ""
+    yield from _grid(record, width)
+    yield from _wrapped(f"Exit status {status}: {EXIT_MEANING[status]}.", width, style="bold")
+
+
+def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Line]:
+    cell, check = finding.cell, finding.check
+    name = f"{cell.estimator} on {cell.problem}: {check.check.replace('_', ' ')} {check.outcome}"
+    facts = _undecided(finding) if finding.kind == "inconclusive" else _decided(finding)
+    facts += [clip(check.note, 300)] if check.note else []
+    yield from _wrapped(f"  {name}{'; ' * bool(facts)}{'; '.join(facts)}", width, indent=4)
+    if with_replay and cell.replay:
+        # Never wrapped: a command must survive copy and paste.
+        yield f"    {clip(cell.replay, 1000)}", "dim"
+
+
+def _decided(finding: Finding) -> list[str]:
+    check = finding.check
+    facts = [f"{number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
+    facts += [f"relative {percent(check.relative)}"] if check.relative is not None else []
+    facts += [f"{count(check.num_samples)} rows"] if check.num_samples else []
+    return facts + ([str(check.details["reason"])] if check.details.get("reason") else [])
+
+
+def _undecided(finding: Finding) -> list[str]:
+    check = finding.check
+    facts = [str(check.details["reason"])] if check.details.get("reason") else []
+    facts += [f"a bias of {number(check.detectable)} would have been seen"] if check.detectable is not None else []
+    needed = check.details.get("rows_needed")
+    return facts + ([f"{count(needed)} rows would decide"] if needed else [])
+
+
+def _grid(record: Record, width: int) -> Iterator[_Line]:
+    shown = grid(record)
+    if not shown.estimators:
+        return
+    first = min(max(len(each) for each in (*shown.estimators, "estimator")), max(width // 3, 16))
+    texts = {
+        (estimator, family): " ".join(f"{n}{_letter(word)}" for word, n in shown.counts[estimator, family].items())
+        for estimator, family in shown.counts
+    }
+    columns = {
+        family: max(len(shorten(family, 20)), *(len(texts.get((each, family), "")) for each in shown.estimators))
+        for family in shown.families
+    }
+    for block in _blocks(columns, width - first):
+        yield _row("estimator", first, [(shorten(family, 20), columns[family]) for family in block]), "bold"
+        for estimator in shown.estimators:
+            row = [(texts.get((estimator, family), ""), columns[family]) for family in block]
+            if any(text for text, _ in row):
+                yield _row(shorten(estimator, first), first, row), ""
+        yield "", ""
+    words = {word.rstrip("!") for counts in shown.counts.values() for word in counts}
+    key = [f"{_letter(word)} {word}" for word in (*_LETTERS, "not tested") if word in words]
+    refuted = any(word.endswith("!") for counts in shown.counts.values() for word in counts)
+    yield from _wrapped("Bias: " + ", ".join(key + ["! claim refuted"] * refuted) + ".", width, style="dim")
+
+
+def _letter(word: str) -> str:
+    return _LETTERS.get(word.rstrip("!"), ".") + "!" * word.endswith("!")
+
+
+def _row(first: str, room: int, columns: Iterable[tuple[str, int]]) -> str:
+    return f"{first:<{room}}" + "".join(f"  {text:<{width}}" for text, width in columns)
+
+
+def _blocks(columns: dict[str, int], room: int) -> Iterator[list[str]]:
+    """The columns in as many blocks as the width demands, at least one column in each."""
+    block: list[str] = []
+    used = 0
+    for name, width in columns.items():
+        if block and used + width + 2 > room:
+            yield block
+            block, used = [], 0
+        block.append(name)
+        used += width + 2
+    yield block
+
+
+def _wrapped(text: str, width: int, *, indent: int = 0, style: str = "") -> Iterator[_Line]:
+    lead = len(text) - len(text.lstrip())
+    lines = wrap(text.strip(), width - lead, subsequent_indent=" " * (indent - lead), break_on_hyphens=False)
+    for line in lines or [""]:
+        yield " " * lead + line, style
+
+
+def _styled(lines: Sequence[_Line], width: int) -> str:
+    import io
+
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False)
+    with console.capture() as captured:
+        for text, style in lines:
+            console.print(Text(text, style=style), soft_wrap=True)
+    return captured.get()

@@ -1,0 +1,155 @@
+"""Variance against size on logarithmic axes: the measured points, the exact values, the exponent in the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from ..record import Family, Record
+from .canvas import INK, MARKERS, SERIES, Picture, decades, drawing, dress, slug, to_picture
+from .quantities import count, finite, number, positive, shorten, span
+
+__all__ = ["variance_pictures"]
+
+SERIES_A_PANEL = 6
+PANELS_A_LINE = 2
+
+_COLUMNS = ("estimator", "size", "variance", "interval", "exact", "rows", "used in the fit")
+
+
+def variance_pictures(record: Record, taken: set[str]) -> list[tuple[str, Picture]]:
+    """The variance pictures of a record.
+
+    Args:
+        record: What to show.
+        taken: File names in use; those of the new pictures are added.
+
+    Returns:
+        Pairs of a family's name up to its first slash and its picture, one for each family with points to draw.
+    """
+    groups: dict[str, list[Family]] = {}
+    for family in record.families:
+        if any(_drawable(point) for point in family.points):
+            groups.setdefault(family.family, []).append(family)
+    return [(name.split("/")[0].split(":")[0], _picture(name, several, taken)) for name, several in groups.items()]
+
+
+def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
+    groups = [families[start : start + SERIES_A_PANEL] for start in range(0, len(families), SERIES_A_PANEL)]
+    columns = min(len(groups), PANELS_A_LINE)
+    lines = -(-len(groups) // columns)
+    entries = min(len(families), SERIES_A_PANEL)
+    # Every panel has its legend in a cell of its own below it: legends never lie on data, nor on each other.
+    heights = (2.7, 0.2 * entries + 0.15)
+    sizes = sorted({point["size"] for each in families for point in each.points if _drawable(point)})
+    with drawing():
+        figure = Figure(figsize=(5.4 * columns, lines * sum(heights) + 0.5), layout="constrained")
+        cells = figure.add_gridspec(2 * lines, columns, height_ratios=heights * lines)
+        first: Axes | None = None
+        for index, group in enumerate(groups):
+            line, column = divmod(index, columns)
+            axes = figure.add_subplot(cells[2 * line, column], sharex=first, sharey=first)
+            first = first or axes
+            _panel(axes, group, sizes)
+            _legend(figure.add_subplot(cells[2 * line + 1, column]), axes)
+        exact = any(finite(point.get("exact")) for each in families for point in each.points)
+        return to_picture(
+            figure,
+            name=slug(f"variance-{name}", taken),
+            title=f"Variance against size: {name}",
+            caption=(
+                "Variance of one replicate, with its 95 % interval, on logarithmic axes. "
+                + ("Lines are exact values where they are known, dotted between measured points elsewhere. " * exact)
+                + "Hollow marks were left out of the fit. n^b is the fitted exponent with its interval."
+            ),
+            columns=_COLUMNS,
+            rows=[_row(each, point) for each in families for point in each.points],
+        )
+
+
+def _panel(axes: Axes, families: Sequence[Family], sizes: Sequence[float]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for index, family in enumerate(families):
+        _series(axes, family, SERIES[index], MARKERS[index])
+    ticks = _spread(sizes)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(ticks, [number(each, digits=6) for each in ticks])
+    decades(axes.yaxis, most=7)
+    dress(axes)
+    axes.set_xlabel("size n")
+    axes.set_ylabel("variance of one replicate")
+
+
+def _legend(room: Axes, panel: Axes) -> None:
+    room.set_axis_off()
+    handles, labels = panel.get_legend_handles_labels()
+    legend = room.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=9,
+                         labelcolor=INK, borderaxespad=0.0, borderpad=0.0, labelspacing=0.4)  # fmt: skip
+    # Else a long label would narrow every panel.
+    legend.set_in_layout(False)
+
+
+def _series(axes: Axes, family: Family, colour: str, marker: str) -> None:
+    points = [point for point in family.points if _drawable(point)]
+    exact = [(point["size"], point["exact"]) for point in points if positive(point.get("exact"))]
+    if exact:
+        axes.plot(*zip(*exact, strict=True), color=colour, linewidth=1.1)
+    else:
+        line = [(point["size"], point["variance"]) for point in points]
+        axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.0, linestyle=":")
+    for used in (True, False):
+        chosen = [point for point in points if bool(point.get("used", True)) is used]
+        if chosen:
+            _bars(axes, chosen, colour, marker, filled=used)
+    axes.plot([], [], color=colour, marker=marker, markersize=5, linestyle="-" if exact else ":", label=_label(family))
+
+
+def _bars(axes: Axes, points: Sequence[Mapping[str, Any]], colour: str, marker: str, *, filled: bool) -> None:
+    variance = [point["variance"] for point in points]
+    limits = [point.get("interval") or (value, value) for point, value in zip(points, variance, strict=True)]
+    # A limit that is zero or missing cannot be drawn on a logarithmic axis: its bar ends at the point.
+    below = [value - low if positive(low) else 0.0 for value, (low, _) in zip(variance, limits, strict=True)]
+    above = [high - value if finite(high) else 0.0 for value, (_, high) in zip(variance, limits, strict=True)]
+    errors = [[max(each, 0.0) for each in side] for side in (below, above)]
+    axes.errorbar([point["size"] for point in points], variance, yerr=errors, color=colour, marker=marker, markersize=5,
+                  linestyle="none", capsize=2.5, elinewidth=1.1,
+                  markerfacecolor=colour if filled else "none")  # fmt: skip
+
+
+def _label(family: Family) -> str:
+    name = shorten(family.estimator, 34)
+    if family.exponent is None:
+        return f"{name}: {family.outcome}"
+    flag = "" if family.outcome == "fitted" else f" ({family.outcome})"
+    return f"{name}: n^{number(family.exponent)} {span(family.interval)}{flag}"
+
+
+def _spread(sizes: Sequence[float]) -> list[float]:
+    """The sizes that have room for a label on a logarithmic axis, from the largest down."""
+    step = (sizes[-1] / sizes[0]) ** 0.07 if sizes else 1.0
+    kept: list[float] = []
+    for size in reversed(sizes):
+        if not kept or size * step <= kept[-1]:
+            kept.append(size)
+    return kept[::-1]
+
+
+def _drawable(point: Mapping[str, Any]) -> bool:
+    return positive(point.get("size")) and positive(point.get("variance"))
+
+
+def _row(family: Family, point: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        family.estimator,
+        number(point.get("size"), digits=6),
+        number(point.get("variance")),
+        span(point.get("interval")),
+        number(point.get("exact")),
+        count(point.get("num_samples")),
+        "yes" if point.get("used", True) else "no",
+    )

@@ -1,0 +1,276 @@
+"""The only loop: plan, chunks, moments, verdicts, record."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..estimators.protocol import Estimator, describe
+from .bias import BiasPlan
+from .cell import CellRun
+from .channels import scales
+from .conformance import applicability
+from .executors import Executor, Inline
+from .families import fit_families
+from .known import has_known_variance, known_variance
+from .plan import ErrorBudget, Settings
+from .problems.problem import Probe, Problem, probe
+from .record import Cell, Check, Record, Run
+from .seeds import directions
+from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference
+from .verdicts import cell_record, reference_check
+from .work import Task, Workbench, estimator_facts
+
+__all__ = ["Progress", "Verification", "verify_cells"]
+
+REFERENCE_TOLERANCE = 0.15  # references are compared to find gross mistakes; cells have their own tolerance
+
+Progress = Callable[[int, int, str], None]
+"""Told (cells closed, cells in all, name of the cell that closed last)."""
+
+
+@dataclass(eq=False)
+class Verification:
+    """A run: which estimators on which problems, under which settings.
+
+    Attributes:
+        estimators: Name -> estimator.
+        problems: The problems.
+        settings: What holds for every cell.
+        command: How the run was asked for; it stands in the record.
+        replay: (estimator, problem) -> the command that repeats one cell.
+    """
+
+    estimators: dict[str, Estimator]
+    problems: list[Problem]
+    settings: Settings
+    command: str = ""
+    replay: Callable[[str, str], str] = lambda estimator, problem: ""
+    bench: Workbench = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_name = {each.name: each for each in self.problems}
+        self.bench = Workbench(self.settings, self.estimators.__getitem__, by_name.__getitem__)
+        # A problem is held to its contract before anything is measured on it.
+        self._probes = {each.name: probe(self.bench.problem(each.name)) for each in self.problems}
+        self._refused: list[Cell] = []
+        pairs = list(self._applicable())
+        self._known = {pair: self._known_variance(*pair) for pair in pairs}
+        checked = [each.name for each in self.problems]
+        self.budget = ErrorBudget(
+            self.settings.alpha,
+            bias_cells=len(pairs),
+            other_tests=2 * len(checked) + len(pairs) + sum(each is not None for each in self._known.values()),
+        )
+        self.runs = [self._cell(name, problem, self._probes[problem]) for name, problem in pairs]
+        self.checks = {name: self._reference_runs(name) for name in checked}
+
+    def execute(self, executor: Executor | None = None, progress: Progress | None = None) -> Record:
+        """Draw until every cell is closed, and write down what was found.
+
+        Ctrl-C and the time limit close the cells that are open; the record then says that it is not complete, or that it was
+        cut by time.
+        """
+        started, wall = time.perf_counter(), time.time()
+        every = [*(run for runs in self.checks.values() for run in runs), *self.runs]
+        executor = executor or Inline(self.bench)
+        complete, truncated = True, False
+        try:
+            truncated = _drive(every, executor, progress, self.settings.seconds)
+        except KeyboardInterrupt:
+            complete = False
+        finally:
+            executor.close()
+        for run in every:
+            run.end("interrupted" if not complete else "time")
+        return self._record(complete, truncated, {"started": wall, "seconds": time.perf_counter() - started})
+
+    def _applicable(self) -> Iterable[tuple[str, str]]:
+        """The pairs that can be run; the others are written down with the reason."""
+        for name, estimator in self.estimators.items():
+            for problem in self.problems:
+                reason = applicability(estimator, problem, self._probes[problem.name])
+                if reason:
+                    self._refused.append(_refusal(name, estimator, problem.name, reason))
+                else:
+                    yield name, problem.name
+
+    def _known_variance(self, name: str, problem: str) -> float | None:
+        if not has_known_variance(self.bench.bare(name, problem), self.bench.problem(problem)):
+            return None
+        return known_variance(self.bench.estimator(name, problem), self.bench.problem(problem))
+
+    def _cell(self, name: str, problem: str, seen: Probe) -> CellRun:
+        subject = self.bench.bare(name, problem)
+        reference = self.bench.reference(problem)
+        profile = self.settings.profile
+        plan = self._plan(problem, reference, self.budget.per_cell, describe(subject).deterministic)
+        # A comparison with an exact variance needs the sample variance's own law to be near normal.
+        least = profile.min_rows * (8 if self._known.get((name, problem)) is not None else 1)
+        alpha = self.budget.per_other_test
+        return CellRun(name, problem, subject, plan, seen, min(least, profile.max_rows), alpha)
+
+    def _reference_runs(self, problem: str) -> list[CellRun]:
+        """Every sampled reference that does not decide, against the one that does."""
+        reference = self.bench.reference(problem)
+        rows = self.settings.profile.reference_rows
+        runs = []
+        for kind in (LIKELIHOOD_RATIO, FINITE_DIFFERENCE):
+            if kind == reference.kind:
+                continue
+            plan = self._plan(problem, reference, self.budget.per_other_test, False)
+            if kind == FINITE_DIFFERENCE:
+                own = self.bench.sampled(kind, problem)
+                plan = replace(plan, reference_bias=np.asarray(plan.reference_bias) + own.bias_bound)
+            subject = self.bench.bare(kind, problem)
+            plan = replace(plan, max_rows=rows, r_target=REFERENCE_TOLERANCE, r_accept=2 * REFERENCE_TOLERANCE)
+            runs.append(CellRun(kind, problem, subject, plan, self._probes[problem], 0, self.budget.per_other_test))
+        return runs
+
+    def _plan(self, name: str, reference: Reference, alpha: float, deterministic: bool) -> BiasPlan:
+        problem, profile = self.bench.problem(name), self.settings.profile
+        scale = scales(reference.gradient, problem.scale_floor)
+        single = problem.params.dtype == torch.float32
+        rounding = np.maximum(scale, 0.1) * (1e-6 if single else 1e-12)
+        return BiasPlan(
+            truth=reference.gradient,
+            scale=scale,
+            tau_numeric=rounding,
+            r_target=profile.r_target,
+            r_accept=profile.r_accept,
+            alpha=alpha,
+            max_rows=profile.max_rows,
+            p_gate=reference.rarest,
+            reference_bias=reference.bias_bound,
+            directions=directions(self.settings.seed, name, reference.gradient.size),
+            deterministic_rows=deterministic and reference.exact,
+            reference_supports=reference.supports,
+        )
+
+    def _record(self, complete: bool, truncated: bool, timing: dict[str, Any]) -> Record:
+        settings = self.settings
+        compared = {name: reference_check(runs, self.bench.reference(name)) for name, runs in self.checks.items()}
+        cells = [self._written(run, compared[run.problem]) for run in self.runs]
+        written = {(each.estimator, each.problem): each for each in (*cells, *self._refused)}
+        order = [(name, problem.name) for name in self.estimators for problem in self.problems]
+        references = [
+            Cell(estimator="references", problem=name, status="failed" if each.outcome == "disagree" else "ok", checks=(each,))
+            for name, each in compared.items()
+        ]
+        run = Run(
+            command=self.command,
+            profile=settings.profile.name,
+            seed=settings.seed,
+            device=settings.device,
+            dtype=", ".join(sorted({str(each.params.dtype).removeprefix("torch.") for each in self.problems})),
+            alpha=settings.alpha,
+            tolerance=settings.profile.r_accept,
+            complete=complete,
+            time_truncated=truncated,
+            num_tests=self.budget.bias_cells + self.budget.other_tests,
+            versions=_versions(),
+            budget={"rule": self.budget.rule, "per_cell": self.budget.per_cell, "per_other_test": self.budget.per_other_test},
+            timing={**timing, "peak_bytes": _peak_bytes()},
+        )
+        return Record(
+            run=run,
+            cells=(*references, *(written[each] for each in order)),
+            families=tuple(fit_families(self.runs, self.problems, self._known)),
+        )
+
+    def _written(self, run: CellRun, references: Check) -> Cell:
+        cell = cell_record(
+            run,
+            self.bench.problem(run.problem),
+            self.bench.reference(run.problem),
+            self.settings.expect,
+            self.replay(run.estimator, run.problem),
+            self._known[run.estimator, run.problem],
+            self.budget.per_other_test,
+        )
+        return _overruled(cell) if references.outcome == "disagree" else cell
+
+
+def verify_cells(
+    estimators: dict[str, Estimator], problems: list[Problem], settings: Settings, progress: Progress | None = None
+) -> Record:
+    """Verify estimators on problems in this process."""
+    return Verification(estimators, problems, settings).execute(progress=progress)
+
+
+def _drive(runs: list[CellRun], executor: Executor, progress: Progress | None, seconds: float | None) -> bool:
+    """Keep the executor fed until every cell is closed; True if time ran out first.
+
+    Every open cell gets one task before any gets a second, so that few rows are drawn in vain.
+    """
+    deadline = time.monotonic() + seconds if seconds is not None else None
+    waiting: dict[int, tuple[CellRun, Task]] = {}
+    ticket = 0
+    closed = {id(run) for run in runs if run.closed}
+    while True:
+        live = [run for run in runs if id(run) not in closed]
+        if not live:
+            return False
+        if deadline is not None and time.monotonic() > deadline:
+            return True
+        for run in sorted(live, key=lambda each: each.in_flight):
+            if len(waiting) >= executor.capacity:
+                break
+            task = run.next_task()
+            if task is not None:
+                ticket += 1
+                waiting[ticket] = (run, task)
+                executor.submit(ticket, task)
+        key, result = executor.next()
+        run, task = waiting.pop(key)
+        if not run.closed:
+            run.receive(task, result)
+        if run.closed and id(run) not in closed:
+            closed.add(id(run))
+            if progress is not None:
+                progress(len(closed), len(runs), f"{run.estimator} on {run.problem}")
+
+
+def _refusal(name: str, estimator: Estimator, problem: str, reason: str) -> Cell:
+    note = f"not applicable: {reason}"
+    return Cell(
+        estimator=name,
+        problem=problem,
+        status="ok",
+        checks=(Check(check="bias", outcome="not-applicable", note=note),),
+        claims=estimator_facts(estimator),
+    )
+
+
+def _overruled(cell: Cell) -> Cell:
+    """A cell whose references contradict each other has no verdict."""
+    note = "the references of this problem disagree; no verdict can rest on them"
+    checks = tuple(
+        replace(each, outcome="failed", claim="none", note=note) if each.check == "bias" else each for each in cell.checks
+    )
+    return replace(cell, status="failed", checks=checks)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("gradverify", "torch", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _peak_bytes() -> int:
+    """Peak memory of this process and of its largest worker, in bytes."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit

@@ -1,0 +1,59 @@
+"""Seeds that address chunks: every chunk of every cell can be drawn again, anywhere, alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = ["SeedStage", "chunk_generator", "directions", "stable_repr"]
+
+SeedStage = Literal["fit", "reference", "conformance", "forward_law", "screen", "confirm"]
+
+_WORD = 2**32  # PyTorch's CPU generator uses the low 32 bits of a seed
+
+
+def chunk_generator(
+    entropy: int, estimator: str, problem: str, dtype: str, stage: str, chunk: int, device: str = "cpu"
+) -> torch.Generator:
+    """The generator of one chunk.
+
+    The seed hashes names, never positions in a run, so that a subset of a run repeats its rows.
+
+    Args:
+        entropy: The run's seed.
+        estimator: The estimator with its hyper-parameters.
+        problem: The problem's name.
+        dtype: The floating type.
+        stage: What the rows are for; stages never share rows.
+        chunk: Number of the chunk within the stage.
+        device: Where the rows are drawn.
+    """
+    return torch.Generator(device).manual_seed((_word([entropy, estimator, problem, dtype, stage]) + chunk) % _WORD)
+
+
+def directions(entropy: int, problem: str, dimension: int, count: int = 3) -> NDArray[np.float64]:
+    """Random unit vectors ``[count, dimension]``, the same for every estimator on a problem; none in one dimension."""
+    if dimension < 2:
+        return np.zeros((0, dimension))
+    vectors = np.random.default_rng(_word([entropy, problem, "directions"])).normal(size=(count, dimension))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def stable_repr(thing: object) -> str:
+    """What a thing says of itself, without the memory addresses that are others in every process.
+
+    Example:
+        >>> stable_repr(object())
+        '<object object>'
+    """
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+
+
+def _word(address: list[object]) -> int:
+    return int.from_bytes(hashlib.blake2s(json.dumps(address).encode()).digest()[:4], "big")

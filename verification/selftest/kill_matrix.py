@@ -1,0 +1,139 @@
+"""The kill matrix: every planted bug through the whole verifier, and its sound original beside it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...estimators.exact import exact_moments
+from ...estimators.protocol import Estimator, NotApplicableError
+from ..known import known_variance
+from ..plan import Profile, Settings
+from ..problems.problem import Problem
+from ..record import Cell
+from ..run import Verification
+from ..variance import variance_interval
+from .mutant import Mutant
+from .outcome import KillRow
+from .sensitive import find_problem
+
+__all__ = ["kill_row"]
+
+ALPHA = 1e-5
+"""False-alarm rate of one mutant's run: 1e-3 over a hundred runs, mutants and originals."""
+
+MAX_ROWS = 3_000_000
+REFERENCE_ROWS = 2000  # the references are compared in the product's own runs
+VARIANCE_ROWS = 2**17  # a ratio of 1.1 is found where the kurtosis is up to 20
+WIDEST = 0.25  # relative tolerance for bugs that are larger than the gradient
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What one run said.
+
+    Attributes:
+        check: The first check that failed; empty where none did.
+        evidence: What it said.
+        word: The bias verdict.
+        cell: The record.
+        norm: Of the exact gradient.
+    """
+
+    check: str
+    evidence: str
+    word: str
+    cell: Cell
+    norm: float
+
+
+def kill_row(mutant: Mutant, seed: int) -> KillRow:
+    """Verify a mutant and its original on the mutant's problem, held to be unbiased.
+
+    The tolerance at which a cell may stop is a quarter of the bug's size, so an accepted mutant is an error of the verifier.
+    The original's exact variance is known to the run where it can be computed, and deviating from it is a failure too.
+
+    Args:
+        mutant: What to verify.
+        seed: Entropy.
+    """
+    problem = find_problem(mutant.problem)
+    tolerance = min(mutant.size / 4, WIDEST) if mutant.size else 0.05
+    started = time.perf_counter()
+    found = _verified(mutant.estimator, mutant, problem, tolerance, seed)
+    seconds = time.perf_counter() - started
+    control = _verified(mutant.original, mutant, problem, tolerance, seed)
+    bias = found.cell.find("bias")
+    assert bias is not None
+    sigma = bias.details.get("sigma")
+    killed = bool(found.check)
+    return KillRow(
+        mutant=mutant.name,
+        problem=mutant.problem,
+        size=mutant.size,
+        tolerance=tolerance,
+        outcome="killed" if killed else "survived",
+        check=found.check,
+        evidence=found.evidence,
+        relative=bias.relative,
+        noise=None if sigma is None else sigma / found.norm,
+        num_samples=max((each.num_samples for each in found.cell.checks), default=0),
+        reason="" if killed else (mutant.gap or f"{found.word}: no check failed"),
+        expected=not mutant.gap,
+        control=f"{control.check}: {control.evidence}" if control.check else control.word,
+        accused=bool(control.check),
+        timing={"seconds": seconds},
+    )
+
+
+def _verified(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: float, seed: int) -> _Finding:
+    least = VARIANCE_ROWS if mutant.mean_is_right else 0
+    profile = Profile("selftest", MAX_ROWS, least, tolerance, 2 * tolerance, REFERENCE_ROWS)
+    name = mutant.name if estimator is mutant.estimator else f"original of {mutant.name}"
+    # A mutant may touch the global random state; what comes after it must not notice.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        run = Verification({name: estimator}, [problem], Settings(profile, alpha=ALPHA, seed=seed, expect="unbiased"))
+        cell = run.execute().cells[-1]
+    check, evidence = _first_failure(cell) or _wrong_variance(run, mutant, problem) or ("", "")
+    bias = cell.find("bias")
+    assert bias is not None
+    reason = bias.details.get("reason")
+    word = f"{bias.outcome} ({reason})" if reason else bias.outcome
+    norm = float(np.linalg.norm(run.bench.reference(problem.name).gradient))
+    return _Finding(check, evidence, word, cell, norm)
+
+
+def _first_failure(cell: Cell) -> tuple[str, str] | None:
+    """The first check that refutes the claim, and what it said."""
+    for each in cell.checks:
+        if each.claim == "refuted" or each.outcome == "failed":
+            said = str(each.details.get("reason") or each.details.get("material") or "")
+            return each.check, ": ".join(part for part in (each.outcome, said) if part)
+    return None
+
+
+def _wrong_variance(run: Verification, mutant: Mutant, problem: Problem) -> tuple[str, str] | None:
+    """The comparison of one replicate's variance with the original's exact one, for bugs that no mean shows."""
+    exact = _exact_variance(mutant.original, problem) if mutant.mean_is_right else None
+    moments = run.runs[0].rows
+    if exact is None or moments.count < VARIANCE_ROWS:
+        return None
+    channel = int(np.argmax(moments.variance[: run.runs[0].plan.size]))
+    low, high = variance_interval(moments, channel, confidence=1 - ALPHA)
+    if low <= exact <= high:
+        return None
+    return "variance", f"{moments.variance[channel]:.4g} where {exact:.4g} is exact"
+
+
+def _exact_variance(estimator: Estimator, problem: Problem) -> float | None:
+    known = known_variance(estimator, problem)
+    if known is not None:
+        return known
+    try:
+        return float(exact_moments(estimator, problem.program, problem.params)[1].max())
+    except NotApplicableError:
+        return None

@@ -1,0 +1,86 @@
+"""Power: how often a bias of known size is found, beside what the boundary predicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bias import BiasPlan
+from ..confidence import boundary, detectable
+from .laws import Law
+from .outcome import PowerRow
+from .rates import exact_interval
+from .watching import Stream, source_of, watch_to_the_end
+
+__all__ = ["POWER_RATE", "power_row", "predicted_power"]
+
+POWER_RATE = 1e-3
+"""Error rate of the cells."""
+
+_PATHS = 20_000
+
+
+def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
+    """Watch cells whose rows carry a bias.
+
+    Args:
+        law: What the bias is added to.
+        multiple: The bias, in units of the smallest that the last look shows with probability 0.9.
+        runs: Cells.
+        seed: Entropy.
+    """
+    plan = replace(law.plan, alpha=POWER_RATE)
+    unit = float(detectable(1.0, plan.max_rows, plan.rows_to_open, plan.stage_alpha))
+    bias = multiple * unit * law.sigma
+
+    def stream(run: int, stage: str) -> Stream:
+        source = source_of(seed, "power", law.name, multiple, run, stage)
+        return Stream(lambda count: law.draw(source, count) + bias, plan.channels)
+
+    verdicts = [watch_to_the_end(plan, stream(run, "screen"), stream(run, "confirm")).verdict for run in range(runs)]
+    detected = sum(each is not None and each.outcome == "biased" for each in verdicts)
+    return PowerRow(
+        law=law.name,
+        bias=multiple,
+        in_sigma=multiple * unit,
+        runs=runs,
+        detected=detected,
+        rate=detected / runs,
+        interval=exact_interval(detected, runs),
+        predicted=predicted_power(plan, multiple * unit),
+    )
+
+
+def predicted_power(plan: BiasPlan, drift: float) -> float:
+    """The probability that normal sums with a drift cross the boundary in both stages, at the plan's looks.
+
+    ``z_n = drift sqrt(n) + W_n / sqrt(n)`` is compared with ``c_n`` at each look, W a Brownian motion; the second stage listens
+    to the first one's sign, for as many rows as it is given. Skewness and gates, which real rows have, are left out.
+
+    Args:
+        plan: The plan of a cell with one channel.
+        drift: Bias in standard deviations of a row.
+    """
+    source = source_of("predicted power", drift, plan.max_rows)
+    screen = np.array(plan.planned_rows("screen"))
+    statistics = _statistics(source, screen, drift)
+    crossed = np.abs(statistics) > boundary(screen, screen[0], plan.stage_alpha)
+    flagged = np.flatnonzero(crossed.any(1))
+    first = crossed.argmax(1)[flagged]
+    sign = np.sign(statistics[flagged, first])
+    found = 0
+    for look in np.unique(first):
+        rows = np.array(plan.planned_rows("confirm", flagged_at=int(screen[look])))
+        # Multiplied by the flagged sign, every path has to cross upwards.
+        own = sign[first == look]
+        fresh = _statistics(source, rows, drift, paths=own.size) * own[:, None]
+        found += int((fresh > boundary(rows, rows[0], plan.stage_alpha)).any(1).sum())
+    return found / _PATHS
+
+
+def _statistics(source: np.random.Generator, rows: NDArray[np.int64], drift: float, paths: int = _PATHS) -> NDArray[np.float64]:
+    """``sum / sqrt(n)`` at each row count, ``[paths, looks]``."""
+    steps = source.normal(size=(paths, rows.size)) * np.sqrt(np.diff(rows, prepend=0))
+    return steps.cumsum(1) / np.sqrt(rows) + drift * np.sqrt(rows)

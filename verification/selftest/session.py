@@ -1,0 +1,188 @@
+"""The whole self-test: jobs, the processes that do them, and what they come to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Literal
+
+import torch
+
+from .calibration import NULL_RATES, NullCount, count_alarms, null_rows, refusal_row
+from .kill_matrix import kill_row
+from .laws import Law, null_laws, power_laws, refused_laws
+from .mutants import find_mutant, mutants
+from .outcome import KillRow, PowerRow, RefusalRow, SelfTest
+from .power import power_row
+
+__all__ = ["ProfileName", "Progress", "run_selftest"]
+
+ProfileName = Literal["fast", "full"]
+
+Progress = Callable[[int, int, str], None]
+"""Told (jobs done, jobs in all, what was done last)."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How much a profile does.
+
+    Attributes:
+        null_laws: Names of the laws; empty for all.
+        null_rates: Error rates of their cells.
+        null_runs: Runs of each.
+        block: Runs a job.
+        refusal_runs: Runs of each law to be refused.
+        power_laws: Names of the laws; empty for all.
+        power_runs: Runs at each bias.
+        multiples: The biases, in units of the detectable one.
+    """
+
+    null_laws: tuple[str, ...]
+    null_rates: tuple[float, ...]
+    null_runs: int
+    block: int
+    refusal_runs: int
+    power_laws: tuple[str, ...]
+    power_runs: int
+    multiples: tuple[float, ...]
+
+
+_SIZES: dict[ProfileName, _Size] = {
+    "fast": _Size(
+        null_laws=("normal", "weight 1/p, p = 0.01", "three values", "DisARM on 2 bits"),
+        null_rates=(0.05,),
+        null_runs=246,
+        block=246,
+        refusal_runs=20,
+        power_laws=("normal",),
+        power_runs=60,
+        multiples=(0.5, 1.0),
+    ),
+    "full": _Size((), NULL_RATES, 2000, 250, 200, (), 200, (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)),
+}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One piece of work, by name, so that any process can do it."""
+
+    kind: Literal["null", "refusal", "kill", "power"]
+    name: str
+    seed: int
+    rates: tuple[float, ...] = ()
+    first: int = 0
+    runs: int = 0
+    multiple: float = 0.0
+
+
+def run_selftest(
+    profile: ProfileName = "full", *, seed: int = 0, workers: int = 0, progress: Progress | None = None
+) -> SelfTest:
+    """Measure the verifier's own error rates and power, and let it find planted bugs.
+
+    Args:
+        profile: ``fast`` (seconds, in the tests) or ``full`` (minutes).
+        seed: Entropy; the same seed gives the same result but for the seconds, whatever the number of workers.
+        workers: Processes to spawn; 0 does everything in this one.
+        progress: Told of every job that is done.
+
+    Raises:
+        ValueError: The profile is unknown.
+    """
+    if profile not in _SIZES:
+        raise ValueError(f"profile={profile!r}; expected one of {', '.join(_SIZES)}")
+    started = time.perf_counter()
+    jobs = _jobs(profile, _SIZES[profile], seed)
+    results = [each for done in _done(jobs, workers, progress) for each in done]
+    return SelfTest(
+        profile=profile,
+        seed=seed,
+        versions={"python": platform.python_version(), **{each: version(each) for each in ("torch", "numpy", "scipy")}},
+        nulls=tuple(null_rows(each for each in results if isinstance(each, NullCount))),
+        refusals=tuple(each for each in results if isinstance(each, RefusalRow)),
+        kills=tuple(each for each in results if isinstance(each, KillRow)),
+        power=tuple(each for each in results if isinstance(each, PowerRow)),
+        timing={"seconds": time.perf_counter() - started},
+    )
+
+
+def _jobs(profile: ProfileName, size: _Size, seed: int) -> list[_Job]:
+    nulls = [name for name in _null_laws() if not size.null_laws or name in size.null_laws]
+    powers = [name for name in _power_laws() if not size.power_laws or name in size.power_laws]
+    planted = [each.name for each in mutants() if each.fast or profile == "full"]
+    return [
+        *(
+            _Job("null", name, seed, size.null_rates, first, min(size.block, size.null_runs - first))
+            for name in nulls
+            for first in range(0, size.null_runs, size.block)
+        ),
+        *(_Job("refusal", name, seed, runs=max(1, int(law.runs * size.refusal_runs))) for name, law in _refused_laws().items()),
+        *(_Job("kill", name, seed) for name in planted),
+        *(
+            _Job("power", name, seed, runs=size.power_runs, multiple=multiple)
+            for name in powers
+            for multiple in size.multiples
+        ),
+    ]
+
+
+def _perform(job: _Job) -> list[Any]:
+    if job.kind == "null":
+        return count_alarms(_null_laws()[job.name], job.rates, range(job.first, job.first + job.runs), job.seed)
+    if job.kind == "refusal":
+        return [refusal_row(_refused_laws()[job.name], job.runs, job.seed)]
+    if job.kind == "kill":
+        return [kill_row(find_mutant(job.name), job.seed)]
+    return [power_row(_power_laws()[job.name], job.multiple, job.runs, job.seed)]
+
+
+def _done(jobs: list[_Job], workers: int, progress: Progress | None) -> list[list[Any]]:
+    """The jobs' results, in the order of the jobs."""
+    tell = progress or (lambda done, total, name: None)
+    if workers == 0:
+        results = []
+        for job in jobs:
+            results.append(_perform(job))
+            tell(len(results), len(jobs), f"{job.kind}: {job.name}")
+        return results
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_enter) as pool:
+        sent = {pool.submit(_perform, job): number for number, job in enumerate(jobs)}
+        for count, future in enumerate(as_completed(sent), 1):
+            job = jobs[sent[future]]
+            future.result()
+            tell(count, len(jobs), f"{job.kind}: {job.name}")
+        return [future.result() for future in sent]
+
+
+def _enter() -> None:
+    """Prepare a worker: one thread, Ctrl-C left to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+@cache
+def _null_laws() -> dict[str, Law]:
+    return _by_name(null_laws())
+
+
+@cache
+def _refused_laws() -> dict[str, Law]:
+    return _by_name(refused_laws())
+
+
+@cache
+def _power_laws() -> dict[str, Law]:
+    return _by_name(power_laws())
+
+
+def _by_name(laws: Iterable[Law]) -> dict[str, Law]:
+    return {each.name: each for each in laws}

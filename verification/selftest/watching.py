@@ -1,0 +1,76 @@
+"""A cell's bias test driven over simulated rows, look by look, as a run drives it over an estimator's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bias import BiasPlan, BiasTest
+from ..channels import Channels
+from ..moments import Moments
+
+__all__ = ["Stream", "source_of", "watch_to_the_end"]
+
+_CHUNK = 2**17
+
+Array = NDArray[np.float64]
+
+
+class Stream:
+    """The rows of one stage, drawn once; the moments at every look are kept, so that several tests may watch the same rows.
+
+    Args:
+        draw: So many more rows of errors ``[n, d]``.
+        channels: What is watched.
+    """
+
+    def __init__(self, draw: Callable[[int], Array], channels: Channels) -> None:
+        self._draw = draw
+        self._channels = channels
+        self._moments = Moments.empty(len(channels.names))
+        self._drawn = 0
+        self._seen: dict[int, Moments] = {}
+
+    def upto(self, count: int) -> Moments:
+        """The moments of the first `count` rows.
+
+        Raises:
+            ValueError: The stream has passed that count without stopping there.
+        """
+        if count in self._seen:
+            return self._seen[count]
+        if count < self._drawn:
+            raise ValueError(f"the stream stands at {self._drawn} rows and kept nothing at {count}")
+        while self._drawn < count:
+            rows = self._channels.project(self._draw(min(_CHUNK, count - self._drawn)))
+            self._moments = self._moments.merge(Moments.from_rows(rows, first_row=self._drawn))
+            self._drawn += len(rows)
+        self._seen[count] = self._moments
+        return self._moments
+
+
+def watch_to_the_end(plan: BiasPlan, screen: Stream, confirm: Stream) -> BiasTest:
+    """Look at every planned row count until the cell is decided.
+
+    Args:
+        plan: The cell's plan.
+        screen: Rows of the first stage.
+        confirm: Fresh rows, used if the first stage raises an alarm.
+
+    Returns:
+        The test, with its verdict.
+    """
+    test = BiasTest(plan)
+    while test.verdict is None:
+        stream = screen if test.stage == "screen" else confirm
+        test.update(stream.upto(test.next_look))
+    return test
+
+
+def source_of(*address: object) -> np.random.Generator:
+    """The random numbers at an address, which names what they are for; whoever draws them, they are the same."""
+    return np.random.default_rng(int.from_bytes(hashlib.blake2s(json.dumps(address).encode()).digest()[:16], "big"))

@@ -1,0 +1,268 @@
+"""From what a cell found to the checks of its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..estimators.protocol import Claims, describe
+from .bias import BiasVerdict
+from .cell import CellRun
+from .channels import scales
+from .problems.problem import Problem
+from .record import Cell, Check
+from .truth import LIKELIHOOD_RATIO, Reference
+from .variance import measurable, variance_interval
+
+__all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
+
+GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still taken for exact
+
+
+def claimed(claims: Claims, problem: Problem, expect: str) -> str:
+    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
+    if expect != "claims":
+        return expect
+    if claims.bias == "biased" and claims.exact_degree is not None and not problem.chained:
+        exact = problem.degree is not None and problem.degree <= claims.exact_degree
+        return "unbiased" if exact else "biased"
+    return claims.bias
+
+
+def hold_bias_claim(claim: str, outcome: str, material: str = "") -> str:
+    """What a bias outcome says of a claim.
+
+    A bias inside the tolerance does not refute a claim of none, and does not support it either. A declared bias is not
+    refuted by a problem on which it vanishes.
+    """
+    if claim == "any" or outcome == "not-applicable":
+        return "none"
+    if outcome == "inconclusive":
+        return "inconclusive" if claim == "unbiased" else "none"
+    if outcome == "failed":
+        return "refuted"
+    if outcome == "no-gradient" or claim == "no_gradient":
+        return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
+    if claim == "unbiased":
+        refuted = outcome == "biased" and material == "material"
+        return "supported" if outcome == "unbiased" else ("refuted" if refuted else "inconclusive")
+    return "supported" if outcome == "biased" else "none"
+
+
+def cell_record(
+    run: CellRun, problem: Problem, reference: Reference, expect: str, replay: str, exact_variance: float | None, alpha: float
+) -> Cell:
+    """The record of one cell.
+
+    Args:
+        run: The cell, closed.
+        problem: Its problem.
+        reference: What decided it.
+        expect: What the estimator is held to, see `claimed`.
+        replay: The command that repeats it.
+        exact_variance: The exact variance of one replicate where it is known.
+        alpha: False-alarm rate of the comparison with that variance.
+    """
+    about = describe(run.subject)
+    claim = claimed(about.claims, problem, expect)
+    checks = [_conformance_check(run, claim)] if run.finding is not None else []
+    status = "ok"
+    if run.failure is not None:
+        status = run.failure.status
+        checks.append(Check(check="bias", outcome="failed", note=run.failure.note))
+    elif run.finding is None or run.finding.outcome == "pass":
+        checks += _forward_checks(run)
+        checks.append(_bias_check(run, claim, reference))
+        checks += _variance_checks(run, exact_variance, alpha)
+    else:
+        status = "failed" if run.finding.outcome == "failed" else "ok"
+        held = hold_bias_claim(claim, run.finding.outcome)
+        checks.append(
+            Check(
+                check="bias", outcome=run.finding.outcome, claim=held, reference=reference.kind, note=run.finding.note,
+                details={"reason": run.finding.reason},
+            )
+        )  # fmt: skip
+    if any(each.outcome == "failed" for each in checks) and status == "ok":
+        status = "failed"
+    return Cell(
+        estimator=run.estimator,
+        problem=run.problem,
+        status=status,
+        checks=tuple(checks),
+        claims={**_claims(about.claims), "here": claim, "evaluations": about.evaluations, "reference": about.reference},
+        replay=replay,
+        facts={
+            "fitted": run.fitted,
+            "exact": [float(each) for each in reference.gradient] if reference.exact else None,
+            "scale": [float(each) for each in np.asarray(run.plan.scale)],
+            "p_gate": float(run.plan.p_gate),
+            "dimension": run.plan.size,
+        },
+        timing={"seconds": run.seconds},
+    )
+
+
+def reference_check(runs: list[CellRun], reference: Reference) -> Check:
+    """Whether the other references of a problem agree with the one that decides."""
+    compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
+    values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
+    outcomes = [each["outcome"] for each in compared]
+    worst = next((each for each in ("disagree", "agree", "inconclusive") if each in outcomes), "not compared")
+    note = "; ".join(f"{each['kind']}: {each['outcome']}" for each in values)
+    rows = sum(run.rows.count for run in runs)
+    return Check(
+        check="references",
+        outcome=worst,
+        claim={"disagree": "refuted", "agree": "supported"}.get(worst, "none"),
+        num_samples=rows,
+        reference=reference.kind,
+        note=note,
+        details={"values": values},
+    )
+
+
+def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
+    """The program's own exact gradient beside the one that its author gave."""
+    if reference.computed is None:
+        return
+    kind, gradient = reference.computed
+    difference = reference.gradient - gradient
+    relative = difference / np.maximum(scales(gradient), np.finfo(float).tiny)
+    worst = int(np.argmax(np.abs(relative)))
+    yield {
+        "kind": kind,
+        "outcome": "agree" if abs(relative[worst]) <= GIVEN_DIGITS else "disagree",
+        "difference": float(difference[worst]),
+        "relative": float(relative[worst]),
+        "channel": f"coordinate {worst}",
+    }
+
+
+def _sampled_value(run: CellRun) -> dict[str, Any]:
+    verdict, finding = run.test.verdict, run.finding
+    if run.failure is not None or verdict is None:
+        return {"kind": run.estimator, "outcome": "not compared", "note": run.failure.note if run.failure else ""}
+    if finding is not None and finding.outcome != "pass":
+        return {"kind": run.estimator, "outcome": "not compared", "note": finding.note}
+    # The bound on a finite difference's own bias is an assumption; nothing is assumed of a likelihood ratio.
+    biased = verdict.outcome == "biased" and (run.estimator == LIKELIHOOD_RATIO or verdict.material == "material")
+    disagree = verdict.outcome == "failed" or biased
+    outcome = "disagree" if disagree else ("inconclusive" if verdict.outcome == "inconclusive" else "agree")
+    return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict)}
+
+
+def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
+    return {
+        "difference": verdict.estimate,
+        "interval": verdict.interval,
+        "relative": verdict.relative,
+        "channel": verdict.channel,
+        "num_samples": verdict.num_samples,
+        "reason": verdict.reason,
+    }
+
+
+def _claims(claims: Claims) -> dict[str, Any]:
+    return asdict(claims)
+
+
+def _conformance_check(run: CellRun, claim: str) -> Check:
+    finding = run.finding
+    assert finding is not None
+    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
+    held = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
+    return Check(
+        check="conformance",
+        outcome=finding.outcome,
+        claim=held,
+        note=finding.note,
+        details={"reason": finding.reason},
+    )
+
+
+def _forward_checks(run: CellRun) -> list[Check]:
+    found = run.forward
+    if found is None:
+        return []
+    claim = {"pass": "supported", "failed": "refuted"}.get(found.outcome, "none")
+    return [Check(check="forward_law", outcome=found.outcome, claim=claim, num_samples=found.num_samples, note=found.note)]
+
+
+def _bias_check(run: CellRun, claim: str, reference: Reference) -> Check:
+    verdict = run.test.verdict
+    assert verdict is not None
+    details = {
+        key: value
+        for key, value in vars(verdict).items()
+        if key not in ("outcome", "estimate", "interval", "detectable", "relative", "num_samples", "note")
+    }
+    watched = next((k for k, name in enumerate(run.plan.channel_names) if name == verdict.channel), 0)
+    if watched < len(run.histogram):
+        edges, counts = run.histogram[watched]
+        details["histogram"] = {"edges": edges, "counts": counts}
+    note = verdict.note
+    if verdict.outcome == "biased" and claim == "unbiased" and verdict.material != "material":
+        note = f"a bias was found, {verdict.material} against the tolerance; {note}".rstrip("; ")
+    return Check(
+        check="bias",
+        outcome=verdict.outcome,
+        claim=hold_bias_claim(claim, verdict.outcome, verdict.material),
+        estimate=verdict.estimate,
+        interval=verdict.interval,
+        detectable=verdict.detectable,
+        relative=verdict.relative,
+        num_samples=verdict.num_samples,
+        reference=reference.kind,
+        note=note,
+        details=details,
+    )
+
+
+def _variance_checks(run: CellRun, exact: float | None, alpha: float) -> list[Check]:
+    """One replicate's variance (its widest coordinate) and what it costs."""
+    moments = run.rows
+    if moments.count < 2 or moments.nonfinite:
+        return []
+    channel = int(np.argmax(moments.variance[: run.plan.size]))
+    variance = float(moments.variance[channel])
+    interval = variance_interval(moments, channel) if variance > 0 else (0.0, 0.0)
+    check = Check(
+        check="variance",
+        outcome="measured",
+        estimate=variance,
+        interval=interval,
+        num_samples=moments.count,
+        note="" if exact is None else f"exact value {exact:.6g}",
+        details={
+            "channel": run.plan.channel_names[channel],
+            "kurtosis": float(moments.kurtosis[channel]),
+            "exact": exact,
+            "measurable": bool(variance > 0 and measurable(moments, channel)),
+        },
+    )
+    if exact is not None and variance > 0:
+        wide = variance_interval(moments, channel, confidence=1 - alpha)
+        matches = wide[0] <= exact <= wide[1]
+        outcome, claim = ("matches exact", "supported") if matches else ("differs from exact", "refuted")
+        check = Check(**{**vars(check), "outcome": outcome, "claim": claim})
+    return [check, _cost_check(run, variance)]
+
+
+def _cost_check(run: CellRun, variance: float) -> Check:
+    each = run.seconds / run.timed_rows if run.timed_rows else math.nan
+    return Check(
+        check="cost",
+        outcome="measured",
+        num_samples=run.timed_rows,
+        details={"evaluations": describe(run.subject).evaluations},
+        timing={
+            "seconds": run.seconds,
+            "rows_per_second": 1 / each if each > 0 else math.nan,
+            "variance_seconds": variance * each,
+        },
+    )
