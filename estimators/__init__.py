@@ -6,10 +6,21 @@ from .agent_torch import (
     AgentTorchFloatCategorical,
     AgentTorchStraightThroughBernoulli,
 )
+from .antithetic import ARM, ARMS, DisARM
+from .arsm import ARS, ARSM
+from .categorical_antithetic import CARMS, CoupledPair, StickBreakingDisARM
+from .control_variates import DoubleControlVariate, MuProp
+from .decoupled_straight_through import DecoupledStraightThrough
+from .dice import DiCE
 from .enumeration import Enumeration
 from .finite_difference import FiniteDifference
+from .gapped_straight_through import GappedStraightThrough
+from .generalised_gumbel_softmax import GeneralisedGumbelSoftmax
+from .gumbel_rao import GumbelRao
 from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
+from .implicit_mle import AdaptiveImplicitMLE, ImplicitMLE
 from .markov import MarkovProgram
+from .moving_average import MovingAverageBaseline
 from .protocol import (
     Claims,
     Estimator,
@@ -19,36 +30,78 @@ from .protocol import (
     Sample,
     UnsupportedSiteError,
 )
+from .rao_blackwell import BitFlip, LocalExpectation, SumAndSample
 from .registry import ESTIMATORS, TargetError, load_estimator
+from .reinmax import ReinMax
+from .relax import Rebar, Relax
+from .rodeo import Rodeo
 from .score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from .smoothed_triples import SmoothedTriple
+from .softmax_straight_through import SoftmaxStraightThrough
 from .stochastic_triples import StochasticTriple
 from .straight_through import StraightThrough
+from .subsets import KSubset, Simple
+from .threshold_straight_through import ThresholdStraightThrough
+from .vargrad import VarGrad
+from .without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
 
 __all__ = [
+    "ARM",
+    "ARMS",
+    "ARS",
+    "ARSM",
+    "CARMS",
     "ESTIMATORS",
+    "AdaptiveImplicitMLE",
     "AgentTorchBernoulli",
     "AgentTorchCategorical",
     "AgentTorchFloatCategorical",
     "AgentTorchStraightThroughBernoulli",
+    "BitFlip",
     "Claims",
+    "CoupledPair",
+    "DecoupledStraightThrough",
+    "DiCE",
+    "DisARM",
+    "DoubleControlVariate",
     "Enumeration",
     "Estimator",
     "FiniteDifference",
     "FittedBaseline",
+    "GappedStraightThrough",
+    "GeneralisedGumbelSoftmax",
+    "GumbelRao",
     "GumbelSoftmax",
+    "ImplicitMLE",
+    "KSubset",
     "LeaveOneOut",
+    "LocalExpectation",
     "MarkovProgram",
+    "MovingAverageBaseline",
+    "MuProp",
     "NoGradientPathError",
+    "NormalisedWithoutReplacement",
     "NotApplicableError",
     "Program",
+    "Rebar",
+    "ReinMax",
+    "Relax",
+    "Rodeo",
     "Sample",
     "ScoreFunction",
+    "Simple",
     "SmoothedTriple",
+    "SoftmaxStraightThrough",
+    "StickBreakingDisARM",
     "StochasticTriple",
     "StraightThrough",
     "StraightThroughGumbelSoftmax",
+    "SumAndSample",
     "TargetError",
+    "ThresholdStraightThrough",
+    "UnorderedSet",
     "UnsupportedSiteError",
+    "VarGrad",
+    "WithoutReplacement",
     "load_estimator",
 ]

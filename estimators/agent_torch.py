@@ -213,7 +213,9 @@ def _differentiate(
         nonlocal count
         if type(distribution) not in supported:
             wanted = ", ".join(each.__name__ for each in supported)
-            raise UnsupportedSiteError(f"site {count}: {type(distribution).__name__} is not supported; this rule is for {wanted}")
+            raise UnsupportedSiteError(
+                f"site {count}: {type(distribution).__name__} is not supported; this rule is for {wanted}"
+            )
         site: Site = site_of(distribution, rows)
         value: Tensor = rule(site.probs)
         if site.requires_grad and not value.requires_grad:

@@ -67,6 +67,7 @@ class SumAndSample:
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Liu et al. 2019"
 
     def __post_init__(self) -> None:

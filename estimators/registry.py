@@ -19,14 +19,34 @@ from .agent_torch import (
     AgentTorchFloatCategorical,
     AgentTorchStraightThroughBernoulli,
 )
+from .antithetic import ARM, ARMS, DisARM
+from .arsm import ARS, ARSM
+from .categorical_antithetic import CARMS, CoupledPair, StickBreakingDisARM
+from .control_variates import DoubleControlVariate, MuProp
+from .decoupled_straight_through import DecoupledStraightThrough
+from .dice import DiCE
 from .enumeration import Enumeration
 from .finite_difference import FiniteDifference
+from .gapped_straight_through import GappedStraightThrough
+from .generalised_gumbel_softmax import GeneralisedGumbelSoftmax
+from .gumbel_rao import GumbelRao
 from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
+from .implicit_mle import AdaptiveImplicitMLE, ImplicitMLE
+from .moving_average import MovingAverageBaseline
 from .protocol import Estimator
+from .rao_blackwell import BitFlip, LocalExpectation, SumAndSample
+from .reinmax import ReinMax
+from .relax import Rebar, Relax
+from .rodeo import Rodeo
 from .score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from .smoothed_triples import SmoothedTriple
+from .softmax_straight_through import SoftmaxStraightThrough
 from .stochastic_triples import StochasticTriple
 from .straight_through import StraightThrough
+from .subsets import Simple
+from .threshold_straight_through import ThresholdStraightThrough
+from .vargrad import VarGrad
+from .without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
 
 __all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "names"]
 
@@ -35,12 +55,44 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "finite_difference": FiniteDifference(),
     "score_function": ScoreFunction(),
     "score_function_baseline": FittedBaseline(),
+    "moving_average_baseline": MovingAverageBaseline(),
     "leave_one_out": LeaveOneOut(),
+    "vargrad": VarGrad(),
+    "dice": DiCE(),
+    "local_expectation": LocalExpectation(),
+    "bit_flip": BitFlip(),
+    "sum_and_sample": SumAndSample(),
+    "without_replacement": WithoutReplacement(),
+    "without_replacement_normalised": NormalisedWithoutReplacement(),
+    "unordered_set": UnorderedSet(),
+    "arm": ARM(),
+    "disarm": DisARM(),
+    "arms": ARMS(),
+    "ars": ARS(),
+    "arsm": ARSM(),
+    "coupled_pair": CoupledPair(),
+    "carms": CARMS(),
+    "disarm_stick_breaking": StickBreakingDisARM(),
     "stochastic_triple": StochasticTriple(),
     "smoothed_triple": SmoothedTriple(),
     "straight_through": StraightThrough(),
     "gumbel_softmax": GumbelSoftmax(),
     "gumbel_softmax_straight_through": StraightThroughGumbelSoftmax(),
+    "softmax_straight_through": SoftmaxStraightThrough(),
+    "threshold_straight_through": ThresholdStraightThrough(),
+    "decoupled_straight_through": DecoupledStraightThrough(),
+    "gapped_straight_through": GappedStraightThrough(),
+    "gumbel_rao": GumbelRao(),
+    "generalised_gumbel_softmax": GeneralisedGumbelSoftmax(),
+    "reinmax": ReinMax(),
+    "implicit_mle": ImplicitMLE(),
+    "adaptive_implicit_mle": AdaptiveImplicitMLE(),
+    "simple": Simple(),
+    "muprop": MuProp(),
+    "double_control_variate": DoubleControlVariate(),
+    "rodeo": Rodeo(),
+    "rebar": Rebar(),
+    "relax": Relax(),
     "agent_torch_bernoulli": AgentTorchBernoulli(),
     "agent_torch_straight_through": AgentTorchStraightThroughBernoulli(),
     "agent_torch_categorical": AgentTorchCategorical(),

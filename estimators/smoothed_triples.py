@@ -23,9 +23,12 @@ class SmoothedTriple:
 
     A value x drawn from p carries the derivative ``dx/dp_j = w_j(x)``, the conditional mean of its candidate jump averaged
     over the two one-sided derivatives. Bernoulli: ``w = 1 / (2 p)`` for a one, ``1 / (2 (1 - p))`` for a zero. Categorical
-    index i: ``w_j(i) = -(1[j < i] + 1[j <= i] 1[i < K - 1]) / (2 p_i)``. This is the trapezoid rule: unbiased for objectives up
-    to degree two in each sample of an unchained program, biased beyond; a term f''' is the first to be missed. Variance O(n)
-    on the random walk. Cost: one evaluation and its derivative. Where p is 0 or 1 it is half the one-sided derivative.
+    index i: ``w_j(i) = -(1[j < i] + 1[j <= i] 1[i < K - 1]) / (2 p_i)``; for counts that is ``(X / p + (n - X) / (1 - p)) / 2``
+    (Binomial), ``(1 + X / rate) / 2`` (Poisson), ``-(X / (p (1 - p)) + (X + 1) / p) / 2`` (Geometric).
+
+    This is the trapezoid rule: unbiased for objectives up to degree two in each sample of an unchained program, biased
+    beyond; a term f''' is the first to be missed. Variance O(n) on the random walk. Cost: one evaluation and its derivative.
+    Where p is 0 or 1 it is half the one-sided derivative.
 
     Example:
         >>> import torch

@@ -52,6 +52,7 @@ class WithoutReplacement:
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2019"
 
     def __post_init__(self) -> None:
@@ -108,6 +109,7 @@ class NormalisedWithoutReplacement:
 
     claims: ClassVar[Claims] = Claims(bias="biased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2019"
 
     def __post_init__(self) -> None:
@@ -169,6 +171,7 @@ class UnorderedSet:
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2020"
 
     def __post_init__(self) -> None:

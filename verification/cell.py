@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-from scipy import stats
-
 from ..estimators.protocol import Estimator
 from .bias import BiasPlan, BiasTest
-from .conformance import Conformance, stale_seed
+from .conformance import Conformance
+from .dependence import largest_correlation, stale_seed
 from .executors import Failure
 from .forward_law import ForwardLaw
 from .moments import Moments
@@ -19,8 +17,6 @@ from .problems.problem import Probe
 from .work import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, Task
 
 __all__ = ["CellRun"]
-
-DEPENDENCE_RATE = 1e-9  # false alarms of the correlation check, per coordinate and chunk
 
 
 @dataclass(eq=False)
@@ -183,13 +179,13 @@ class CellRun:
 
     def _dependent(self, result: ChunkResult, task: ChunkTask) -> bool:
         """Whether rows repeat or follow each other; that ends the cell."""
-        limit = stats.norm.isf(DEPENDENCE_RATE / 2) / np.sqrt(task.rows)
+        limit = largest_correlation(task.rows)
         worst = max((abs(each) for each in result.correlation), default=0.0)
         if stale_seed(self._digests):
             note = "chunks drawn from different seeds hold the same rows: it reseeds itself, or ignores the generator given"
             self.finding = Conformance("failed", "repeated rows", note)
         elif worst > limit:
-            note = f"successive rows have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
+            note = f"rows of a chunk have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
             self.finding = Conformance("failed", "dependent rows", note)
         else:
             return False

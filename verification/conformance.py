@@ -12,7 +12,7 @@ from ..estimators.markov import MarkovProgram
 from ..estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
 from .problems.problem import Probe, Problem
 
-__all__ = ["Conformance", "applicability", "check_conformance", "stale_seed"]
+__all__ = ["Conformance", "applicability", "check_conformance"]
 
 ROWS = 64
 _TRIES = 8
@@ -72,12 +72,6 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     if describe(estimator).deterministic:
         return Conformance("pass")
     return _isolated(estimator, problem, seeded)
-
-
-def stale_seed(digests: list[bytes]) -> bool:
-    """Whether chunks of different seeds hold the same rows; an empty digest is of rows that may well be equal by chance."""
-    telling = [each for each in digests if each]
-    return len(set(telling)) < len(telling)
 
 
 def _malformed(rows: object, params: Tensor) -> Conformance | None:

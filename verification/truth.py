@@ -6,7 +6,7 @@ finite differences with common random numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..estimators.enumeration import Paths, count_paths, enumerate_paths
-from ..estimators.finite_difference import FiniteDifference
+from ..estimators.finite_difference import FiniteDifference, difference_steps
 from ..estimators.markov import MarkovProgram
 from ..estimators.protocol import Estimator
 from ..estimators.score_function import LeaveOneOut
@@ -134,7 +134,7 @@ def difference_reference(problem: Problem, entropy: int) -> Reference:
     """
     best: tuple[float, float, Array, Array] | None = None
     rows = max(_PILOT, min(2**15, _WORK // (2 * problem.params.numel() * probe(problem).categories)))
-    for step in (0.3, 0.05):
+    for step in _valid_steps(problem):
         wide = _rows(problem, FiniteDifference(step=step), rows, entropy, f"step {step}")
         narrow = _rows(problem, FiniteDifference(step=step / 2), rows, entropy, f"step {step}")
         change = wide - narrow
@@ -142,9 +142,28 @@ def difference_reference(problem: Problem, entropy: int) -> Reference:
         cost = float(np.linalg.norm(bound) + np.linalg.norm(wide.std(0)) / 1000)
         if best is None or cost < best[0]:
             best = (cost, step, wide.mean(0), bound)
-    assert best is not None
+    if best is None:
+        raise ProblemError(
+            f"problem {problem.name!r}: its parameters are too close to where the program ends to be moved at all"
+        )
     _, step, gradient, bound = best
     return Reference(FINITE_DIFFERENCE, gradient, FiniteDifference(step=step), bound, problem.rarest or 1.0)
+
+
+def _valid_steps(problem: Problem) -> list[float]:
+    """The steps at which the program still runs on both sides of every coordinate, its probabilities inside [0, 1]."""
+    valid = []
+    for step in (0.3, 0.05, 0.005, 0.0005):
+        shifts = torch.diag(difference_steps(problem.params, step)).reshape(-1, *problem.params.shape)
+        try:
+            for point in (*(problem.params + shifts), *(problem.params - shifts)):
+                probe(replace(problem, params=point))
+        except ProblemError:
+            continue
+        valid.append(step)
+        if len(valid) == 2:
+            break
+    return valid
 
 
 def _rows(problem: Problem, estimator: Estimator, count: int, entropy: int, purpose: str) -> Array:

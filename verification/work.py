@@ -6,7 +6,6 @@ problem; a `Workbench` knows what the names mean.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ..estimators.protocol import Estimator, NotApplicableError, describe
 from .channels import Channels
 from .conformance import Conformance, check_conformance
+from .dependence import correlation, digest
 from .forward_law import ForwardLaw, check_forward_law
 from .moments import Moments
 from .plan import Settings
@@ -33,8 +33,6 @@ Array = NDArray[np.float64]
 
 FIT_ROWS = 4096
 BINS = 48
-CHANCE_MEETINGS = 5
-TELLING_ROWS = 10  # two chunks whose every row but nine is one value can be equal by chance
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class ChunkResult:
         moments: Of the error, ``row - reference``, for each split.
         digest: Hash of the rows; empty where they are so much alike that another chunk may have the same by chance.
         constant: All rows are equal.
-        correlation: Lag-one correlation of successive rows, per coordinate; zero where a coordinate is constant.
+        correlation: Of rows with the next one and with the one half a chunk away, per coordinate.
         histogram: Of every coordinate's rows, in the first chunk only: bin edges and counts.
         seconds: Spent in the estimator.
     """
@@ -213,9 +211,9 @@ def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:
     constant = bool((rows == rows[:1]).all())
     return ChunkResult(
         moments=tuple(Moments.from_rows(watched[a:b], first_row=task.first_row + a) for a, b in pairwise(cuts)),
-        digest=_digest(rows),
+        digest=digest(rows),
         constant=constant,
-        correlation=_lag_one(rows),
+        correlation=correlation(rows),
         histogram=_histograms(rows) if task.number == 0 and task.stage == "screen" else (),
         seconds=seconds,
     )
@@ -231,37 +229,9 @@ def _reference_rows(bench: Workbench, reference: Reference, task: ChunkTask) -> 
     return np.asarray(rows.reshape(task.rows, -1).double().cpu())
 
 
-def _digest(rows: Array) -> bytes:
-    """Hash of the rows, or nothing where fewer than ten differ from the commonest one.
-
-    With ten of 2,048 rows unlike the others their places alone agree in two chunks with probability 3e-27.
-    """
-    differing = int((rows != np.median(rows, axis=0)).any(axis=1).sum())
-    return hashlib.blake2s(np.ascontiguousarray(rows).tobytes()).digest() if differing >= TELLING_ROWS else b""
-
-
 def _sampler(reference: Reference) -> Estimator:
     assert reference.sampler is not None
     return reference.sampler
-
-
-def _lag_one(rows: Array) -> tuple[float, ...]:
-    """Correlation of each row with the next, its five largest products left out.
-
-    Rows that are mostly zero meet a neighbour that is not by chance alone, a few times a chunk; rows that depend on each other
-    do so everywhere.
-    """
-    if not np.isfinite(rows).all():
-        return (0.0,) * rows.shape[1]
-    centred = rows - rows.mean(0)
-    total = (centred**2).sum(0)
-    # A coordinate whose spread is rounding has no correlation to speak of.
-    spread = total > 1e-24 * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2
-    products = centred[1:] * centred[:-1]
-    few = np.argsort(-np.abs(products), axis=0)[:CHANCE_MEETINGS]
-    np.put_along_axis(products, few, 0.0, axis=0)
-    correlation = np.where(spread, products.sum(0) / np.where(spread, total, 1.0), 0.0)
-    return tuple(float(each) for each in correlation)
 
 
 def _histograms(rows: Array) -> tuple[tuple[list[float], list[int]], ...]:
@@ -271,8 +241,8 @@ def _histograms(rows: Array) -> tuple[tuple[list[float], list[int]], ...]:
     made: list[tuple[list[float], list[int]]] = []
     for column in rows.T:
         low, high = (float(each) for each in np.quantile(column, (0.001, 0.999)))
-        if not high > low:
-            low, high = low - 0.5, low + 0.5
+        if high - low <= 1e-9 * max(abs(low), abs(high)):
+            low, high = low - 0.5, high + 0.5
         counts, edges = np.histogram(column.clip(low, high), bins=BINS, range=(low, high))
         made.append(([float(each) for each in edges], [int(each) for each in counts]))
     return tuple(made)

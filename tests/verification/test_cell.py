@@ -7,29 +7,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from gradverify.estimators import Estimator
 from gradverify.verification.bias import BiasPlan
-from gradverify.verification.cell import DEPENDENCE_RATE, CellRun
+from gradverify.verification.cell import CellRun
 from gradverify.verification.executors import Failure
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, probe, registered
-from gradverify.verification.work import ChunkTask, ConformanceTask, Workbench, _digest, _lag_one, perform
+from gradverify.verification.work import ChunkTask, ConformanceTask, Workbench, perform
 
 from .targets import wrong
 
 BIT = registered()["bernoulli:0.3/cubic/p"]
 BITS = registered()["bits:3/cubic/logits"]
-CRITICAL = stats.norm.isf(DEPENDENCE_RATE / 2)
 
 
 def a_cell(estimator: Estimator, problem: Problem = BIT, *, min_rows: int = 20_000, **plan: Any) -> tuple[CellRun, Workbench]:
     bench = Workbench(settle(), {"e": estimator}.__getitem__, {problem.name: problem}.__getitem__)
     reference = bench.reference(problem.name)
     scale = np.abs(reference.gradient).max() * np.ones_like(reference.gradient)
-    fields = {"r_target": 0.05, "r_accept": 0.1, "alpha": 1e-3, "max_rows": 40_000, "tau_numeric": 1e-12 * scale, **plan}
-    made = BiasPlan(truth=reference.gradient, scale=scale, p_gate=0.3, **fields)
+    fields = {"p_gate": 0.3, "r_target": 0.05, "r_accept": 0.1, "alpha": 1e-3, "max_rows": 40_000, "tau_numeric": 1e-12 * scale}
+    made = BiasPlan(truth=reference.gradient, scale=scale, **{**fields, **plan})
     return CellRun("e", problem.name, estimator, made, probe(problem), min_rows, 1e-6), bench
 
 
@@ -45,6 +43,7 @@ def run_to_end(cell: CellRun, bench: Workbench) -> CellRun:
     ("estimator", "reason"),
     [
         (wrong.Doubled(), "dependent rows"),
+        (wrong.DoubledHalves(), "dependent rows"),
         (wrong.StaleSeed(), "repeated rows"),
     ],
     ids=lambda each: type(each).__name__,
@@ -56,61 +55,15 @@ def test_rows_that_are_not_independent_are_named(estimator: Estimator, reason: s
     assert (cell.finding.outcome, cell.finding.reason) == ("failed", reason)
 
 
-@pytest.mark.parametrize("p", [0.3, 0.01, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("p", [0.3, 0.01, 1e-3, 1e-4])
 def test_sparse_rows_are_not_taken_for_dependent(p: float) -> None:
     """Chunks without a single event are equal to each other, and say nothing of seeds."""
-    cell = run_to_end(*a_cell(wrong.Sparse(7.0, p), min_rows=100_000))
+    cell = run_to_end(*a_cell(wrong.Sparse(7.0, p), min_rows=150_000, p_gate=min(p, 0.3), max_rows=150_000))
     assert cell.finding is not None
     assert cell.finding.outcome == "pass", cell.finding.note
-    assert cell.rows.count >= 100_000 or p == 1e-5
-
-
-SPARSE_LAWS = {
-    "weight .3": lambda g, shape: (g.random(shape) < 0.3) / 0.3,
-    "weight .02": lambda g, shape: (g.random(shape) < 0.02) / 0.02,
-    "weight .003": lambda g, shape: (g.random(shape) < 0.003) / 0.003,
-    "weight .0005": lambda g, shape: (g.random(shape) < 0.0005) / 0.0005,
-    "sparse lognormal": lambda g, shape: (g.random(shape) < 0.01) * g.lognormal(0, 2, shape),
-    "lognormal 2": lambda g, shape: g.lognormal(0, 2, shape),
-    "Cauchy": lambda g, shape: g.standard_cauchy(shape),
-}
-
-
-@pytest.mark.parametrize("law", SPARSE_LAWS)
-def test_null_of_the_lag_one_check(law: str) -> None:
-    """2,000 chunks of 2,048 independent rows: none beyond 6.1 standard errors, the nominal rate of 1e-9 (false-fail 2e-6).
-
-    Measured over 5,120 chunks a law, up to 65,536 rows a chunk: the largest statistic was 4.2 for weights of probability .05
-    and above (as many normal draws would give 3.9), and it falls with their probability, 0.1 at .001: sparse rows make the
-    check conservative, since the five largest products are left out. So nothing is loosened for them, and what the check
-    loses there is power.
-    """
-    generator = np.random.default_rng(12)
-    worst = 0.0
-    for _ in range(8):
-        rows = SPARSE_LAWS[law](generator, (2048, 250))
-        worst = max(worst, float(np.abs(_lag_one(rows)).max()) * 2048**0.5)
-    assert worst < CRITICAL
-
-
-@pytest.mark.parametrize(
-    ("law", "found"), [("weight .3", True), ("weight .02", True), ("lognormal 2", True), ("weight .0005", False)]
-)
-def test_power_of_the_lag_one_check(law: str, found: bool) -> None:
-    """Every row twice: found unless a chunk holds a handful of events, where the digests of chunks have to do."""
-    rows = SPARSE_LAWS[law](np.random.default_rng(13), (1024, 200)).repeat(2, axis=0)
-    seen = np.abs(_lag_one(rows)) * 2048**0.5 > CRITICAL
-    assert seen.mean() > 0.9 if found else seen.mean() < 0.1
-
-
-def test_digests_keep_silent_where_chance_may_repeat_rows() -> None:
-    rows = np.zeros((2048, 1))
-    assert _digest(rows) == b""
-    rows[:9] = 1.0
-    assert _digest(rows) == b""
-    rows[:10] = 1.0
-    assert len(_digest(rows)) == 32
-    assert _digest(np.full((2048, 2), 3.5)) == b""
+    assert cell.rows.count >= 150_000
+    assert cell.test.verdict is not None
+    assert cell.test.verdict.outcome in ("unbiased", "inconclusive")
 
 
 def test_chunks_are_used_in_order_whatever_the_order_of_their_arrival() -> None:

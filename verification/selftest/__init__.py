@@ -1,1 +1,28 @@
-"""The test of the test: does the verifier accuse sound estimators, and does it find planted bugs?"""
+"""The test of the test: does the verifier accuse what is sound, and does it find what is wrong?
+
+Importing this module is cheap; what it exports is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .outcome import SelfTest, exit_status
+    from .session import run_selftest
+    from .writing import write_selftest
+
+__all__ = ["SelfTest", "exit_status", "run_selftest", "write_selftest"]
+
+_HOMES = {"SelfTest": ".outcome", "exit_status": ".outcome", "run_selftest": ".session", "write_selftest": ".writing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

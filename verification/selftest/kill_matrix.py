@@ -28,6 +28,7 @@ ALPHA = 1e-5
 MAX_ROWS = 3_000_000
 REFERENCE_ROWS = 2000  # the references are compared in the product's own runs
 VARIANCE_ROWS = 2**17  # a ratio of 1.1 is found where the kurtosis is up to 20
+EVIDENCE = 160  # characters
 WIDEST = 0.25  # relative tolerance for bugs that are larger than the gradient
 
 
@@ -111,8 +112,8 @@ def _first_failure(cell: Cell) -> tuple[str, str] | None:
     """The first check that refutes the claim, and what it said."""
     for each in cell.checks:
         if each.claim == "refuted" or each.outcome == "failed":
-            said = str(each.details.get("reason") or each.details.get("material") or "")
-            return each.check, ": ".join(part for part in (each.outcome, said) if part)
+            said = (each.outcome, each.details.get("reason"), each.details.get("material"), each.note)
+            return each.check, ", ".join(str(part) for part in said if part)[:EVIDENCE]
     return None
 
 

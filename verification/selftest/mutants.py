@@ -58,6 +58,8 @@ __all__ = ["find_mutant", "mutants"]
 
 COIN = "coin/centred/logit"
 SHIFTED = "coin/shifted/logit"
+BITS = "bits:3/cubic/logits"
+CHAIN = "chain:4/product/theta"
 COINS = "coins/weighted/logits"
 DIE = "die/centred/logits"
 RARE = "die/rare/logits"
@@ -103,8 +105,8 @@ def _scores() -> list[Mutant]:
         _row("objective not detached", AttachedObjective(), plain, "coin/paid/logit", 0.287),
         _row("baseline not detached", AttachedBaseline(0.1), plain, COIN, 0.278),
         _row("objective's own derivative left out", NoDirectTerm(), plain, "coin/paid/logit", 0.597),
-        _row("last step's term dropped", DroppedScoreTerm(-1), pairs, "chain:4/product/theta", 0.254),
-        _row("first step's term dropped", DroppedScoreTerm(0), pairs, "chain:4/product/theta", 0.274),
+        _row("last step's term dropped", DroppedScoreTerm(-1), pairs, CHAIN, 0.254),
+        _row("first step's term dropped", DroppedScoreTerm(0), pairs, CHAIN, 0.274),
         _row("weights 1/p clipped at 20", ClippedScore(20.0), plain, RARE, 0.351),
         _row("rare branch dropped", ScoreWithoutRareOutcome(0), plain, RARE, 0.535, fast=True),
         _row("denominator p(1-p) + 0.0025", FlooredDenominator(0.0025), plain, COIN, 0.01),
@@ -121,6 +123,11 @@ def _wrapped() -> list[Mutant]:
             _row(f"scale {factor:g}", Scaled(plain, factor), plain, COIN, abs(factor - 1), fast=fast)
             for factor, fast in ((1.01, True), (1.02, True), (1.05, True), (0.99, False), (0.5, False), (2.0, False))
         ),
+        _row("scale 1.002", Scaled(plain, 1.002), plain, COIN, 0.002),
+        _row("scale 1.01, leave-one-out on 3 bits", Scaled(LeaveOneOut(), 1.01), LeaveOneOut(), BITS, 0.01),
+        _row("scale 1.01, triple on a walk", Scaled(StochasticTriple(), 1.01), StochasticTriple(), WALK, 0.01),
+        _row("scale 1.01, ReinMax", Scaled(ReinMax(), 1.01), ReinMax(), STEPS, 0.01),
+        _row("one coordinate 2 % too small, chain", FlippedCoordinate(LeaveOneOut(), 2, 0.98), LeaveOneOut(), CHAIN, 0.02),
         _row("sign flipped", Scaled(plain, -1.0), plain, COIN, 2.0),
         _row("gradient in p for gradient in the logit", Scaled(plain, 4.0404), plain, COIN, 3.04),
         _row("one coordinate's sign", FlippedCoordinate(plain, 1), plain, COINS, 1.67, fast=True),

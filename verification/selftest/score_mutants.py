@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from ...estimators.hard_run import HardRun, per_row
 from ...estimators.path_score import path_score
 from ...estimators.protocol import Program, evaluate, row_gradients, row_leaf
+from ...estimators.relaxed import one_hot
 from ...estimators.sites import Site, site_of
 from ...estimators.tape import Draw, Tape, draw
 
@@ -183,10 +184,12 @@ class ScoreOfProbabilities:
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
         run = HardRun.of(program, params, num_samples, generator)
-        drawn = run.tape.draws[0]
-        logits = run.leaf + (drawn.site.detach().probabilities() - run.leaf).detach()
-        wrong = torch.log_softmax(logits, -1).gather(1, drawn.index.unsqueeze(1)).squeeze(1)
-        return row_gradients(run.objective.detach() * wrong + run.objective, run.leaf)
+        score = torch.zeros_like(run.score)
+        for each in run.tape.draws:
+            # With c = D - softmax(p), the derivative of sum c log p in the logits is c itself.
+            wrong = one_hot(each.site, each.index) - torch.softmax(each.site.detach().probabilities(), -1)
+            score = score + per_row((wrong * each.site.log_probabilities()).sum(-1))
+        return row_gradients(run.objective.detach() * score + run.objective, run.leaf)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class _Size:
 
 _SIZES: dict[ProfileName, _Size] = {
     "fast": _Size(
-        null_laws=("normal", "weight 1/p, p = 0.01", "three values", "DisARM on 2 bits"),
+        null_laws=("normal", "weight 1/p, p = 0.01", "three values", "score function on a bit"),
         null_rates=(0.05,),
         null_runs=246,
         block=246,

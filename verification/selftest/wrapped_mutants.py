@@ -49,9 +49,10 @@ class FlippedCoordinate:
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
-        rows = self.inner(program, params, num_samples, generator).clone()
-        rows[:, self.coordinate] *= self.factor
-        return rows
+        rows = self.inner(program, params, num_samples, generator)
+        factors = torch.ones_like(rows[0]).reshape(-1)
+        factors[self.coordinate % len(factors)] = self.factor
+        return rows * factors.reshape(params.shape)
 
 
 @dataclass(frozen=True)

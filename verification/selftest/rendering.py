@@ -1,0 +1,149 @@
+"""A self-test as Markdown: what went wrong first, then every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..report.quantities import MISSING, count, duration, number, percent, span
+from .outcome import KillRow, NullRow, SelfTest
+
+__all__ = ["to_markdown"]
+
+_TITLE = "# The test of the test"
+
+
+def to_markdown(selftest: SelfTest) -> str:
+    """The self-test in GitHub-flavoured Markdown, ending in a newline.
+
+    Args:
+        selftest: What to show.
+    """
+    lines = [
+        _TITLE,
+        "",
+        *_head(selftest),
+        "",
+        "## False alarms",
+        "",
+        "Cells without bias, watched at every look to their last one. *Verdict*: both stages erred, nominal rate the cell's "
+        "alpha. *First stage*: its alarm alone, nominal rate the root of alpha. *Opened*: share of the cells in which a channel "
+        "was believed at some look; the others were never asked.",
+        "",
+        *_table(_NULL_COLUMNS, map(_null_row, selftest.nulls)),
+        "",
+        "## Refusals",
+        "",
+        *_table(
+            ("law", "must be", "runs", "wrong", "outcomes"),
+            (
+                (each.law, each.expected, count(each.runs), count(each.wrong), _tally(each.outcomes))
+                for each in selftest.refusals
+            ),
+        ),
+        "",
+        "## Planted bugs",
+        "",
+        "*Size*: bias relative to the gradient's scale. *Noise*: standard deviation of one row over the gradient's norm. Each "
+        "could have been accepted at a quarter of its size. *Sound original*: the verdict on the estimator without the bug, on "
+        "the same problem at the same tolerance.",
+        "",
+        *_table(_KILL_COLUMNS, map(_kill_row, selftest.kills)),
+        "",
+        "## Power",
+        "",
+        "Bias in units of the smallest that the last look shows with probability 0.9; *predicted* for normal sums at the same "
+        "looks, from the boundary alone.",
+        "",
+        *_table(_POWER_COLUMNS, _power_rows(selftest)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_NULL_COLUMNS = ("law", "event", "nominal", "runs", "alarms", "limit", "rate", "95 % interval", "opened")
+_KILL_COLUMNS = (
+    "planted bug", "problem", "size", "noise", "outcome", "found by", "evidence", "rows", "time", "sound original",
+)  # fmt: skip
+_POWER_COLUMNS = ("law", "bias", "in sigma", "runs", "found", "95 % interval", "predicted")
+
+
+def _head(selftest: SelfTest) -> list[str]:
+    killed = [each for each in selftest.kills if each.outcome == "killed"]
+    survivors = [each for each in selftest.kills if each.outcome == "survived"]
+    seconds = selftest.timing.get("seconds")
+    runs = sum(each.runs for each in selftest.nulls if each.event == "verdict")
+    facts = [f"profile {selftest.profile}", f"seed {selftest.seed}", f"{count(runs)} cells without bias"]
+    facts += [f"{len(killed)} of {len(selftest.kills)} planted bugs found"]
+    facts += [duration(seconds)] if seconds is not None else []
+    lines = [", ".join(facts) + "."]
+    if selftest.failures:
+        lines += ["", f"**{len(selftest.failures)} promises were not kept:**", ""]
+        lines += [f"- {_cell(each)}" for each in selftest.failures]
+    else:
+        lines += ["", "Every promise was kept."]
+    if survivors:
+        lines += ["", "Survivors:", ""]
+        lines += [f"- {_cell(each.mutant)}: {_cell(each.reason)}" for each in survivors]
+    return lines
+
+
+def _null_row(row: NullRow) -> tuple[str, ...]:
+    return (
+        row.law,
+        row.event,
+        number(row.nominal),
+        count(row.runs),
+        count(row.alarms) if row.passed else f"**{count(row.alarms)}**",
+        count(row.limit),
+        number(row.rate),
+        span(row.interval),
+        percent(row.opened),
+    )
+
+
+def _kill_row(row: KillRow) -> tuple[str, ...]:
+    return (
+        row.mutant,
+        row.problem,
+        _size(row.size),
+        number(row.noise),
+        row.outcome if row.outcome == "killed" else f"**{row.outcome}**",
+        row.check or MISSING,
+        row.evidence or row.reason,
+        count(row.num_samples),
+        duration(row.timing.get("seconds")),
+        f"**{row.control}**" if row.accused else row.control,
+    )
+
+
+def _size(size: float | None) -> str:
+    if size is None:
+        return MISSING
+    return percent(size) if size else "mean right"
+
+
+def _power_rows(selftest: SelfTest) -> Iterable[tuple[str, ...]]:
+    for each in selftest.power:
+        found = f"{count(each.detected)} ({percent(each.rate)})"
+        yield (
+            each.law,
+            number(each.bias),
+            number(each.in_sigma),
+            count(each.runs),
+            found,
+            span(each.interval),
+            percent(each.predicted),
+        )
+
+
+def _tally(outcomes: object) -> str:
+    assert isinstance(outcomes, dict)
+    return ", ".join(f"{name} {number}" for name, number in outcomes.items())
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    body = ["| " + " | ".join(_cell(each) for each in row) + " |" for row in rows]
+    return ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns), *body]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
