@@ -1,4 +1,4 @@
-"""The project's sessions: ``verify`` (the main job), ``tests``, ``lint`` and ``types``.
+"""The project's sessions: ``verify`` (the main job), ``selftest``, ``tests``, ``lint`` and ``types``.
 
 Every session has an environment of its own, kept between runs, with the versions of ``constraints.txt`` and the package
 installed as a user gets it: never editable, so that what runs is what a wheel holds.
@@ -45,6 +45,13 @@ def verify(session: nox.Session) -> None:
     if status not in ACCEPTED:
         session.error(said)
     session.log(f"{said} (accepted)")
+
+
+@nox.session
+def selftest(session: nox.Session) -> None:
+    """Measure the verifier itself: false alarms, planted bugs, power; writes reports/selftest/ (arguments go to the command)."""
+    _install(session, "cli,report")
+    session.run("gradverify", "selftest", "--out", "reports/selftest", *session.posargs)
 
 
 @nox.session

@@ -9,17 +9,21 @@ from .agent_torch import (
 from .antithetic import ARM, ARMS, DisARM
 from .arsm import ARS, ARSM
 from .categorical_antithetic import CARMS, CoupledPair, StickBreakingDisARM
+from .conditional_triples import ConditionalTriple, ConditionalTripleControlVariate
 from .control_variates import DoubleControlVariate, MuProp
 from .decoupled_straight_through import DecoupledStraightThrough
 from .dice import DiCE
 from .enumeration import Enumeration
+from .exact import exact_moments
 from .finite_difference import FiniteDifference
+from .flip_all import FlipAll
 from .gapped_straight_through import GappedStraightThrough
 from .generalised_gumbel_softmax import GeneralisedGumbelSoftmax
 from .gumbel_rao import GumbelRao
 from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
 from .implicit_mle import AdaptiveImplicitMLE, ImplicitMLE
 from .markov import MarkovProgram
+from .measure_valued import MeasureValued
 from .moving_average import MovingAverageBaseline
 from .protocol import (
     Claims,
@@ -59,6 +63,8 @@ __all__ = [
     "AgentTorchStraightThroughBernoulli",
     "BitFlip",
     "Claims",
+    "ConditionalTriple",
+    "ConditionalTripleControlVariate",
     "CoupledPair",
     "DecoupledStraightThrough",
     "DiCE",
@@ -68,6 +74,7 @@ __all__ = [
     "Estimator",
     "FiniteDifference",
     "FittedBaseline",
+    "FlipAll",
     "GappedStraightThrough",
     "GeneralisedGumbelSoftmax",
     "GumbelRao",
@@ -77,6 +84,7 @@ __all__ = [
     "LeaveOneOut",
     "LocalExpectation",
     "MarkovProgram",
+    "MeasureValued",
     "MovingAverageBaseline",
     "MuProp",
     "NoGradientPathError",
@@ -103,5 +111,6 @@ __all__ = [
     "UnsupportedSiteError",
     "VarGrad",
     "WithoutReplacement",
+    "exact_moments",
     "load_estimator",
 ]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import site_of
 from .structure import Structure, require_unchained, structure_of
 
@@ -46,7 +46,7 @@ class ARS:
     pivot: int = 0
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Yin et al. 2019"
 
@@ -87,7 +87,7 @@ class ARSM:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Yin et al. 2019"
 

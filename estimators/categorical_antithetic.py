@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .antithetic import antithetic_bits
 from .coupled_runs import Joint, differentiate_jointly
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, UnsupportedSiteError
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, UnsupportedSiteError
 from .sites import BernoulliSite, CategoricalSite, Site
 from .tape import draw
 
@@ -41,7 +41,7 @@ class CoupledPair:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=2.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = 2
     reference: ClassVar[str] = "Dong et al. 2021"
 
@@ -83,7 +83,7 @@ class CARMS:
     copies: int = 3
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=2.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     reference: ClassVar[str] = "Dimitriev & Zhou 2021"
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class StickBreakingDisARM:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=2.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = 2
     reference: ClassVar[str] = "Dong et al. 2021"
 

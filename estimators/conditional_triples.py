@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .conditioned_paths import Shares, conditional_estimates
-from .count_sites import COUNT_SITES
 from .flows import FLOWS
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program
 
@@ -82,7 +81,7 @@ class ConditionalTriple:
     lanes: int = 4
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=1.0)
-    sites: ClassVar[tuple[type, ...]] = (*ALL_SITES, *COUNT_SITES)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; Gong & Ho 1987"
 
@@ -149,7 +148,7 @@ class ConditionalTripleControlVariate:
     lanes: int = 4
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = (*ALL_SITES, *COUNT_SITES)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; L'Ecuyer 1990"
 

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .count_sites import COUNT_SITES
 from .forced_runs import Alternatives, differentiate_forced, other_categories
 from .jumps import possible
 from .protocol import ALL_SITES, Claims, Program
@@ -44,7 +43,7 @@ class FlipAll:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = (*ALL_SITES, *COUNT_SITES)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; De Smet et al. 2023"
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -48,7 +48,7 @@ class GumbelRao:
     num_noises: int = 10
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Paulus et al. 2020"

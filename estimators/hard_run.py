@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .path_score import path_score
 from .protocol import Program, evaluate, row_leaf
 from .tape import Tape, recording
 
-__all__ = ["HardRun", "per_row"]
+__all__ = ["HardRun"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +48,7 @@ class HardRun:
 
         leaf = row_leaf(params, rows)
         objective = evaluate(program, leaf, sample)
-        score = torch.zeros(rows, dtype=params.dtype, device=params.device)
-        for each in tape.draws:
-            if each.site.requires_grad:
-                score = score + per_row(each.site.score_surrogate(each.index))
-        return cls(leaf, objective, tape, values, score)
+        return cls(leaf, objective, tape, values, path_score(tape, objective))
 
     def slopes(self) -> list[Tensor]:
         """The objective's derivative in every value, the later draws held."""
@@ -69,19 +67,15 @@ class HardRun:
     def deviation(self, slopes: list[Tensor]) -> Tensor:
         """``sum_k d_k (x_k - mu_k)``, ``[rows]``, constant."""
         with torch.no_grad():
-            return sum(
-                (per_row(slope * (value - mean)) for slope, value, mean in zip(slopes, self.values, self.means(), strict=True)),
-                start=torch.zeros_like(self.score),
-            )
+            deviations = (value - mean for value, mean in zip(self.values, self.means(), strict=True))
+            return _summed(slopes, deviations, self.score)
 
     def compensation(self, slopes: list[Tensor]) -> Tensor:
         """``sum_k d_k mu_k``, ``[rows]``, whose gradient is the mean of what `deviation` adds to the score."""
-        return sum(
-            (per_row(slope * mean) for slope, mean in zip(slopes, self.means(), strict=True)),
-            start=torch.zeros_like(self.score),
-        )
+        return _summed(slopes, self.means(), self.score)
 
 
-def per_row(values: Tensor) -> Tensor:
-    """The sum over everything but the rows, ``[rows]``."""
-    return values if values.dim() == 1 else values.flatten(1).sum(1)
+def _summed(slopes: Iterable[Tensor], values: Iterable[Tensor], like: Tensor) -> Tensor:
+    """``sum_k d_k v_k`` over all elements of all sites, ``[rows]``."""
+    products = (slope * value for slope, value in zip(slopes, values, strict=True))
+    return sum((each.reshape(len(like), -1).sum(1) for each in products), start=torch.zeros_like(like))

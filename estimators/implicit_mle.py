@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .gumbel_rao import conditional_gumbels
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -52,7 +52,7 @@ class ImplicitMLE:
     central: bool = False
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Niepert et al. 2021"

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Binomial, Distribution, Geometric, Poisson
 
-from .count_sites import COUNT_SITES
 from .forced_runs import Alternatives, differentiate_forced, other_categories
 from .jumps import possible
 from .protocol import ALL_SITES, Claims, Program
@@ -52,7 +51,7 @@ class MeasureValued:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = (*ALL_SITES, *COUNT_SITES)
+    sites: ClassVar[tuple[type, ...]] = ALL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Pflug 1989; Mohamed et al. 2019"
 

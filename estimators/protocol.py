@@ -9,10 +9,11 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
 
 __all__ = [
     "ALL_SITES",
+    "CATEGORICAL_SITES",
     "Claims",
     "Description",
     "Estimator",
@@ -33,7 +34,10 @@ Sample = Callable[[Distribution], Tensor]
 Program = Callable[[Tensor, Sample], Tensor]
 """A stochastic program: params ``[rows, *param]`` and its sampling primitive, in; the objective ``[rows]``, out."""
 
-ALL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical)
+CATEGORICAL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical)
+"""Sites with a few categories: what an estimator supports whose cost grows with their square."""
+
+ALL_SITES: tuple[type[Distribution], ...] = (*CATEGORICAL_SITES, Binomial, Geometric, Poisson)
 """Every site type that the package knows."""
 
 
@@ -57,12 +61,15 @@ class Claims:
         bias: ``unbiased``, ``biased`` or ``no_gradient``. A declared bias is not refuted by problems on which it vanishes.
         exact_degree: Objectives that are polynomials up to this degree in each sample of an unchained program
             have an unbiased gradient; None where no such claim is made.
+        continuous_only: The claim holds for objectives that are continuous between the support's points; elsewhere nothing is
+            claimed.
         variance_exponent: Growth of one replicate's variance with the length n of the random walk, for d/dp E[X_n^2].
         note: What the rule's authors claim, where it differs from what is declared here.
     """
 
     bias: Literal["unbiased", "biased", "no_gradient"] = "unbiased"
     exact_degree: int | None = None
+    continuous_only: bool = False
     variance_exponent: float | None = None
     note: str = ""
 

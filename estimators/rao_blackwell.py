@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Distribution
 
 from .outcomes import joint_outcomes
 from .protocol import (
-    ALL_SITES,
+    CATEGORICAL_SITES,
     Claims,
     NotApplicableError,
     Program,
@@ -66,7 +66,7 @@ class SumAndSample:
     max_outcomes: int = 2**12
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Liu et al. 2019"
 
@@ -124,7 +124,7 @@ class LocalExpectation:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Titsias & Lazaro-Gredilla 2015"
 

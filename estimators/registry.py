@@ -22,16 +22,19 @@ from .agent_torch import (
 from .antithetic import ARM, ARMS, DisARM
 from .arsm import ARS, ARSM
 from .categorical_antithetic import CARMS, CoupledPair, StickBreakingDisARM
+from .conditional_triples import ConditionalTriple, ConditionalTripleControlVariate
 from .control_variates import DoubleControlVariate, MuProp
 from .decoupled_straight_through import DecoupledStraightThrough
 from .dice import DiCE
 from .enumeration import Enumeration
 from .finite_difference import FiniteDifference
+from .flip_all import FlipAll
 from .gapped_straight_through import GappedStraightThrough
 from .generalised_gumbel_softmax import GeneralisedGumbelSoftmax
 from .gumbel_rao import GumbelRao
 from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
 from .implicit_mle import AdaptiveImplicitMLE, ImplicitMLE
+from .measure_valued import MeasureValued
 from .moving_average import MovingAverageBaseline
 from .protocol import Estimator
 from .rao_blackwell import BitFlip, LocalExpectation, SumAndSample
@@ -74,6 +77,10 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "carms": CARMS(),
     "disarm_stick_breaking": StickBreakingDisARM(),
     "stochastic_triple": StochasticTriple(),
+    "conditional_triple": ConditionalTriple(),
+    "conditional_triple_control_variate": ConditionalTripleControlVariate(),
+    "flip_all": FlipAll(),
+    "measure_valued": MeasureValued(),
     "smoothed_triple": SmoothedTriple(),
     "straight_through": StraightThrough(),
     "gumbel_softmax": GumbelSoftmax(),

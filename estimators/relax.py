@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from .gumbel_rao import conditional_gumbels
 from .hard_run import HardRun
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
 from .relaxed import one_hot
 from .structure import require_unchained, structure_of
 
@@ -51,8 +51,8 @@ class Rebar:
     coefficient: float = 1.0
     temperature: float = 0.5
 
-    claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    claims: ClassVar[Claims] = Claims(bias="unbiased", continuous_only=True)
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 3
     forward: ClassVar[str] = "forced"
@@ -141,7 +141,7 @@ class Relax:
     scale: float = 1.0
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     evaluations: ClassVar[int | None] = 1
     forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Grathwohl et al. 2017"

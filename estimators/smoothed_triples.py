@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
 
+from .count_sites import COUNT_SITES
 from .protocol import Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
 from .tape import draw
@@ -43,7 +44,7 @@ class SmoothedTriple:
     """
 
     claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=2, variance_exponent=1.0)
-    sites: ClassVar[tuple[type, ...]] = (Bernoulli, Categorical)
+    sites: ClassVar[tuple[type, ...]] = (Bernoulli, Categorical, *COUNT_SITES)
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Arya et al. 2022"

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .outcomes import JointOutcomes, joint_outcomes
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
 from .tape import choose
 
 __all__ = ["NormalisedWithoutReplacement", "UnorderedSet", "WithoutReplacement"]
@@ -51,7 +51,7 @@ class WithoutReplacement:
     max_outcomes: int = 2**12
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2019"
 
@@ -108,7 +108,7 @@ class NormalisedWithoutReplacement:
     max_outcomes: int = 2**12
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2019"
 
@@ -170,7 +170,7 @@ class UnorderedSet:
     max_outcomes: int = 2**12
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = CATEGORICAL_SITES
     forward: ClassVar[str] = "forced"
     reference: ClassVar[str] = "Kool et al. 2020"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 try:
     import click
@@ -46,6 +47,7 @@ def main() -> None:
 @click.option(
     "--expect", type=click.Choice(["unbiased", "biased", "any"]), help="Hold every target to this, not to its claims."
 )
+@click.option("--exact", is_flag=True, help="No sampling: run each estimator over all its draws, where they are finite.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
 def verify(
     targets: tuple[str, ...],
@@ -58,6 +60,7 @@ def verify(
     device: str,
     workers: int | None,
     expect: str | None,
+    exact: bool,
     out: Path | None,
 ) -> None:
     """Verify gradient estimators: every TARGET on every problem.
@@ -84,10 +87,12 @@ def verify(
         run, places = _prepare(targets, problems, settings)
     from .executors import Inline, Processes
 
-    count = _worker_count(workers, device, len(run.runs))
-    executor = Processes(count, settings, places) if count else Inline(run.bench)
     with _progress() as told:
-        record = run.execute(executor, told)
+        if exact:
+            record = run.execute_exactly(told)
+        else:
+            count = _worker_count(workers, device, len(run.runs))
+            record = run.execute(Processes(count, settings, places) if count else Inline(run.bench), told)
     _finish(record, out)
 
 
@@ -106,6 +111,32 @@ def report(record: Path, out: Path | None) -> None:
             _claim_folder(out)
         for path in write_reports(read, folder):
             click.echo(path)
+
+
+@main.command()
+@click.option("--profile", type=click.Choice(["fast", "full"]), default="full", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0: none. Default: the cores.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for selftest.json, .md, .svg and .png.")
+def selftest(profile: Literal["fast", "full"], seed: int, workers: int | None, out: Path | None) -> None:
+    """Measure the verifier itself: false alarms on sound laws, planted bugs, power.
+
+    Exit status: 0 it kept its promises; 1 it did not.
+    """
+    from .selftest import exit_status, run_selftest, write_selftest
+
+    with _usage_errors():
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+    with _progress() as told:
+        found = run_selftest(profile, seed=seed, workers=_usable_cores() if workers is None else workers, progress=told)
+    from .selftest.rendering import to_markdown
+
+    click.echo(to_markdown(found))
+    if out is not None:
+        with _usage_errors():
+            write_selftest(found, out)
+    sys.exit(exit_status(found))
 
 
 @main.command("list")
@@ -217,12 +248,13 @@ def _claim_folder(folder: Path) -> None:
 
 def _worker_count(asked: int | None, device: str, cells: int) -> int:
     """Processes to spawn; none on a GPU, which one process keeps busy."""
-    import os
-
     if device != "cpu" or asked == 0:
         return 0
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(asked or usable, cells))
+    return max(1, min(asked or _usable_cores(), cells))
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

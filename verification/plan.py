@@ -10,7 +10,7 @@ import torch
 from ..estimators.protocol import Estimator, describe
 from .problems.problem import Probe
 
-__all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "chunk_rows", "settle"]
+__all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "affordable_rows", "chunk_rows", "settle"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ class Settings:
     expect: str = "claims"
     seconds: float | None = None
 
+
+WORK_PER_ROW = 1000
+"""Categories times evaluations that a row may cost before a cell gets fewer rows."""
 
 EXPECTATIONS = ("claims", "unbiased", "biased", "any")
 
@@ -147,12 +150,21 @@ class ErrorBudget:
         )
 
 
+def affordable_rows(profile: Profile, estimator: Estimator, probe: Probe) -> int:
+    """Rows of a cell's screen stage at most: the profile's, or fewer where one row costs many evaluations of a long program.
+
+    It depends on the problem and the estimator alone, so that a record is the same on any machine.
+    """
+    cost = probe.categories * (describe(estimator).evaluations or probe.elements + 1)
+    return min(profile.max_rows, max(profile.max_rows // 30, WORK_PER_ROW * profile.max_rows // cost))
+
+
 def chunk_rows(estimator: Estimator, probe: Probe) -> Iterator[int]:
     """Rows of each chunk of a stage: from 2,048 doubling up to what fits in about 200 MB.
 
     They depend on the problem and the estimator alone, never on free memory or workers: other chunks would be other rows.
     """
-    evaluations = describe(estimator).evaluations or 4
+    evaluations = describe(estimator).evaluations or probe.elements + 1
     largest = 2048
     while largest < 65_536 and 2 * largest * probe.categories * evaluations <= 2**23:
         largest *= 2

@@ -160,11 +160,14 @@ class Record:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
         if version != SCHEMA_VERSION:
             raise ValueError(f"record has schema version {version!r}, this gradverify reads {SCHEMA_VERSION!r}")
-        return cls(
-            run=_build(Run, data["run"]),
-            cells=tuple(_cell(each) for each in data["cells"]),
-            families=tuple(_build(Family, each) for each in data["families"]),
-        )
+        try:
+            return cls(
+                run=_build(Run, data["run"]),
+                cells=tuple(_cell(each) for each in data["cells"]),
+                families=tuple(_build(Family, each) for each in data["families"]),
+            )
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
 
     def write(self, path: Path) -> None:
         """Write to `path` by way of a temporary file beside it, so that no reader sees half a record."""

@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,10 +19,11 @@ from .bias import BiasPlan
 from .cell import CellRun
 from .channels import scales
 from .conformance import applicability
+from .exact_run import exact_cells
 from .executors import Executor, Inline
 from .families import fit_families
 from .known import has_known_variance, known_variance
-from .plan import ErrorBudget, Settings
+from .plan import ErrorBudget, Settings, affordable_rows
 from .problems.problem import Probe, Problem, probe
 from .record import Cell, Check, Record, Run
 from .seeds import directions
@@ -61,17 +63,24 @@ class Verification:
         self.bench = Workbench(self.settings, self.estimators.__getitem__, by_name.__getitem__)
         # A problem is held to its contract before anything is measured on it.
         self._probes = {each.name: probe(self.bench.problem(each.name)) for each in self.problems}
+        for each in self.problems:
+            self.bench.reference(each.name)
         self._refused: list[Cell] = []
-        pairs = list(self._applicable())
-        self._known = {pair: self._known_variance(*pair) for pair in pairs}
-        checked = [each.name for each in self.problems]
-        self.budget = ErrorBudget(
-            self.settings.alpha,
-            bias_cells=len(pairs),
-            other_tests=2 * len(checked) + len(pairs) + sum(each is not None for each in self._known.values()),
-        )
-        self.runs = [self._cell(name, problem, self._probes[problem]) for name, problem in pairs]
-        self.checks = {name: self._reference_runs(name) for name in checked}
+        self._pairs = list(self._applicable())
+        self._known = {pair: self._known_variance(*pair) for pair in self._pairs}
+        known = sum(each is not None for each in self._known.values())
+        other = 2 * len(self.problems) + len(self._pairs) + known
+        self.budget = ErrorBudget(self.settings.alpha, bias_cells=len(self._pairs), other_tests=other)
+
+    @cached_property
+    def runs(self) -> list[CellRun]:
+        """The cells, in order."""
+        return [self._cell(name, problem, self._probes[problem]) for name, problem in self._pairs]
+
+    @cached_property
+    def checks(self) -> dict[str, list[CellRun]]:
+        """For every problem, the references that do not decide, against the one that does."""
+        return {each.name: self._reference_runs(each.name) for each in self.problems}
 
     def execute(self, executor: Executor | None = None, progress: Progress | None = None) -> Record:
         """Draw until every cell is closed, and write down what was found.
@@ -91,7 +100,33 @@ class Verification:
             executor.close()
         for run in every:
             run.end("interrupted" if not complete else "time")
-        return self._record(complete, truncated, {"started": wall, "seconds": time.perf_counter() - started})
+        compared = {name: reference_check(runs, self.bench.reference(name)) for name, runs in self.checks.items()}
+        cells = [self._written(run, compared[run.problem]) for run in self.runs]
+        references = [
+            Cell(estimator="references", problem=name, status="failed" if each.outcome == "disagree" else "ok", checks=(each,))
+            for name, each in compared.items()
+        ]
+        timing = {"started": wall, "seconds": time.perf_counter() - started}
+        head = replace(self._head(timing), complete=complete, time_truncated=truncated)
+        families = tuple(fit_families(self.runs, self.problems, self._known))
+        return Record(run=head, cells=(*references, *self._ordered(cells)), families=families)
+
+    def execute_exactly(self, progress: Progress | None = None) -> Record:
+        """Run every estimator over all its draws instead of sampling it; see `exact_run`."""
+        started, wall = time.perf_counter(), time.time()
+        cells = []
+        for cell in exact_cells(self.bench, self._pairs):
+            cells.append(cell)
+            if progress is not None:
+                progress(len(cells), len(self._pairs), f"{cell.estimator} on {cell.problem}")
+        head = self._head({"started": wall, "seconds": time.perf_counter() - started})
+        budget = {"rule": "no error rate: means are computed over all draws"}
+        return Record(run=replace(head, num_tests=0, budget=budget), cells=self._ordered(cells))
+
+    def _ordered(self, cells: list[Cell]) -> tuple[Cell, ...]:
+        """The cells and the refusals, estimator by estimator."""
+        written = {(each.estimator, each.problem): each for each in (*cells, *self._refused)}
+        return tuple(written[name, problem.name] for name in self.estimators for problem in self.problems)
 
     def _applicable(self) -> Iterable[tuple[str, str]]:
         """The pairs that can be run; the others are written down with the reason."""
@@ -113,10 +148,11 @@ class Verification:
         reference = self.bench.reference(problem)
         profile = self.settings.profile
         plan = self._plan(problem, reference, self.budget.per_cell, describe(subject).deterministic)
+        plan = replace(plan, max_rows=affordable_rows(profile, subject, seen))
         # A comparison with an exact variance needs the sample variance's own law to be near normal.
         least = profile.min_rows * (8 if self._known.get((name, problem)) is not None else 1)
         alpha = self.budget.per_other_test
-        return CellRun(name, problem, subject, plan, seen, min(least, profile.max_rows), alpha)
+        return CellRun(name, problem, subject, plan, seen, min(least, plan.max_rows), alpha)
 
     def _reference_runs(self, problem: str) -> list[CellRun]:
         """Every sampled reference that does not decide, against the one that does."""
@@ -155,17 +191,9 @@ class Verification:
             reference_supports=reference.supports,
         )
 
-    def _record(self, complete: bool, truncated: bool, timing: dict[str, Any]) -> Record:
+    def _head(self, timing: dict[str, Any]) -> Run:
         settings = self.settings
-        compared = {name: reference_check(runs, self.bench.reference(name)) for name, runs in self.checks.items()}
-        cells = [self._written(run, compared[run.problem]) for run in self.runs]
-        written = {(each.estimator, each.problem): each for each in (*cells, *self._refused)}
-        order = [(name, problem.name) for name in self.estimators for problem in self.problems]
-        references = [
-            Cell(estimator="references", problem=name, status="failed" if each.outcome == "disagree" else "ok", checks=(each,))
-            for name, each in compared.items()
-        ]
-        run = Run(
+        return Run(
             command=self.command,
             profile=settings.profile.name,
             seed=settings.seed,
@@ -173,17 +201,11 @@ class Verification:
             dtype=", ".join(sorted({str(each.params.dtype).removeprefix("torch.") for each in self.problems})),
             alpha=settings.alpha,
             tolerance=settings.profile.r_accept,
-            complete=complete,
-            time_truncated=truncated,
+            complete=True,
             num_tests=self.budget.bias_cells + self.budget.other_tests,
             versions=_versions(),
             budget={"rule": self.budget.rule, "per_cell": self.budget.per_cell, "per_other_test": self.budget.per_other_test},
             timing={**timing, "peak_bytes": _peak_bytes()},
-        )
-        return Record(
-            run=run,
-            cells=(*references, *(written[each] for each in order)),
-            families=tuple(fit_families(self.runs, self.problems, self._known)),
         )
 
     def _written(self, run: CellRun, references: Check) -> Cell:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..estimators.count_sites import COUNT_SITES
 from ..estimators.enumeration import Paths, count_paths, enumerate_paths
 from ..estimators.finite_difference import FiniteDifference, difference_steps
 from ..estimators.markov import MarkovProgram
@@ -31,6 +32,7 @@ EXACT_GIVEN = "exact (given)"
 
 _ENUMERABLE = 2**14
 _PILOT = 8192
+_COUNT_TAIL = 1e-3
 _WORK = 2**20  # program rows times categories of one pilot, where that is more
 
 Array = NDArray[np.float64]
@@ -114,7 +116,8 @@ def _computed(problem: Problem, tolerance: float) -> tuple[str, Array, float] | 
         return None
     paths = enumerate_paths(program, params.cpu())
     gradient = _flat(paths.gradient())
-    return "exact (enumeration)", gradient, _rarest(paths, tolerance * scales(gradient, problem.scale_floor))
+    ignored = _COUNT_TAIL if probe(problem).types & set(COUNT_SITES) else 0.0
+    return "exact (enumeration)", gradient, _rarest(paths, tolerance * scales(gradient, problem.scale_floor), ignored)
 
 
 def sampled_reference(problem: Problem, entropy: int) -> Reference:
@@ -173,15 +176,16 @@ def _rows(problem: Problem, estimator: Estimator, count: int, entropy: int, purp
     return np.asarray(rows.reshape(count, -1).double())
 
 
-def _rarest(paths: Paths, tolerance: Array) -> float:
+def _rarest(paths: Paths, tolerance: Array, ignored: float) -> float:
     """How rare an event may be and still carry a bias of the tolerance.
 
     The smaller of: the smallest marginal probability of any site's outcome; the probability of the most influential paths
-    that together carry more than the tolerance, paths in decreasing order of ``|f - E f| |dlog P_j|``.
+    that together carry more than the tolerance, paths in decreasing order of ``|f - E f| |dlog P_j|``. Outcomes of probability
+    ``ignored`` or less count by their influence alone: the tail of a count never ends.
     """
     weight = paths.weight.double()
     marginals = [float(weight[column == outcome].sum()) for column in paths.outcomes.T for outcome in torch.unique(column)]
-    rarest = min((each for each in marginals if each > 0), default=1.0)
+    rarest = min((each for each in marginals if each > ignored), default=1.0)
     influence = (paths.objective - paths.mean()).abs()[:, None] * paths.weight_gradient.reshape(len(weight), -1).abs()
     for column, tau in zip(influence.T, tolerance, strict=True):
         rarest = min(rarest, _influential(weight, column, float(tau)))

@@ -27,6 +27,8 @@ def claimed(claims: Claims, problem: Problem, expect: str) -> str:
     """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
     if expect != "claims":
         return expect
+    if claims.continuous_only and not problem.continuous:
+        return "any"
     if claims.bias == "biased" and claims.exact_degree is not None and not problem.chained:
         exact = problem.degree is not None and problem.degree <= claims.exact_degree
         return "unbiased" if exact else "biased"

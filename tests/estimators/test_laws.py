@@ -1,7 +1,11 @@
 """The laws that every registered estimator inherits.
 
-Statistical laws: two-sided false-fail rate 9.6e-7 a coordinate at fixed seeds. A pilot run sets the number of rows such that an
-error of a tenth of the largest gradient coordinate is found with probability 97.5 % or more, which each test asserts of itself.
+A claim of the mean is held to rounding over all outcomes of the estimator's own randomness (exact mode), where they can be
+listed. Where they cannot, and once more on one case with the outcomes drawn, it is a statistical law: two-sided false-fail rate
+9.6e-7 a coordinate at fixed seeds; a pilot run sets the number of rows such that an error of a tenth of the largest gradient
+coordinate is found with probability 97.5 % or more, which each test asserts of itself.
+
+An estimator that refuses a case's structure (`applies`) has no such pair; one law holds the refusals themselves.
 """
 
 from __future__ import annotations
@@ -12,8 +16,7 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 
 import pytest
 import torch
-from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from torch.distributions import Bernoulli, Categorical, Distribution, Normal, OneHotCategorical
 
 from gradverify.estimators import (
     ESTIMATORS,
@@ -21,19 +24,40 @@ from gradverify.estimators import (
     NoGradientPathError,
     NotApplicableError,
     Program,
-    Sample,
 )
+from gradverify.estimators.count_sites import COUNT_SITES
 from gradverify.estimators.protocol import ALL_SITES, describe
 
 from .intervals import QUANTILE, smallest_visible, z_scores
-from .laws import check_mean, first_coordinate, forward_law, moved_rows, rows_of
-from .programs import CASES, Case, chain_of_indices, chain_of_one_hots, polynomial_bits, polynomial_index, supports
+from .laws import check_claim, check_mean, check_refusals, first_coordinate, fitted, forward_law, moved_rows, rows_of
+from .programs import (
+    CASES,
+    Case,
+    applies,
+    chain_of_indices,
+    chain_of_one_hots,
+    one_step,
+    polynomial_bits,
+    polynomial_index,
+    single_index,
+    single_one_hot,
+    supports,
+)
 
 RUNNABLE = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias != "no_gradient"}
 UNBIASED = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "unbiased"}
 NO_GRADIENT = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "no_gradient"}
 EXACT_DEGREE = {name: each for name, each in RUNNABLE.items() if describe(each).claims.exact_degree is not None}
 NOISY = {name: each for name, each in RUNNABLE.items() if not describe(each).deterministic}
+
+PILOT = 50
+"""Rows that an estimator learns from where only the form of its rows is looked at."""
+
+TEXTS = {
+    "chain": (Case("", chain_of_one_hots, (0.3, -0.4, 0.6), (OneHotCategorical, Categorical)), chain_of_indices),
+    "single": (Case("", single_one_hot, (0.3, -0.4, 0.6), (OneHotCategorical, Categorical)), single_index),
+}
+"""Programs written with one-hot vectors, and again with indices."""
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
 DTYPES = [torch.float32, torch.float64]
@@ -48,9 +72,14 @@ def _pairs(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
         pytest.param(estimator, case, id=f"{name}-{case.name}")
         for name, estimator in estimators.items()
         for case in CASES
-        if supports(estimator, case)
+        if applies(estimator, case)
     ]
     return pytest.mark.parametrize(("estimator", "case"), pairs)
+
+
+@_each(RUNNABLE)
+def test_what_is_refused_is_a_kind_of_program_and_not_everything(estimator: Estimator) -> None:
+    check_refusals(estimator)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -60,8 +89,9 @@ def test_rows_have_the_shape_dtype_and_device_of_params_and_are_finite(
     estimator: Estimator, case: Case, dtype: torch.dtype, device: str
 ) -> None:
     params = case.point(dtype, device)
+    learnt = fitted(estimator, case.program, params, num_samples=PILOT)
     for num_samples in (1, 7):
-        rows = rows_of(estimator, case.program, params, num_samples)
+        rows = rows_of(learnt, case.program, params, num_samples)
         assert rows.shape == (num_samples, *params.shape)
         assert (rows.dtype, rows.device) == (params.dtype, params.device)
         assert rows.isfinite().all()
@@ -73,11 +103,13 @@ def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
     """Seven rows of small programs can coincide by chance: 200 rows cannot, where any row is random."""
     params = case.point()
     torch.manual_seed(1)
-    first = rows_of(estimator, case.program, params, 200, seed=1)
+    first = fitted(estimator, case.program, params, num_samples=PILOT)
+    rows = rows_of(first, case.program, params, 200, seed=1)
     state = torch.random.get_rng_state()
     torch.manual_seed(2)
-    assert torch.equal(first, rows_of(estimator, case.program, params, 200, seed=1))
-    different = not torch.equal(first, rows_of(estimator, case.program, params, 200, seed=2))
+    again = fitted(estimator, case.program, params, num_samples=PILOT)
+    assert torch.equal(rows, rows_of(again, case.program, params, 200, seed=1))
+    different = not torch.equal(rows, rows_of(first, case.program, params, 200, seed=2))
     assert different != describe(estimator).deterministic
     torch.manual_seed(1)
     assert torch.equal(state, torch.random.get_rng_state()), "the global generator was used"
@@ -86,7 +118,8 @@ def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
 @_pairs(RUNNABLE)
 def test_params_are_left_alone(estimator: Estimator, case: Case) -> None:
     params = case.point().requires_grad_()
-    rows = rows_of(estimator, case.program, params, 5)
+    learnt = fitted(estimator, case.program, params, num_samples=PILOT)
+    rows = rows_of(learnt, case.program, params, 5)
     assert params.grad is None
     assert not rows.requires_grad
     assert torch.equal(params.detach(), case.point())
@@ -99,7 +132,15 @@ def test_rows_are_isolated(estimator: Estimator, case: Case) -> None:
 
 @_pairs(UNBIASED)
 def test_unbiased_claims_agree_with_the_exact_gradient(estimator: Estimator, case: Case) -> None:
-    check_mean(estimator, case.program, case.point(), case.exact())
+    check_claim(estimator, case.program, case.point(), case.exact())
+
+
+@_each({name: each for name, each in NOISY.items() if name in UNBIASED})
+def test_unbiased_claims_agree_with_the_exact_gradient_by_sampling(estimator: Estimator) -> None:
+    """On the least noisy case that is not refused."""
+    quiet = ("direct dependence", "walk")
+    case = next(case for name in quiet for case in CASES if case.name == name and applies(estimator, case))
+    check_mean(fitted(estimator, case.program, case.point()), case.program, case.point(), case.exact())
 
 
 @_each(EXACT_DEGREE)
@@ -118,7 +159,7 @@ def test_exact_degree_claims_agree_with_the_exact_gradient(
     case = Case("polynomial", family(degree), point, (site,))
     if not supports(estimator, case):
         pytest.skip(f"{site.__name__} sites are not supported")
-    check_mean(estimator, case.program, case.point(), case.exact())
+    check_claim(estimator, case.program, case.point(), case.exact())
 
 
 @pytest.mark.parametrize("site", ALL_SITES)
@@ -133,8 +174,11 @@ def test_no_gradient_claims_raise_where_a_gradient_is_needed(estimator: Estimato
 @pytest.mark.parametrize("site", ALL_SITES)
 @_each(ESTIMATORS)
 def test_unsupported_sites_are_refused(estimator: Estimator, site: type[Distribution]) -> None:
-    if site in describe(estimator).sites:
+    supported = describe(estimator).sites
+    if site in supported:
         pytest.skip("supported")
+    if site in COUNT_SITES and Categorical in supported:
+        pytest.skip("a count is read as a category: left out for what it costs, not for what it is")
     with pytest.raises(NotApplicableError):
         rows_of(estimator, first_coordinate(site), torch.zeros(3), 2)
 
@@ -142,40 +186,42 @@ def test_unsupported_sites_are_refused(estimator: Estimator, site: type[Distribu
 @_each(ESTIMATORS)
 def test_unknown_sites_are_refused_by_name(estimator: Estimator) -> None:
     with pytest.raises(NotApplicableError, match="Normal is not supported"):
-        rows_of(estimator, lambda params, sample: sample(torch.distributions.Normal(params, 1.0)), torch.tensor(0.5), 2)
+        rows_of(estimator, one_step(lambda params: Normal(params, 1.0), lambda value: value), torch.tensor(0.5), 2)
 
 
 @_each(RUNNABLE)
 def test_a_site_without_rows_is_refused(estimator: Estimator) -> None:
     site = describe(estimator).sites[0]
-
-    def program(params: Tensor, sample: Sample) -> Tensor:
-        return sample(site(probs=torch.full((5, 4), 0.25)[0])) + params.sum(-1)
-
+    shared = torch.full((4,), 0.25)
     with pytest.raises(NotApplicableError, match="first dimension must be the"):
-        rows_of(estimator, program, torch.zeros(4), 3)
+        rows_of(estimator, one_step(lambda params: site(probs=shared), lambda value: value), torch.zeros(4), 3)
 
 
-@_each(UNBIASED)
-def test_one_hot_text_and_index_text_give_the_same_rows(estimator: Estimator) -> None:
+@pytest.mark.parametrize("texts", TEXTS)
+@_each({name: each for name, each in UNBIASED.items() if not describe(each).needs_differentiable})
+def test_one_hot_text_and_index_text_give_the_same_rows(estimator: Estimator, texts: str) -> None:
     """The index is canonical, so two texts of one program draw the same outcomes from the same seed."""
-    params = torch.tensor([0.3, -0.4, 0.6], dtype=torch.float64)
-    by_arithmetic, by_lookup = (rows_of(estimator, text, params, 500) for text in (chain_of_one_hots, chain_of_indices))
-    torch.testing.assert_close(by_arithmetic, by_lookup, rtol=1e-9, atol=1e-9)
+    case, by_lookup = TEXTS[texts]
+    if not applies(estimator, case):
+        pytest.skip("its sites or its structure are refused")
+    params = case.point()
+    by_arithmetic, by_index = (rows_of(estimator, text, params, 500) for text in (case.program, by_lookup))
+    torch.testing.assert_close(by_arithmetic, by_index, rtol=1e-9, atol=1e-9)
 
 
-@_each(NOISY)
-def test_the_program_is_handed_samples_of_the_right_law(estimator: Estimator) -> None:
-    """Category frequencies in the first evaluation; a relaxed sample counts as its largest category."""
+@pytest.mark.parametrize("site", [Bernoulli, Categorical, OneHotCategorical])
+@_each({name: each for name, each in NOISY.items() if describe(each).forward != "forced"})
+def test_the_program_is_handed_samples_of_the_right_law(estimator: Estimator, site: type[Distribution]) -> None:
+    """Category frequencies in the first full evaluation; a relaxed sample counts as its largest category."""
     described = describe(estimator)
-    if described.forward == "forced":
-        pytest.skip("it sets the outcomes")
-    params = torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64)
-    for site in (Bernoulli, Categorical, OneHotCategorical):
-        if site in described.sites and not (site is Categorical and described.forward == "relaxed"):
-            frequencies, probabilities = forward_law(estimator, site, params)
-            assert (z_scores(frequencies, probabilities) < QUANTILE).all()
-            assert (smallest_visible(frequencies) < 0.02).all()
+    if site not in described.sites or (site is Categorical and described.forward == "relaxed"):
+        pytest.skip("not a site that it supports, or one whose relaxed samples have no category")
+    try:
+        frequencies, probabilities = forward_law(estimator, site, torch.tensor([0.5, -1.0, 0.3], dtype=torch.float64))
+    except NotApplicableError as refusal:
+        pytest.skip(str(refusal))
+    assert (z_scores(frequencies, probabilities) < QUANTILE).all()
+    assert (smallest_visible(frequencies) < 0.02).all()
 
 
 @_each(ESTIMATORS)

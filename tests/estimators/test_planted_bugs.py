@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from gradverify.estimators import (
     FiniteDifference,
     LeaveOneOut,
     NoGradientPathError,
+    NotApplicableError,
     Program,
     Sample,
     ScoreFunction,
@@ -22,8 +25,8 @@ from gradverify.estimators.sites import Site
 from gradverify.estimators.tape import draw
 
 from .intervals import QUANTILE, z_scores
-from .laws import check_mean, forward_law, moved_rows, rows_of
-from .programs import CASES
+from .laws import check_claim, check_mean, check_refusals, forward_law, moved_rows, rows_of
+from .programs import CASES, Case
 
 
 class _Scaled:
@@ -34,6 +37,18 @@ class _Scaled:
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         return self.factor * LeaveOneOut(group=2)(program, params, num_samples, generator)
+
+
+@dataclass(frozen=True)
+class _Refusing:
+    """A right estimator that says of some cases that it does not apply."""
+
+    cases: tuple[Case, ...]
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        if any(program is case.program for case in self.cases):
+            raise NotApplicableError("not today")
+        return LeaveOneOut()(program, params, num_samples, generator)
 
 
 def _own_sample_in_the_baseline(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
@@ -78,6 +93,12 @@ def test_planted_bias_is_found(planted: Estimator) -> None:
         check_mean(planted, DIRECT.program, DIRECT.point(), DIRECT.exact(), visible=0.03)
 
 
+def test_planted_bias_of_a_thousandth_is_found_where_outcomes_are_listed() -> None:
+    check_claim(_Scaled(1.0), DIRECT.program, DIRECT.point(), DIRECT.exact())
+    with pytest.raises(AssertionError, match="not close"):
+        check_claim(_Scaled(1.001), DIRECT.program, DIRECT.point(), DIRECT.exact())
+
+
 def test_planted_noise_is_no_agreement() -> None:
     with pytest.raises(AssertionError, match="too noisy"):
         check_mean(FiniteDifference(step=1e-4), DIRECT.program, DIRECT.point(), DIRECT.exact())
@@ -85,6 +106,14 @@ def test_planted_noise_is_no_agreement() -> None:
 
 def test_planted_row_coupling_is_found() -> None:
     assert len(moved_rows(_batch_mean_baseline, DIRECT)) > 1
+
+
+def test_planted_refusal_of_one_program_and_of_all_are_found() -> None:
+    check_refusals(LeaveOneOut())
+    with pytest.raises(AssertionError, match=r"refused: \['direct dependence'\]"):
+        check_refusals(_Refusing((DIRECT,)))
+    with pytest.raises(AssertionError):
+        check_refusals(_Refusing(CASES))
 
 
 def test_planted_detached_output_is_found() -> None:

@@ -10,17 +10,7 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 from gradverify.estimators import NotApplicableError, Program, Sample, UnsupportedSiteError
 from gradverify.estimators.structure import require_sites, require_unchained, structure_of
 
-from .programs import CASES
-
-CHAINED = {
-    "bits": False,
-    "index": False,
-    "direct dependence": False,
-    "one-hot chain": True,
-    "index chain": True,
-    "scalar": True,
-}
-CHAINED |= {"batch": True, "walk": True, "vector walk": True}
+from .programs import CASES, Case
 
 
 def independent_sites(params: Tensor, sample: Sample) -> Tensor:
@@ -41,8 +31,8 @@ def rare_branch(params: Tensor, sample: Sample) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_chained_programs_are_recognised(case: object) -> None:
-    assert structure_of(case.program, case.point()).chained == CHAINED[case.name]  # type: ignore[attr-defined]
+def test_chained_programs_are_recognised(case: Case) -> None:
+    assert structure_of(case.program, case.point()).chained == case.chained
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 
 from gradverify.estimators.protocol import Claims
 from gradverify.verification import verify
+from gradverify.verification.bias import BiasVerdict
+from gradverify.verification.conformance import Conformance
+from gradverify.verification.executors import Failure
+from gradverify.verification.moments import Moments
 from gradverify.verification.problems import Problem, registered
-from gradverify.verification.verdicts import claimed, hold_bias_claim
+from gradverify.verification.truth import find_reference
+from gradverify.verification.verdicts import claimed, hold_bias_claim, reference_check
 
 from .targets import wrong
 from .targets.programs import FAIR
@@ -99,19 +108,23 @@ def test_digits_left_out_of_a_given_gradient_are_no_disagreement() -> None:
     assert check.outcome == "agree"
 
 
-def test_a_reference_that_cannot_be_run_is_not_compared() -> None:
-    """A program whose rows are coupled breaks the likelihood ratio's contract too."""
-
-    def coupled(params: torch.Tensor, sample: object) -> torch.Tensor:
-        objective = FAIR.program(params, sample)  # type: ignore[arg-type]
-        return objective + 0.1 * objective.mean()
-
-    record = verify("score_function", Problem(name="coupled", program=coupled, params=FAIR.params, exact=FAIR.exact))
-    check = record.cells[0].find("references")
-    assert check is not None
-    values = {each["kind"]: each for each in check.details["values"]}
-    assert values["likelihood ratio"]["outcome"] == "not compared"
-    assert "rows must be independent" in values["likelihood ratio"]["note"]
+@pytest.mark.parametrize(
+    ("finding", "failure"),
+    [
+        (Conformance("failed", "rows not isolated", "rows must be independent"), None),
+        (None, Failure("crashed", "rows must be independent")),
+    ],
+)
+def test_a_reference_that_cannot_be_run_is_not_compared(finding: Conformance | None, failure: Failure | None) -> None:
+    test = SimpleNamespace(verdict=BiasVerdict(outcome="inconclusive", reason="time", alpha=1e-3))
+    run: Any = SimpleNamespace(estimator="likelihood ratio", test=test, finding=finding, failure=failure, rows=Moments.empty(1))
+    check = reference_check([run], find_reference(replace(FAIR, exact=None), 0, 0.1))
+    assert (check.outcome, check.claim) == ("not compared", "none")
+    assert check.details["values"][-1] == {
+        "kind": "likelihood ratio",
+        "outcome": "not compared",
+        "note": "rows must be independent",
+    }
 
 
 def test_a_refused_fit_is_not_applicable() -> None:

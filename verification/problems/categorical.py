@@ -32,6 +32,7 @@ def categorical(count: int) -> list[Problem]:
             program=program,
             params=_logits(count),
             degree=objective.degree,
+            continuous=objective.continuous,
             chained=False,
         )
 

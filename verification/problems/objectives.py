@@ -19,11 +19,13 @@ class Objective:
         name: As it stands in a problem's key.
         function: ``[rows]`` -> ``[rows]``.
         degree: Its degree if it is a polynomial, else None.
+        continuous: Whether it is continuous.
     """
 
     name: str
     function: Callable[[Tensor], Tensor]
     degree: int | None = None
+    continuous: bool = True
 
 
 def polynomial(name: str, degree: int, offset: float = 0.0) -> Objective:
@@ -38,4 +40,4 @@ def exponential(scale: float = 1.0) -> Objective:
 
 def indicator(threshold: float) -> Objective:
     """``1[x > threshold]``: its derivative is zero wherever it exists."""
-    return Objective("indicator", lambda x: (x > threshold).to(x.dtype))
+    return Objective("indicator", lambda x: (x > threshold).to(x.dtype), continuous=False)

@@ -30,6 +30,7 @@ class Problem:
         exact: The gradient of E f, ``[*param]``, where its author knows it. Else it is found by finite-state recursion or by
             enumeration where the program is small enough, and by sampling where it is not.
         degree: Degree of the objective in each single sample if it is a polynomial, else None.
+        continuous: Whether the objective is continuous between the points of the samples' support.
         chained: Whether samples feed later sites.
         black_box: The program uses samples as indices or leaves PyTorch: what differentiates samples does not apply.
         scale_floor: The least scale that tolerances are relative to; needed where the gradient is zero.
@@ -43,6 +44,7 @@ class Problem:
     params: Tensor
     exact: Tensor | None = None
     degree: int | None = None
+    continuous: bool = True
     chained: bool = True
     black_box: bool = False
     scale_floor: float = 0.0

@@ -64,6 +64,7 @@ def _problem(length: int, objective: Objective, parameter: str, *, quick: bool) 
         program=walk_program(length, objective, parameter),
         params=torch.tensor(float(length) if parameter == "p" else 0.0, dtype=torch.float64),
         degree=objective.degree,
+        continuous=objective.continuous,
         quick=quick,
     )
 

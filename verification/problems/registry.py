@@ -12,6 +12,7 @@ from ...estimators.registry import TargetError, load_attribute
 from .bits import bernoulli, bits
 from .categorical import categorical, categorical_one_hot
 from .chain import chain
+from .counts import binomial, geometric, poisson
 from .problem import Problem
 from .random_walk import random_walk, random_walk_categorical
 
@@ -25,6 +26,9 @@ _FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | t
     "bits": (bits, (3,)),
     "categorical": (categorical, (4,)),
     "categorical_one_hot": (categorical_one_hot, (4,)),
+    "binomial": (binomial, (5,)),
+    "geometric": (geometric, (0.6,)),
+    "poisson": (poisson, (1.5,)),
     "chain": (chain, (4,)),
     "random_walk": (random_walk, (10, 20, 50, 100)),
     "random_walk_categorical": (random_walk_categorical, (10,)),

@@ -87,10 +87,13 @@ class FaultyDifference:
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates; the parameter is a scalar."""
         step = difference_steps(params, self.step)[0]
-        behind = params if self.fault == "forward" else params - step
-        points = torch.stack((params + step, behind)).repeat_interleave(num_samples, 0)
-        copies = 1 if self.fault == "independent" else 2
+        points = torch.stack((params + step, params if self.fault == "forward" else params - step))
         with torch.no_grad():
-            objective = evaluate(program, points, sampling(2 * num_samples, generator, copies))
-        above, below = objective.reshape(2, num_samples)
-        return (above - below) / (2 * step if self.fault == "independent" else step)
+            if self.fault == "independent":
+                objective = evaluate(program, points.repeat(num_samples), sampling(2 * num_samples, generator))
+                above, below = objective.reshape(num_samples, 2).unbind(1)
+                return (above - below) / (2 * step)
+            rows = points.repeat_interleave(num_samples)
+            above, below = evaluate(program, rows, sampling(2 * num_samples, generator, 2)).reshape(2, num_samples)
+            slopes: Tensor = (above - below) / step
+            return slopes

@@ -12,7 +12,7 @@ from .outcome import NullRow, SelfTest
 
 __all__ = ["draw_selftest"]
 
-_NO_SIZE = 1e-3
+_NO_SIZE = 1e-4
 """Where planted bugs without a bias stand on the axis of sizes: left of the smallest."""
 
 
@@ -53,7 +53,7 @@ def _false_alarms(axes: Axes, selftest: SelfTest, laws: list[str]) -> None:
     axes.set_xlabel("false alarms over the nominal rate, first stage")
     axes.set_title("False alarms", fontsize=9, loc="left", color=INK)
     dress(axes, grid="x")
-    axes.legend(frameon=False, loc="upper right", fontsize=8)
+    axes.legend(loc="lower right", bbox_to_anchor=(0.93, 0.0), fontsize=8, edgecolor="none")
 
 
 def _ratio(axes: Axes, row: NullRow, line: float, place: int) -> None:
@@ -69,7 +69,7 @@ def _kills(axes: Axes, selftest: SelfTest) -> None:
         # The structural checks draw 64 rows, which the record does not count.
         rows = [max(each.num_samples, 64) for each in found]
         label = f"{check.replace('_', ' ')} ({len(found)})"
-        axes.plot(sizes, rows, linestyle="none", marker=MARKERS[place], markersize=5, color=SERIES[place], label=label, alpha=0.75)
+        axes.plot(sizes, rows, MARKERS[place], markersize=5, color=SERIES[place], label=label, alpha=0.75)
     lost = [each for each in selftest.kills if each.outcome == "survived"]
     if lost:
         axes.plot([each.size or _NO_SIZE for each in lost], [max(each.num_samples, 64) for each in lost], linestyle="none",
@@ -77,7 +77,7 @@ def _kills(axes: Axes, selftest: SelfTest) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     decades(axes.yaxis)
-    axes.set_xticks([_NO_SIZE, 0.01, 0.1, 1.0])
+    axes.set_xticks([_NO_SIZE, 1e-3, 0.01, 0.1, 1.0])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: "no bias" if value < 1.5 * _NO_SIZE else percent(value)))
     axes.minorticks_off()
     axes.set_xlabel("planted bias, of the gradient's scale")
@@ -93,7 +93,8 @@ def _power(axes: Axes, selftest: SelfTest) -> None:
         shift = 0.012 * (place - 1)
         biases = [each.bias + shift for each in rows]
         reach = [[each.rate - each.interval[0] for each in rows], [each.interval[1] - each.rate for each in rows]]
-        axes.plot([each.bias for each in rows], [each.predicted for each in rows], color=SERIES[place], linewidth=1.0, alpha=0.7)
+        predicted = [each.predicted for each in rows]
+        axes.plot([each.bias for each in rows], predicted, color=SERIES[place], linewidth=1.0, alpha=0.7)
         axes.errorbar(biases, [each.rate for each in rows], yerr=reach, linestyle="none", marker=MARKERS[place], markersize=4.5,
                       color=SERIES[place], label=law)  # fmt: skip
     axes.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=":")

@@ -40,15 +40,17 @@ class _Finding:
         check: The first check that failed; empty where none did.
         evidence: What it said.
         word: The bias verdict.
-        cell: The record.
-        norm: Of the exact gradient.
+        relative: The bias, relative to the scale.
+        noise: Standard deviation of one row over the gradient's norm.
+        rows: Rows drawn.
     """
 
     check: str
     evidence: str
     word: str
-    cell: Cell
-    norm: float
+    relative: float | None
+    noise: float | None
+    rows: int
 
 
 def kill_row(mutant: Mutant, seed: int) -> KillRow:
@@ -67,9 +69,6 @@ def kill_row(mutant: Mutant, seed: int) -> KillRow:
     found = _verified(mutant.estimator, mutant, problem, tolerance, seed)
     seconds = time.perf_counter() - started
     control = _verified(mutant.original, mutant, problem, tolerance, seed)
-    bias = found.cell.find("bias")
-    assert bias is not None
-    sigma = bias.details.get("sigma")
     killed = bool(found.check)
     return KillRow(
         mutant=mutant.name,
@@ -79,9 +78,9 @@ def kill_row(mutant: Mutant, seed: int) -> KillRow:
         outcome="killed" if killed else "survived",
         check=found.check,
         evidence=found.evidence,
-        relative=bias.relative,
-        noise=None if sigma is None else sigma / found.norm,
-        num_samples=max((each.num_samples for each in found.cell.checks), default=0),
+        relative=found.relative,
+        noise=found.noise,
+        num_samples=found.rows,
         reason="" if killed else (mutant.gap or f"{found.word}: no check failed"),
         expected=not mutant.gap,
         control=f"{control.check}: {control.evidence}" if control.check else control.word,
@@ -102,10 +101,16 @@ def _verified(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance:
     check, evidence = _first_failure(cell) or _wrong_variance(run, mutant, problem) or ("", "")
     bias = cell.find("bias")
     assert bias is not None
-    reason = bias.details.get("reason")
-    word = f"{bias.outcome} ({reason})" if reason else bias.outcome
+    reason, sigma = bias.details.get("reason"), bias.details.get("sigma")
     norm = float(np.linalg.norm(run.bench.reference(problem.name).gradient))
-    return _Finding(check, evidence, word, cell, norm)
+    return _Finding(
+        check=check,
+        evidence=evidence,
+        word=f"{bias.outcome} ({reason})" if reason else bias.outcome,
+        relative=bias.relative,
+        noise=None if sigma is None else sigma / norm,
+        rows=max(each.num_samples for each in cell.checks),
+    )
 
 
 def _first_failure(cell: Cell) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from ...estimators.agent_torch import AgentTorchFloatCategorical
 from ...estimators.antithetic import ARMS, DisARM
 from ...estimators.decoupled_straight_through import DecoupledStraightThrough
 from ...estimators.finite_difference import FiniteDifference
+from ...estimators.measure_valued import MeasureValued
 from ...estimators.protocol import Estimator
 from ...estimators.rao_blackwell import SumAndSample
 from ...estimators.reinmax import ReinMax
@@ -17,6 +18,7 @@ from ...estimators.smoothed_triples import SmoothedTriple
 from ...estimators.stochastic_triples import StochasticTriple
 from ...estimators.straight_through import StraightThrough
 from .coupling_mutants import FaultyARMS, FaultyDifference, FaultyDisARM
+from .measure_mutants import ShiftedGeometric
 from .mutant import Mutant
 from .relaxation_mutants import FaultyRebar, FaultyReinMax, FaultySmoothedTriple, IntegerOutput, SoftForward, WrongGumbel
 from .score_mutants import (
@@ -163,6 +165,7 @@ def _couplings() -> list[Mutant]:
         _row("antithetic noise shared across coordinates", FaultyDisARM("shared"), DisARM(), COINS, 1.07),
         _row("antithetic pair weighted as independent", FaultyDisARM("independent"), DisARM(), COIN, 0.819),
         _row("ARMS with one formula for all p", FaultyARMS(4), ARMS(4), COIN, 0.032),
+        _row("Geometric phase off by one", ShiftedGeometric(), MeasureValued(), "geometric:0.6/linear/p", 0.6),
         _row("forward difference", FaultyDifference(0.4, "forward"), central, "coins/shared/p", 0.2),
         _row("difference over h", FaultyDifference(0.4, "half"), central, "coins/shared/p", 1.0),
         _row("difference without common noise", FaultyDifference(0.4, "independent"), central, "coins/shared/p", 0.0),

@@ -76,7 +76,8 @@ class KillRow:
         outcome: ``killed`` or ``survived``.
         check: The check that found it; empty for a survivor.
         evidence: What the check said.
-        relative: The bias that was measured, relative to the scale; None where none was.
+        relative: The bias that was measured in the channel that decided (a coordinate, the gain or a projection), relative to
+            that channel's scale; None where none was.
         noise: Standard deviation of one row over the gradient's norm; None where it was not measured.
         num_samples: Rows drawn.
         reason: Why it survived; empty if it was killed.
@@ -113,9 +114,12 @@ class PowerRow:
         in_sigma: The same in standard deviations of a row.
         runs: Cells.
         detected: Those called biased.
-        rate: Their share.
+        closed: Those that ended with every channel closed, which promise nothing.
+        rate: Share of the detected.
         interval: Its exact 95 % interval.
-        predicted: What the boundary predicts for normal sums at the same looks.
+        predicted: What the boundary predicts for normal sums at the same looks, without gates.
+        passed: Whether a power of 0.9 from the detectable bias on, among the cells that were not closed, is not contradicted
+            at the level .05.
     """
 
     law: str
@@ -123,9 +127,11 @@ class PowerRow:
     in_sigma: float
     runs: int
     detected: int
+    closed: int
     rate: float
     interval: tuple[float, float]
     predicted: float
+    passed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +171,14 @@ class SelfTest:
                 if not each.passed
             ),
             *(f"{each.law}: {each.wrong} of {each.runs} runs were not {each.expected}" for each in self.refusals if each.wrong),
-            *(
-                f"{each.mutant} survived: {each.reason}"
-                for each in self.kills
-                if each.expected and each.outcome == "survived"
-            ),
+            *(f"{each.mutant} survived: {each.reason}" for each in self.kills if each.expected and each.outcome == "survived"),
             *(f"{each.mutant}: its sound original was accused ({each.control})" for each in self.kills if each.accused),
+            *(
+                f"{each.law}: a bias of {each.bias:g} detectable ones was found in {each.detected} of "
+                f"{each.runs - each.closed} open runs, less than 0.9 of them"
+                for each in self.power
+                if not each.passed
+            ),
         )
 
     def to_json(self) -> str:

@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from ..bias import BiasPlan
 from ..confidence import boundary, detectable
 from .laws import Law
 from .outcome import PowerRow
-from .rates import exact_interval
+from .rates import FALSE_ACCUSATION, exact_interval
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]
 
 POWER_RATE = 1e-3
 """Error rate of the cells."""
+
+PROMISED = 0.9
+"""Probability with which a verdict says that its detectable bias would have been found."""
 
 _PATHS = 20_000
 
@@ -39,17 +43,20 @@ def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
         source = source_of(seed, "power", law.name, multiple, run, stage)
         return Stream(lambda count: law.draw(source, count) + bias, plan.channels)
 
-    verdicts = [watch_to_the_end(plan, stream(run, "screen"), stream(run, "confirm")).verdict for run in range(runs)]
-    detected = sum(each is not None and each.outcome == "biased" for each in verdicts)
+    tests = [watch_to_the_end(plan, stream(run, "screen"), stream(run, "confirm")) for run in range(runs)]
+    detected = sum(each.verdict is not None and each.verdict.outcome == "biased" for each in tests)
+    closed = sum(not each.looks[-1].open.any() for each in tests)
     return PowerRow(
         law=law.name,
         bias=multiple,
         in_sigma=multiple * unit,
         runs=runs,
         detected=detected,
+        closed=closed,
         rate=detected / runs,
         interval=exact_interval(detected, runs),
         predicted=predicted_power(plan, multiple * unit),
+        passed=multiple < 1 or float(stats.binom.cdf(detected, runs - closed, PROMISED)) > FALSE_ACCUSATION,
     )
 
 

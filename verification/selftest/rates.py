@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scipy import stats
 
-__all__ = ["exact_interval", "fail_above"]
+__all__ = ["FALSE_ACCUSATION", "exact_interval", "fail_above"]
 
 FALSE_ACCUSATION = 0.05
+"""Probability of failing a rate that is just as promised."""
 
 
 def exact_interval(count: int, runs: int, *, confidence: float = 0.95) -> tuple[float, float]:

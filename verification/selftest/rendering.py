@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..report.quantities import MISSING, count, duration, number, percent, span
-from .outcome import KillRow, NullRow, SelfTest
+from .outcome import KillRow, NullRow, PowerRow, SelfTest
 
 __all__ = ["to_markdown"]
 
@@ -18,52 +18,40 @@ def to_markdown(selftest: SelfTest) -> str:
     Args:
         selftest: What to show.
     """
+    refusals = (
+        (each.law, each.expected, count(each.runs), count(each.wrong), _tally(each.outcomes)) for each in selftest.refusals
+    )
     lines = [
-        _TITLE,
-        "",
-        *_head(selftest),
-        "",
-        "## False alarms",
-        "",
-        "Cells without bias, watched at every look to their last one. *Verdict*: both stages erred, nominal rate the cell's "
-        "alpha. *First stage*: its alarm alone, nominal rate the root of alpha. *Opened*: share of the cells in which a channel "
-        "was believed at some look; the others were never asked.",
-        "",
-        *_table(_NULL_COLUMNS, map(_null_row, selftest.nulls)),
-        "",
-        "## Refusals",
-        "",
-        *_table(
-            ("law", "must be", "runs", "wrong", "outcomes"),
-            (
-                (each.law, each.expected, count(each.runs), count(each.wrong), _tally(each.outcomes))
-                for each in selftest.refusals
-            ),
-        ),
-        "",
-        "## Planted bugs",
-        "",
-        "*Size*: bias relative to the gradient's scale. *Noise*: standard deviation of one row over the gradient's norm. Each "
-        "could have been accepted at a quarter of its size. *Sound original*: the verdict on the estimator without the bug, on "
-        "the same problem at the same tolerance.",
-        "",
-        *_table(_KILL_COLUMNS, map(_kill_row, selftest.kills)),
-        "",
-        "## Power",
-        "",
-        "Bias in units of the smallest that the last look shows with probability 0.9; *predicted* for normal sums at the same "
-        "looks, from the boundary alone.",
-        "",
-        *_table(_POWER_COLUMNS, _power_rows(selftest)),
+        *(_TITLE, "", *_head(selftest), ""),
+        *_section("False alarms", _ABOUT_NULLS, _NULL_COLUMNS, map(_null_row, selftest.nulls)),
+        *_section("Refusals", _ABOUT_REFUSALS, _REFUSAL_COLUMNS, refusals),
+        *_section("Planted bugs", _ABOUT_KILLS, _KILL_COLUMNS, map(_kill_row, selftest.kills)),
+        *_section("Power", _ABOUT_POWER, _POWER_COLUMNS, map(_power_row, selftest.power)),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip() + "\n"
 
 
+_ABOUT_NULLS = (
+    "Cells without bias, watched at every look to their last one. *Verdict*: both stages erred, nominal rate the cell's "
+    "alpha. *First stage*: its alarm alone, nominal rate the root of alpha. *Opened*: share of the cells in which a "
+    "channel was believed at some look; the others were never asked."
+)
+_ABOUT_REFUSALS = "Laws that no sample decides, and rows that end a cell."
+_ABOUT_KILLS = (
+    "*Size*: bias relative to the gradient's scale. *Noise*: standard deviation of one row over the gradient's norm. Each "
+    "could have been accepted at a quarter of its size. *Sound original*: the verdict on the estimator without the bug, on "
+    "the same problem at the same tolerance."
+)
+_ABOUT_POWER = (
+    "Bias in units of the smallest that the last look shows with probability 0.9; *predicted* for normal sums at the same "
+    "looks, from the boundary alone. *Closed*: cells that ended with their gates shut, which promise nothing."
+)
 _NULL_COLUMNS = ("law", "event", "nominal", "runs", "alarms", "limit", "rate", "95 % interval", "opened")
+_REFUSAL_COLUMNS = ("law", "must be", "runs", "wrong", "outcomes")
 _KILL_COLUMNS = (
     "planted bug", "problem", "size", "noise", "outcome", "found by", "evidence", "rows", "time", "sound original",
 )  # fmt: skip
-_POWER_COLUMNS = ("law", "bias", "in sigma", "runs", "found", "95 % interval", "predicted")
+_POWER_COLUMNS = ("law", "bias", "in sigma", "runs", "closed", "found", "95 % interval", "predicted")
 
 
 def _head(selftest: SelfTest) -> list[str]:
@@ -121,23 +109,25 @@ def _size(size: float | None) -> str:
     return percent(size) if size else "mean right"
 
 
-def _power_rows(selftest: SelfTest) -> Iterable[tuple[str, ...]]:
-    for each in selftest.power:
-        found = f"{count(each.detected)} ({percent(each.rate)})"
-        yield (
-            each.law,
-            number(each.bias),
-            number(each.in_sigma),
-            count(each.runs),
-            found,
-            span(each.interval),
-            percent(each.predicted),
-        )
+def _power_row(row: PowerRow) -> tuple[str, ...]:
+    return (
+        row.law,
+        number(row.bias),
+        number(row.in_sigma),
+        count(row.runs),
+        count(row.closed),
+        f"{count(row.detected)} ({percent(row.rate)})",
+        span(row.interval),
+        percent(row.predicted),
+    )
 
 
-def _tally(outcomes: object) -> str:
-    assert isinstance(outcomes, dict)
+def _tally(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in outcomes.items())
+
+
+def _section(title: str, about: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"## {title}", "", about, "", *_table(columns, rows), ""]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ...estimators.hard_run import HardRun, per_row
+from ...estimators.hard_run import HardRun
 from ...estimators.path_score import path_score
 from ...estimators.protocol import Program, evaluate, row_gradients, row_leaf
 from ...estimators.relaxed import one_hot
@@ -90,7 +90,7 @@ class OutcomeBaseline:
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
         run = HardRun.of(program, params, num_samples, generator)
-        peeked = per_row(run.values[0])
+        peeked = _per_row(run.values[0])
         return row_gradients((run.objective.detach() - self.weight * peeked) * run.score + run.objective, run.leaf)
 
 
@@ -156,7 +156,7 @@ class ClippedScore:
             each.site.probability(each.index) * each.site.detach().probability(each.index).reciprocal().clamp(max=self.limit)
             for each in run.tape.draws
         ]
-        score = sum((per_row(each) for each in terms), start=torch.zeros_like(run.score))
+        score = sum((_per_row(each) for each in terms), start=torch.zeros_like(run.score))
         return row_gradients(run.objective.detach() * score + run.objective, run.leaf)
 
 
@@ -173,7 +173,7 @@ class FlooredDenominator:
         for each in run.tape.draws:
             probs = each.site.detach().probs
             weight = (each.index.to(probs.dtype) - probs) / (probs * (1 - probs) + self.epsilon)
-            score = score + per_row(weight * each.site.probs)
+            score = score + _per_row(weight * each.site.probs)
         return row_gradients(run.objective.detach() * score + run.objective, run.leaf)
 
 
@@ -188,7 +188,7 @@ class ScoreOfProbabilities:
         for each in run.tape.draws:
             # With c = D - softmax(p), the derivative of sum c log p in the logits is c itself.
             wrong = one_hot(each.site, each.index) - torch.softmax(each.site.detach().probabilities(), -1)
-            score = score + per_row((wrong * each.site.log_probabilities()).sum(-1))
+            score = score + _per_row((wrong * each.site.log_probabilities()).sum(-1))
         return row_gradients(run.objective.detach() * score + run.objective, run.leaf)
 
 
@@ -215,7 +215,7 @@ class SinglePrecisionScore:
         score = torch.zeros_like(run.score)
         for each in run.tape.draws:
             probs, bit = each.site.probs.float(), each.index.float()
-            score = score + per_row(bit * probs.log() + (1 - bit) * (1 - probs).log()).to(score.dtype)
+            score = score + _per_row(bit * probs.log() + (1 - bit) * (1 - probs).log()).to(score.dtype)
         return row_gradients(run.objective.detach() * score + run.objective, run.leaf)
 
 
@@ -244,5 +244,10 @@ class CoarseUniforms:
 
 def _log_probability(tape: Tape) -> Tensor:
     """The log-probability of a whole path itself, ``[rows]``, which the score's surrogate is not."""
-    terms = [per_row(each.site.probability(each.index).log()) for each in tape.draws]
+    terms = [_per_row(each.site.probability(each.index).log()) for each in tape.draws]
     return torch.stack(terms).sum(0)
+
+
+def _per_row(values: Tensor) -> Tensor:
+    """``[rows, *batch]`` summed over the batch, ``[rows]``."""
+    return values.reshape(len(values), -1).sum(1)

@@ -32,7 +32,7 @@ def _own() -> list[Problem]:
         Problem(name="coin/paid/logit", program=_paid, params=_scalar(0.4), chained=False),
         Problem(name="coins/weighted/logits", program=_weighted, params=_vector(0.3, -0.8), degree=2, chained=False),
         Problem(name="coins/shared/p", program=_both, params=_scalar(0.5), chained=False),
-        Problem(name="die/centred/logits", program=_table((1.2, -0.7, 0.4, -0.9)), params=_vector(0.2, -0.3, 0.1, 0.0), chained=False),
+        Problem(name="die/centred/logits", program=_FOUR, params=_vector(0.2, -0.3, 0.1, 0.0), chained=False),
         Problem(name="die/rare/logits", program=_table((9.0, 0.6, -0.7)), params=_vector(-3.3, 0.0, 0.1), chained=False),
         Problem(name="die/steps/logits", program=_steps, params=_vector(0.2, -0.3, 0.5), degree=2, chained=False),
         Problem(name="die/linear/logits", program=_line, params=_vector(0.2, -0.3, 0.5), degree=1, chained=False),
@@ -100,6 +100,8 @@ def _curve(params: Tensor, sample: Sample) -> Tensor:
     one_hot = sample(OneHotCategorical(logits=params, validate_args=False))
     return (one_hot @ params.new_tensor((0.9, -0.6, 0.5)) + 1.1) ** 2
 
+
+_FOUR = _table((1.2, -0.7, 0.4, -0.9))
 
 _SPREAD = MarkovProgram(
     num_steps=4,

@@ -57,7 +57,7 @@ class _Size:
 
 _SIZES: dict[ProfileName, _Size] = {
     "fast": _Size(
-        null_laws=("normal", "weight 1/p, p = 0.01", "three values", "score function on a bit"),
+        null_laws=("three values", "score function on a bit"),
         null_rates=(0.05,),
         null_runs=246,
         block=246,
@@ -126,11 +126,7 @@ def _jobs(profile: ProfileName, size: _Size, seed: int) -> list[_Job]:
         ),
         *(_Job("refusal", name, seed, runs=max(1, int(law.runs * size.refusal_runs))) for name, law in _refused_laws().items()),
         *(_Job("kill", name, seed) for name in planted),
-        *(
-            _Job("power", name, seed, runs=size.power_runs, multiple=multiple)
-            for name in powers
-            for multiple in size.multiples
-        ),
+        *(_Job("power", name, seed, runs=size.power_runs, multiple=multiple) for name in powers for multiple in size.multiples),
     ]
 
 

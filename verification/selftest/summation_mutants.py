@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ class FaultySumAndSample:
 
     top: int
     fault: Literal["unweighted", "overlapping", "truncated"]
+
+    forward: ClassVar[str] = "forced"
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""

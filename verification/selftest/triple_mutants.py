@@ -22,10 +22,10 @@ __all__ = ["FaultyTriple"]
 class FaultyTriple:
     """Pruned triples on a Markov program with a scalar parameter and bits, with one fault.
 
-    ``unweighted_merge``: of two alternatives either is kept with probability 1/2. ``newest``: a new alternative replaces the old
-    one, whose weight is lost. ``unsigned``: the direction of the jump ignored. ``unscaled``: the rate taken as
-    ``|dp|`` where ``|dp| / p`` is right. ``frozen``: the alternative repeats the primal's later moves whatever
-    its own probabilities. ``kept``: an alternative that met the primal is not dropped; the mean is right.
+    ``unweighted_merge``: of two alternatives either is kept with probability 1/2. ``newest``: a new alternative replaces
+    the old one, whose weight is lost. ``unsigned``: the direction of the jump ignored. ``unscaled``: the rate taken as
+    ``|dp|`` where ``|dp| / p`` is right. ``frozen``: the alternative repeats the primal's later moves whatever its own
+    probabilities. ``kept``: an alternative that met the primal is not dropped; the mean is right.
     """
 
     fault: Literal["unweighted_merge", "newest", "unsigned", "unscaled", "frozen", "kept"]

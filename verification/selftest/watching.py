@@ -15,7 +15,7 @@ from ..moments import Moments
 
 __all__ = ["Stream", "source_of", "watch_to_the_end"]
 
-_CHUNK = 2**17
+_LEAST, _MOST = 2**12, 2**17  # rows drawn at once: looks may be close to each other, a draw has a cost of its own
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,8 @@ class Stream:
         self._draw = draw
         self._channels = channels
         self._moments = Moments.empty(len(channels.names))
-        self._drawn = 0
+        self._ahead = np.zeros((0, 0))
+        self._used = 0
         self._seen: dict[int, Moments] = {}
 
     def upto(self, count: int) -> Moments:
@@ -43,12 +44,14 @@ class Stream:
         """
         if count in self._seen:
             return self._seen[count]
-        if count < self._drawn:
-            raise ValueError(f"the stream stands at {self._drawn} rows and kept nothing at {count}")
-        while self._drawn < count:
-            rows = self._channels.project(self._draw(min(_CHUNK, count - self._drawn)))
-            self._moments = self._moments.merge(Moments.from_rows(rows, first_row=self._drawn))
-            self._drawn += len(rows)
+        if count < self._used:
+            raise ValueError(f"the stream stands at {self._used} rows and kept nothing at {count}")
+        while self._used < count:
+            if not len(self._ahead):
+                self._ahead = self._channels.project(self._draw(min(max(count - self._used, _LEAST), _MOST)))
+            rows, self._ahead = np.split(self._ahead, [count - self._used])
+            self._moments = self._moments.merge(Moments.from_rows(rows, first_row=self._used))
+            self._used += len(rows)
         self._seen[count] = self._moments
         return self._moments
 

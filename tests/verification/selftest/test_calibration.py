@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from gradverify.verification import bias_look, confidence
 from gradverify.verification.selftest.calibration import count_alarms, null_rows, refusal_row
 from gradverify.verification.selftest.laws import Law, estimator_law, null_laws, refused_laws
 from gradverify.verification.selftest.watching import source_of
-from scipy import stats
 
 SIMULATED = [each for each in null_laws() if each.name in ("normal", "three values")]
 

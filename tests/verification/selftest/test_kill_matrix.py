@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gradverify.estimators import ScoreFunction
 from gradverify.verification.selftest.kill_matrix import kill_row
 from gradverify.verification.selftest.mutants import find_mutant

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.protocol import Estimator, NotApplicableError, describe
 from gradverify.verification.channels import scales
@@ -15,7 +16,9 @@ from gradverify.verification.truth import find_reference
 
 SEEDED = ("own seed", "generator ignored", "second half", "every row", "rows pooled", "log(0)")
 EXACT = [each for each in mutants() if each.size is not None and not each.name.startswith(SEEDED)]
-LISTED = 2**12
+ORIGINALS = {(repr(each.original), each.problem): each for each in mutants() if each.problem != "coin/certain/logit"}
+"""One mutant for each sound estimator and problem, but where the score overflows by itself and what is planted is a NaN."""
+LISTED = 2**10
 
 
 def relative_bias(estimator: Estimator, problem: str) -> float:
@@ -42,13 +45,11 @@ def test_the_bias_is_as_declared(mutant: Mutant) -> None:
         found = relative_bias(mutant.estimator, mutant.problem)
     except NotApplicableError:
         pytest.skip("its randomness cannot be listed; the kill matrix measures it")
-    assert found == pytest.approx(mutant.size, rel=0.03, abs=1e-9)
+    assert found == pytest.approx(mutant.size, rel=0.03, abs=1e-6)
 
 
-@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", ORIGINALS.values(), ids=lambda mutant: f"{mutant.original} on {mutant.problem}")
 def test_the_original_is_sound(mutant: Mutant) -> None:
-    if mutant.problem == "coin/certain/logit":
-        pytest.skip("its score overflows where p is 0 in float64 too; what is planted there is a NaN")
     try:
         assert relative_bias(mutant.original, mutant.problem) <= 1e-9
     except NotApplicableError:
@@ -66,10 +67,8 @@ def test_every_one_can_be_told_apart_in_a_record(mutant: Mutant) -> None:
 
 def test_noise_is_small_beside_the_gradient() -> None:
     """sigma / |g| at most 2.5, on the problems on which the bugs are planted."""
-    for mutant in mutants():
+    for mutant in ORIGINALS.values():
         target = find_problem(mutant.problem)
-        if mutant.problem == "coin/certain/logit":
-            continue
         rows = mutant.original(target.program, target.params, 4000, torch.Generator().manual_seed(0))
         gradient = find_reference(target, 0, 0.1).gradient
         sigma = float(rows.reshape(4000, -1).std(0).max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gradverify.verification.selftest.outcome import SelfTest, exit_status
 from gradverify.verification.selftest.writing import validate
 
@@ -46,6 +47,7 @@ def test_all_is_well(selftest: SelfTest) -> None:
         ("refusals", {"passed": False, "wrong": 2}, "2 of 5 runs were not inconclusive"),
         ("kills", {"outcome": "survived", "reason": "unbiased: no check failed"}, "survived: unbiased"),
         ("kills", {"accused": True, "control": "bias: biased"}, "sound original was accused"),
+        ("power", {"passed": False, "detected": 40}, "found in 40 of 60 open runs"),
     ],
 )
 def test_each_broken_promise_is_a_failure(selftest: SelfTest, part: str, changes: dict[str, object], said: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from scipy import stats
+
+from gradverify.verification import bias_look
+from gradverify.verification.bias import BiasPlan
 from gradverify.verification.confidence import boundary, detectable
 from gradverify.verification.selftest.laws import power_laws
 from gradverify.verification.selftest.power import POWER_RATE, power_row, predicted_power
-from scipy import stats
 
 NORMAL = power_laws()[0]
 PLAN = replace(NORMAL.plan, alpha=POWER_RATE)
@@ -39,6 +42,20 @@ def test_the_engine_has_the_predicted_power() -> None:
     row = power_row(NORMAL, 1.0, 100, 0)
     assert stats.binomtest(row.detected, row.runs, row.predicted).pvalue > 1e-3
     assert row.interval[0] <= row.rate <= row.interval[1]
+    assert (row.closed, row.passed) == (0, True)
+
+
+def test_an_engine_that_confirms_nothing_breaks_its_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug: a second stage that ends at its first look, with a power of about a tenth."""
+    monkeypatch.setattr(BiasPlan, "planned_rows", lambda plan, stage, flagged_at=0: [1000] if stage == "confirm" else [8000])
+    row = power_row(NORMAL, 1.0, 40, 0)
+    assert not row.passed
+
+
+def test_closed_cells_promise_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bias_look, "MAX_SHARE", 0.0)
+    row = power_row(NORMAL, 1.0, 3, 0)
+    assert (row.closed, row.detected, row.passed) == (3, 0, True)
 
 
 def test_without_a_bias_nothing_is_found() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from gradverify.verification.selftest.rates import exact_interval, fail_above
 from scipy import stats
+
+from gradverify.verification.selftest.rates import exact_interval, fail_above
 
 
 @pytest.mark.parametrize(("rate", "runs", "limit"), [(0.05, 246, 18), (0.01, 1325, 19), (0.001, 13_055, 19)])

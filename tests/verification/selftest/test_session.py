@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gradverify.verification.selftest import SelfTest, run_selftest
 from gradverify.verification.selftest.kill_matrix import kill_row
 from gradverify.verification.selftest.mutants import find_mutant
@@ -19,7 +20,7 @@ def fast() -> tuple[SelfTest, list[tuple[int, int, str]]]:
 
 
 def test_every_promise_is_kept(fast: tuple[SelfTest, list]) -> None:
-    """Of three laws at two rates, each fails by the rule of .05 only if its rate is just nominal; those measured are below
+    """Of two laws at two rates, each fails by the rule of .05 only if its rate is just nominal; those measured are below
     half of it, where 19 of 246 has probability 1e-5. The seed is fixed."""
     selftest, told = fast
     assert selftest.failures == ()
@@ -34,8 +35,8 @@ def test_a_part_alone_gives_the_same(fast: tuple[SelfTest, list]) -> None:
 
 
 def test_workers_change_nothing() -> None:
-    jobs = [replace(each, runs=3) for each in _jobs("fast", _SIZES["fast"], 5) if each.kind in ("null", "power")][:4]
-    assert _done(jobs, 2, None) == _done(jobs, 0, None)
+    jobs = [replace(each, runs=3) for each in _jobs("fast", _SIZES["fast"], 5) if each.kind == "power"]
+    assert _done(jobs, 1, None) == _done(jobs, 0, None)
 
 
 def test_an_unknown_profile_is_named() -> None:
