@@ -48,6 +48,7 @@ def main() -> None:
     "--expect", type=click.Choice(["unbiased", "biased", "any"]), help="Hold every target to this, not to its claims."
 )
 @click.option("--exact", is_flag=True, help="No sampling: run each estimator over all its draws, where they are finite.")
+@click.option("--attribute", is_flag=True, help="Where a gradient is biased, name the sites at which the bias enters.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
 def verify(
     targets: tuple[str, ...],
@@ -61,6 +62,7 @@ def verify(
     workers: int | None,
     expect: str | None,
     exact: bool,
+    attribute: bool,
     out: Path | None,
 ) -> None:
     """Verify gradient estimators: every TARGET on every problem.
@@ -93,6 +95,8 @@ def verify(
         else:
             count = _worker_count(workers, device, len(run.runs))
             record = run.execute(Processes(count, settings, places) if count else Inline(run.bench), told)
+        if attribute and record.run.complete:
+            record = run.attributed(record, told)
     _finish(record, out)
 
 
@@ -141,7 +145,8 @@ def selftest(profile: Literal["fast", "full"], seed: int, workers: int | None, o
 
 @main.command("list")
 @click.argument("what", type=click.Choice(["estimators", "problems"]))
-def list_(what: str) -> None:
+@click.option("--record", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run; prints a Markdown table.")
+def list_(what: str, record: Path | None) -> None:
     """List what is registered: estimators, or problems."""
     if what == "problems":
         from .problems.registry import registered
@@ -152,6 +157,13 @@ def list_(what: str) -> None:
     from ..estimators.protocol import describe
     from ..estimators.registry import load_estimator, names
 
+    if record is not None:
+        from .record import Record
+        from .report.catalogue import estimator_table
+
+        with _usage_errors():
+            click.echo(estimator_table({name: load_estimator(name) for name in names()}, Record.read(record)), nl=False)
+        return
     for name in names():
         about = describe(load_estimator(name))
         click.echo(f"{name:34} {about.claims.bias.replace('_', '-'):12} {about.reference}")

@@ -144,7 +144,7 @@ class Record:
         data = asdict(self)
         for cell in data["cells"]:
             cell["checks"] = [each | each.pop("details") for each in cell["checks"]]
-        return json.dumps(_encode(data), indent=1, allow_nan=False) + "\n"
+        return json.dumps(_encode(data), allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..estimators.protocol import Estimator, describe
+from .attribution import attribution_check, wants_attribution
 from .bias import BiasPlan
 from .cell import CellRun
 from .channels import scales
@@ -122,6 +123,22 @@ class Verification:
         head = self._head({"started": wall, "seconds": time.perf_counter() - started})
         budget = {"rule": "no error rate: means are computed over all draws"}
         return Record(run=replace(head, num_tests=0, budget=budget), cells=self._ordered(cells))
+
+    def attributed(self, record: Record, progress: Progress | None = None) -> Record:
+        """The record with every biased cell's sites searched for where the bias enters; see `attribution`.
+
+        The searches share one error rate, the run's; they change no verdict.
+        """
+        biased = [each for each in record.cells if wants_attribution(each)]
+        found: dict[tuple[str, str], Cell] = {}
+        for cell in biased:
+            estimator, problem = self.estimators[cell.estimator], self.bench.problem(cell.problem)
+            rate = self.settings.alpha / len(biased)
+            check = attribution_check(estimator, problem, self.settings, name=cell.estimator, alpha=rate)
+            found[cell.estimator, cell.problem] = replace(cell, checks=(*cell.checks, check))
+            if progress is not None:
+                progress(len(found), len(biased), f"sites of {cell.estimator} on {cell.problem}")
+        return replace(record, cells=tuple(found.get((each.estimator, each.problem), each) for each in record.cells))
 
     def _ordered(self, cells: list[Cell]) -> tuple[Cell, ...]:
         """The cells and the refusals, estimator by estimator."""
