@@ -31,6 +31,8 @@ def _row(name: str, about: Description, record: Record) -> str:
     claim = about.claims.bias.replace("_", " ")
     if about.claims.exact_degree is not None:
         claim += f", exact to degree {about.claims.exact_degree}"
+    if about.claims.continuous_only:
+        claim += " for continuous objectives"
     return f"| `{name}` | {about.reference} | {_sites(about)} | {evaluations} | {claim} | {_found(name, record)} |\n"
 
 
