@@ -49,7 +49,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def selftest(session: nox.Session) -> None:
-    """Measure the verifier itself: false alarms, planted bugs, power; writes reports/selftest/ (arguments go to the command)."""
+    """Measure the verifier itself: false alarms, planted bugs, power; writes reports/selftest/ (arguments go on)."""
     _install(session, "cli,report")
     session.run("gradverify", "selftest", "--out", "reports/selftest", *session.posargs)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .sites import Site
 from .tape import Tape
 
-__all__ = ["path_score"]
+__all__ = ["add_score", "path_score"]
 
 
 def path_score(tape: Tape, objective: Tensor) -> Tensor:
@@ -20,5 +21,13 @@ def path_score(tape: Tape, objective: Tensor) -> Tensor:
     score = torch.zeros_like(objective, requires_grad=False)
     for each in tape.draws:
         if each.site.requires_grad:
-            score = score + each.site.score_surrogate(each.index).reshape(len(score), -1).sum(1)
+            score = add_score(score, each.site, each.index)
     return score
+
+
+def add_score(score: Tensor, site: Site, index: Tensor) -> Tensor:
+    """A path's surrogate ``[rows]`` with one site's added, in one pass over memory where the site has one element a row."""
+    connected, weight = site.score_factors(index)
+    if connected.dim() == 1:
+        return torch.addcmul(score, connected, weight)
+    return score + (connected * weight).flatten(1).sum(1)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .path_score import add_score
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import site_of
 from .tape import draw, sampling
@@ -135,8 +136,7 @@ def _scored(program: Program, params: Tensor, rows: int, generator: torch.Genera
         site = site_of(distribution, rows)
         index = draw(site, generator)
         if site.requires_grad:
-            term = site.score_surrogate(index)
-            score = score + (term if term.dim() == 1 else term.flatten(1).sum(1))
+            score = add_score(score, site, index)
         return site.from_index(index)
 
     return leaf, evaluate(program, leaf, sample), score

@@ -76,11 +76,15 @@ class Site(Protocol):
         """The logarithm of `probabilities`, finite: an impossible category gets the smallest normal number's."""
         ...
 
-    def score_surrogate(self, index: Tensor) -> Tensor:
-        """A tensor ``[rows, *batch]`` whose gradient is that of log p(index); its value means nothing.
+    def score_factors(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """A connected and a constant tensor, ``[rows, *batch]``, whose product has the gradient of log p(index).
 
-        Unlike ``log_prob`` it clamps nothing: the derivative at p = 1 is kept.
+        Unlike ``log_prob`` it clamps nothing: the derivative at p = 1 is kept. The product's value means nothing.
         """
+        ...
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """The product of `score_factors`."""
         ...
 
     def index_from(self, uniform: Tensor) -> Tensor:
@@ -151,10 +155,15 @@ class BernoulliSite:
         """``[..., 2]``."""
         return _safe_log(self.probabilities())
 
-    def score_surrogate(self, index: Tensor) -> Tensor:
-        """``p w`` with w = 1 / p for a one, 1 / (p - 1) for a zero, w constant."""
+    def score_factors(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """p, and 1 / p for a one, 1 / (p - 1) for a zero."""
         probs = self.probs.detach()
-        return self.probs * torch.where(index.bool(), probs, probs - 1).reciprocal_()
+        return self.probs, torch.where(index.bool(), probs, probs - 1).reciprocal_()
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """``p w``, w constant."""
+        connected, weight = self.score_factors(index)
+        return connected * weight
 
     def index_from(self, uniform: Tensor) -> Tensor:
         """1[u < p]: never at p = 0, always at p = 1."""
@@ -228,10 +237,15 @@ class CategoricalSite:
         """``[..., K]``."""
         return _safe_log(self.probs)
 
-    def score_surrogate(self, index: Tensor) -> Tensor:
-        """``p_i w`` with w = 1 / p_i constant."""
+    def score_factors(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """``p_i`` and ``1 / p_i``."""
         chosen = self.probability(index)
-        return chosen / chosen.detach()
+        return chosen, chosen.detach().reciprocal()
+
+    def score_surrogate(self, index: Tensor) -> Tensor:
+        """``p w``, w constant."""
+        connected, weight = self.score_factors(index)
+        return connected * weight
 
     def index_from(self, uniform: Tensor) -> Tensor:
         """The number of cumulative probabilities at or below ``u`` times their total.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 __all__ = ["boundary", "detectable", "hall", "hall_inverse", "interval", "looks", "rows_needed"]
 
@@ -41,7 +41,7 @@ def boundary(count: ArrayLike, start: ArrayLike, alpha: ArrayLike) -> Array:
         Robbins, Siegmund (1970), Boundary crossing probabilities for the Wiener process and sample sums.
     """
     growth = np.log(np.asarray(count, dtype=np.float64) / np.asarray(start, dtype=np.float64))
-    return np.asarray(np.sqrt(stats.chi2.isf(alpha, 3) + growth))
+    return np.asarray(np.sqrt(special.chdtri(3, alpha) + growth))
 
 
 def hall(t: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,12 +59,16 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
         The first check that failed, or a pass. What the estimator raises otherwise passes through.
     """
     params = problem.params
+    before = _global_random_state()
     try:
         rows = estimator(problem.program, params, ROWS, seeded(0))
     except NotApplicableError as error:
         return Conformance("not-applicable", "refused", str(error))
     except NoGradientPathError as error:
         return Conformance("no-gradient", "no gradient path", str(error))
+    if _global_random_state() != before:
+        note = "it drew from global random state, or seeded it; draw from the generator given alone"
+        return Conformance("failed", "global random state", note)
     malformed = _malformed(rows, params)
     if malformed:
         return malformed
@@ -72,6 +77,12 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     if describe(estimator).deterministic:
         return Conformance("pass")
     return _isolated(estimator, problem, seeded)
+
+
+def _global_random_state() -> tuple[bytes, bytes, int]:
+    """The states of PyTorch's and NumPy's global generators. Python's own is left out: run-time type checkers draw from it."""
+    numpy = np.random.get_state(legacy=False)["state"]
+    return bytes(torch.random.get_rng_state().numpy()), numpy["key"].tobytes(), int(numpy["pos"])
 
 
 def _malformed(rows: object, params: Tensor) -> Conformance | None:

@@ -77,7 +77,7 @@ def check_forward_law(
     _run(estimator, program, params, seeded(0), seen)
     for number, kind in enumerate(sorted(types & _EDGES.keys(), key=lambda each: each.__name__)):
         try:
-            _run(estimator, _edge_program(_EDGES[kind]), params.new_ones(()), seeded(number + 1), seen)
+            _run(estimator, _edge_program(_EDGES[kind]), params, seeded(number + 1), seen)
         except Exception as error:
             note = f"{kind.__name__} site with probabilities 0 among others: {type(error).__name__}: {error}"
             return ForwardLaw("failed", note[:300], 0, -math.inf)
@@ -130,7 +130,7 @@ def _edge_program(distribution: Callable[[Tensor], Distribution]) -> Program:
 
 def _edges(rows: Tensor, probabilities: tuple[float, ...]) -> Tensor:
     """The given probabilities once a row, connected to the parameters though they do not move with them."""
-    return rows.unsqueeze(-1) * 0 + rows.new_tensor(probabilities)
+    return rows.reshape(len(rows), -1)[:, :1] * 0 + rows.new_tensor(probabilities)
 
 
 def _primal(tensor: Tensor) -> Tensor:

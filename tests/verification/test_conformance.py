@@ -50,7 +50,7 @@ class ReturnsNumber:
         (wrong.SinglePrecision(), "failed", "dtype or device", "returned torch.float32 on cpu; expected torch.float64 on cpu"),
         (wrong.Attached(), "failed", "attached", "return them detached"),
         (AlwaysNan(), "failed", "not finite", "64 of 64 rows hold NaN or infinity"),
-        (wrong.GlobalRandomness(), "failed", "not reproducible", "draw from the generator given alone"),
+        (wrong.GlobalRandomness(), "failed", "global random state", "draw from the generator given alone"),
         (wrong.CoupledRows(), "failed", "rows not isolated", "of 64 rows; rows must be independent replicates"),
         (wrong.Detached(), "no-gradient", "no gradient path", "its torch.float64 output carries none"),
         (wrong.raising(NotApplicableError("not for walks")), "not-applicable", "refused", "not for walks"),

@@ -52,7 +52,7 @@ def walk_program(length: int, objective: Objective, parameter: str) -> MarkovPro
         num_steps=length,
         initial=torch.zeros_like,
         site=_rises if parameter == "p" else _Shifted(float(length)),
-        step=lambda state, value, k: state + (2 * value - 1),
+        step=_moved,
         objective=objective.function,
         states=torch.arange(length + 1, dtype=torch.float64),
     )
@@ -67,6 +67,11 @@ def _problem(length: int, objective: Objective, parameter: str, *, quick: bool) 
         continuous=objective.continuous,
         quick=quick,
     )
+
+
+def _moved(state: Tensor, value: Tensor, k: int) -> Tensor:
+    """``x - 1 + 2 b``, in two passes over memory."""
+    return torch.add(state - 1, value, alpha=2)
 
 
 def _rises(params: Tensor, state: Tensor, k: int) -> Distribution:

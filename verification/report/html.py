@@ -98,6 +98,7 @@ def _run_facts(record: Record) -> dict[str, str]:
         "Profile": run.profile,
         "Tolerance": f"{percent(run.tolerance)} of the gradient's scale",
         "Error budget": f"alpha {number(run.alpha)}" + (f" over {count(run.num_tests)} tests" if run.num_tests else ""),
+        "Error budget's split": str(run.budget.get("rule", "")),
         "Seed": str(run.seed),
         "Device": f"{run.device}, {run.dtype}",
         "Cells": count(len(record.cells)),

@@ -84,7 +84,7 @@ def _kills(axes: Axes, selftest: SelfTest) -> None:
     axes.set_ylabel("rows drawn")
     axes.set_title("Planted bugs", fontsize=9, loc="left", color=INK)
     dress(axes)
-    axes.legend(frameon=False, loc="upper right", fontsize=8)
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
 
 
 def _power(axes: Axes, selftest: SelfTest) -> None:
