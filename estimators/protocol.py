@@ -164,7 +164,7 @@ def row_leaf(params: Tensor, rows: int) -> Tensor:
     return params.detach().expand(rows, *params.shape).requires_grad_()
 
 
-def row_gradients(surrogate: Float[Tensor, " rows"], leaf: Tensor) -> Tensor:
+def row_gradients(surrogate: Float[Tensor, " rows"], leaf: Tensor, *, retain_graph: bool = False) -> Tensor:
     """Gradients of every row's surrogate by one backward pass.
 
     Row i of a surrogate touches row i of the leaf alone, so the gradient of the sum holds all rows' gradients.
@@ -173,11 +173,12 @@ def row_gradients(surrogate: Float[Tensor, " rows"], leaf: Tensor) -> Tensor:
     Args:
         surrogate: ``[rows]``.
         leaf: What `row_leaf` made, ``[rows, *param]``.
+        retain_graph: Whether another backward pass will need the graph.
 
     Returns:
         ``[rows, *param]``, detached.
     """
     if not surrogate.requires_grad:
         return torch.zeros_like(leaf, requires_grad=False)
-    (gradient,) = torch.autograd.grad(surrogate.sum(), leaf, allow_unused=True)
+    (gradient,) = torch.autograd.grad(surrogate.sum(), leaf, allow_unused=True, retain_graph=retain_graph)
     return torch.zeros_like(leaf, requires_grad=False) if gradient is None else gradient

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .markov import MarkovProgram
 from .path_score import add_score
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import site_of
@@ -52,8 +53,8 @@ class ScoreFunction:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        leaf, objective, score = _scored(program, params, num_samples, generator)
-        return row_gradients((objective.detach() - self.baseline) * score + objective, leaf)
+        objective, score, direct = _scored(program, params, num_samples, generator)
+        return _weighted(objective - self.baseline, score, direct)
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,20 @@ class LeaveOneOut:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        leaf, objective, score = _scored(program, params, num_samples * self.group, generator)
-        groups = objective.detach().reshape(num_samples, self.group)
+        objective, score, direct = _scored(program, params, num_samples * self.group, generator)
+        groups = objective.reshape(num_samples, self.group)
         advantage = (groups - groups.mean(1, keepdim=True)) * (self.group / (self.group - 1))
-        rows = row_gradients(advantage.reshape(-1) * score + objective, leaf)
+        rows = _weighted(advantage.reshape(-1), score, direct)
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
 
 
-def _scored(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Leaf, objective and a surrogate whose gradient is the score of the whole path, each with ``rows`` rows."""
+def _scored(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Objective ``[rows]``, score of the path ``[rows, *param]``, and the objective's own derivative if it has one."""
     leaf = row_leaf(params, rows)
+    if isinstance(program, MarkovProgram):
+        state = program.initial(leaf)
+        if not state.requires_grad:
+            return _walked(program, leaf, state, generator)
     score = torch.zeros(rows, dtype=params.dtype, device=params.device)
 
     def sample(distribution: Distribution) -> Tensor:
@@ -139,4 +144,32 @@ def _scored(program: Program, params: Tensor, rows: int, generator: torch.Genera
             score = add_score(score, site, index)
         return site.from_index(index)
 
-    return leaf, evaluate(program, leaf, sample), score
+    objective = evaluate(program, leaf, sample)
+    if not objective.requires_grad:
+        return objective, row_gradients(score, leaf), None
+    direct = row_gradients(objective, leaf, retain_graph=True)
+    return objective.detach(), row_gradients(score, leaf), direct
+
+
+def _walked(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, None]:
+    """The same, step by step: hard states carry no gradient, so each step's score is final once it is drawn.
+
+    Memory does not grow with the number of steps, and no graph has to be kept.
+    """
+    rows = leaf.shape[0]
+    score = torch.zeros_like(leaf, requires_grad=False)
+    for k in range(program.num_steps):
+        site = site_of(program.site(leaf, state, k), rows)
+        index = draw(site.detach(), generator)
+        if site.requires_grad:
+            connected, weight = site.score_factors(index)
+            (term,) = torch.autograd.grad(connected, leaf, weight, retain_graph=True)  # a program may share parts
+            score += term
+        state = program.step(state, site.from_index(index), k)
+    return program.objective(state), score, None
+
+
+def _weighted(weight: Tensor, score: Tensor, direct: Tensor | None) -> Tensor:
+    """``weight * score + direct``, row by row."""
+    rows = weight.reshape(-1, *(1 for _ in score.shape[1:])) * score
+    return rows if direct is None else rows + direct
