@@ -116,7 +116,7 @@ class BiasTest:
         size = self.plan.size
         wrong = seen.settled[:size] & (np.abs(seen.mean[:size]) > self.plan.slack[:size])
         flag = self._alarm(seen)
-        if wrong.any():
+        if wrong.any() and (self.plan.gate_known or self.plan.deterministic_rows):
             worst = int(np.argmax(np.where(wrong, np.abs(seen.mean[:size]), -1.0)))
             self._decide("biased", worst, reason="deterministic", material=self._material(seen, worst))
         elif flag is not None:

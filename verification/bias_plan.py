@@ -42,6 +42,7 @@ class BiasPlan:
         reference_bias: Bound on the reference's own error, scalar or ``[d]``.
         directions: Random unit vectors ``[k, d]``, or None.
         deterministic_rows: Rows are known to be equal (enumeration): two of them decide.
+        gate_known: Whether nothing rarer than ``p_gate`` matters; else equal rows that are wrong refute nothing.
         reference_supports: False where the reference rests on an assumption (finite differences) and may refute only.
 
     Raises:
@@ -62,6 +63,7 @@ class BiasPlan:
     reference_bias: ArrayLike = 0.0
     directions: ArrayLike | None = None
     deterministic_rows: bool = False
+    gate_known: bool = True
     reference_supports: bool = True
 
     def __post_init__(self) -> None:

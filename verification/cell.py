@@ -162,6 +162,10 @@ class CellRun:
             self.rows = self.rows.merge(each)
             self._seen = self._seen.merge(each)
             self._look()
+            if each.nonfinite and self.test.verdict is not None and self.test.verdict.outcome != "failed":
+                note = f"{each.nonfinite} rows drawn after the verdict hold NaN or infinity"
+                self.finding = Conformance("failed", "not finite", note)
+                return
             if self._stage != task.stage:
                 return
 

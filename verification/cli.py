@@ -97,6 +97,7 @@ def verify(
             record = run.execute(Processes(count, settings, places) if count else Inline(run.bench), told)
         if attribute and record.run.complete:
             record = run.attributed(record, told)
+    _insist_on_a_verdict(record)
     _finish(record, out)
 
 
@@ -237,6 +238,14 @@ def _finish(record: Record, out: Path | None) -> None:
             write_reports(record, out)
         click.echo(f"\nreport: {out / 'report.html'}")
     sys.exit(exit_status(record) if record.run.complete else INTERRUPTED)
+
+
+def _insist_on_a_verdict(record: Record) -> None:
+    """A run in which nothing applied to anything has verified nothing, and must not pass."""
+    checks = [each.find("bias") for each in record.cells if each.estimator != "references"]
+    notes = [each.note for each in checks if each is not None and each.outcome == "not-applicable"]
+    if len(notes) == len(checks):
+        raise click.UsageError(f"no target applies to any of the problems, so nothing was verified: {notes[0]}")
 
 
 def _claim_folder(folder: Path) -> None:

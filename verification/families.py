@@ -16,6 +16,7 @@ __all__ = ["fit_families"]
 
 _LEAST_SIZES = 3
 _DECLARED_ON = "random_walk/square/p"
+_WIDEST = 0.6  # an interval wider than this supports nothing
 _ROOM = 0.15  # a declared exponent is asymptotic; short walks are not quite there
 
 
@@ -90,6 +91,8 @@ def _held(declared: float | None, fit: ExponentFit) -> str:
     if declared is None:
         return "none"
     low, high = fit.tail_interval
+    if high - low > _WIDEST:
+        return "none"
     return "supported" if low - _ROOM <= declared <= high + _ROOM else "none"
 
 

@@ -109,7 +109,7 @@ class Trials:
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
-            tau_numeric=np.maximum(scale, 0.1) * rounding,
+            tau_numeric=np.where(scale > 0, scale, 1.0) * rounding,
             r_target=r_target,
             r_accept=r_accept,
             alpha=alpha,

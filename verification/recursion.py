@@ -25,12 +25,23 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChainMoments:
-    """The exact mean of a chain's objective and its gradient."""
+    """The exact mean of a chain's objective and its gradient.
+
+    Attributes:
+        mean: ``E f``.
+        gradient: Its gradient, ``[*param]``.
+        value: f on every state, ``[S]``.
+        mass: Probability of every last state, ``[S]``.
+        slope: Its derivative, ``[S, d]``.
+    """
 
     mean: float
     gradient: Tensor
+    value: Tensor
+    mass: Tensor
+    slope: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +71,7 @@ def chain_moments(program: MarkovProgram, params: Tensor) -> ChainMoments:
         flow = mass[:, None, None] * step.derivative + slope[:, None, :] * step.probability[:, :, None]
         mass, slope = _arrive(step, mass[:, None] * step.probability), _arrive(step, flow)
     value = program.objective(_states(program)).double()
-    return ChainMoments(float(value @ mass), (value @ slope).reshape(params.shape))
+    return ChainMoments(float(value @ mass), (value @ slope).reshape(params.shape), value, mass, slope)
 
 
 def score_variance(program: MarkovProgram, params: Tensor, baseline: float = 0.0) -> float:

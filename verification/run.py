@@ -192,7 +192,7 @@ class Verification:
         problem, profile = self.bench.problem(name), self.settings.profile
         scale = scales(reference.gradient, problem.scale_floor)
         single = problem.params.dtype == torch.float32
-        rounding = np.maximum(scale, 0.1) * (1e-6 if single else 1e-12)
+        rounding = np.where(scale > 0, scale, 1.0) * (1e-6 if single else 1e-12)
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
@@ -205,6 +205,7 @@ class Verification:
             reference_bias=reference.bias_bound,
             directions=directions(self.settings.seed, name, reference.gradient.size),
             deterministic_rows=deterministic and reference.exact,
+            gate_known=reference.gate_known,
             reference_supports=reference.supports,
         )
 

@@ -7,6 +7,7 @@ finite differences with common random numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from ..estimators.count_sites import COUNT_SITES
 from ..estimators.enumeration import Paths, count_paths, enumerate_paths
 from ..estimators.finite_difference import FiniteDifference, difference_steps
 from ..estimators.markov import MarkovProgram
-from ..estimators.protocol import Estimator
+from ..estimators.protocol import Estimator, evaluate
 from ..estimators.score_function import LeaveOneOut
+from ..estimators.tape import Tape, recording
 from .channels import scales
 from .problems.problem import Problem, ProblemError, probe
 from .recursion import chain_moments, rarest_outcome
@@ -32,6 +34,7 @@ EXACT_GIVEN = "exact (given)"
 
 _ENUMERABLE = 2**14
 _PILOT = 8192
+_GATE_ROWS = 1024
 _COUNT_TAIL = 1e-3
 _WORK = 2**20  # program rows times categories of one pilot, where that is more
 
@@ -49,6 +52,7 @@ class Reference:
         sampler: For a reference that is itself sampled: the estimator whose rows are subtracted, row by row.
         bias_bound: Bound on its own bias ``[d]``.
         rarest: Probability of the rarest event that a sample must have seen.
+        gate_known: Whether nothing rarer can matter: the program was enumerated, or its author says so.
         computed: What the program itself gives, kind and gradient, where its author's own gradient decides.
     """
 
@@ -58,6 +62,7 @@ class Reference:
     bias_bound: Array
     rarest: float
     computed: tuple[str, Array] | None = None
+    gate_known: bool = True
 
     @property
     def exact(self) -> bool:
@@ -100,6 +105,9 @@ def _decided(problem: Problem, entropy: int, tolerance: float) -> Reference:
         return sampled_reference(problem, entropy)
     kind, gradient, rarest = computed or ("", np.zeros(0), 1.0)
     rarest = min(rarest, problem.rarest or 1.0)
+    if computed is None:
+        given = _flat(torch.as_tensor(problem.exact))
+        return Reference(EXACT_GIVEN, given, None, np.zeros_like(given), **_gate(problem))
     if problem.exact is None:
         return Reference(kind, gradient, None, np.zeros_like(gradient), rarest)
     given = _flat(problem.exact)
@@ -110,13 +118,17 @@ def _computed(problem: Problem, tolerance: float) -> tuple[str, Array, float] | 
     """Kind, exact gradient and rarest event of a program that is small enough, else None."""
     program, params = problem.program, problem.params
     if isinstance(program, MarkovProgram) and program.states is not None:
-        gradient = _flat(chain_moments(program, params).gradient)
-        return "exact (finite-state recursion)", gradient, rarest_outcome(program, params)
+        chain = chain_moments(program, params)
+        gradient = _flat(chain.gradient)
+        tau = tolerance * scales(gradient, problem.scale_floor)
+        carried = (chain.value - chain.mean).abs()[:, None] * chain.slope.abs()
+        influential = [_influential(chain.mass, column, float(each)) for column, each in zip(carried.T, tau, strict=True)]
+        return "exact (finite-state recursion)", gradient, min(rarest_outcome(program, params), *influential)
     if count_paths(program, params) > _ENUMERABLE:
         return None
     paths = enumerate_paths(program, params.cpu())
     gradient = _flat(paths.gradient())
-    ignored = _COUNT_TAIL if probe(problem).types & set(COUNT_SITES) else 0.0
+    ignored = _ignored(problem)
     return "exact (enumeration)", gradient, _rarest(paths, tolerance * scales(gradient, problem.scale_floor), ignored)
 
 
@@ -125,7 +137,7 @@ def sampled_reference(problem: Problem, entropy: int) -> Reference:
     sampler = LeaveOneOut(group=4)
     rows = _rows(problem, sampler, _PILOT, entropy, "pilot")
     gradient = rows.mean(0)
-    return Reference(LIKELIHOOD_RATIO, gradient, sampler, np.zeros_like(gradient), problem.rarest or 1.0)
+    return Reference(LIKELIHOOD_RATIO, gradient, sampler, np.zeros_like(gradient), **_gate(problem))
 
 
 def difference_reference(problem: Problem, entropy: int) -> Reference:
@@ -150,7 +162,7 @@ def difference_reference(problem: Problem, entropy: int) -> Reference:
             f"problem {problem.name!r}: its parameters are too close to where the program ends to be moved at all"
         )
     _, step, gradient, bound = best
-    return Reference(FINITE_DIFFERENCE, gradient, FiniteDifference(step=step), bound, problem.rarest or 1.0)
+    return Reference(FINITE_DIFFERENCE, gradient, FiniteDifference(step=step), bound, **_gate(problem))
 
 
 def _valid_steps(problem: Problem) -> list[float]:
@@ -167,6 +179,26 @@ def _valid_steps(problem: Problem) -> list[float]:
         if len(valid) == 2:
             break
     return valid
+
+
+def _gate(problem: Problem) -> dict[str, Any]:
+    """The rarest outcome of any site that a pilot's probabilities show; what joint events may hide is its author's to say."""
+    if problem.rarest is not None:
+        return {"rarest": problem.rarest, "gate_known": True}
+    params = problem.params.cpu().expand(_GATE_ROWS, *problem.params.shape)
+    generator = chunk_generator(0, "gate", problem.name, str(params.dtype), "reference", 0)
+    tape = Tape()
+    with torch.no_grad():
+        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape))
+    means = [each.site.probabilities().double().mean(0).reshape(-1) for each in tape.draws]
+    ignored = _ignored(problem)
+    seen = [float(each[each > ignored].min()) for each in means if bool((each > ignored).any())]
+    return {"rarest": min(seen, default=1.0), "gate_known": False}
+
+
+def _ignored(problem: Problem) -> float:
+    """Outcomes of this probability or less count by their influence alone: the tail of a count never ends."""
+    return _COUNT_TAIL if probe(problem).types & set(COUNT_SITES) else 0.0
 
 
 def _rows(problem: Problem, estimator: Estimator, count: int, entropy: int, purpose: str) -> Array:

@@ -35,14 +35,16 @@ def claimed(claims: Claims, problem: Problem, expect: str) -> str:
     return claims.bias
 
 
-def hold_bias_claim(claim: str, outcome: str, material: str = "") -> str:
+def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: bool = False) -> str:
     """What a bias outcome says of a claim.
 
     A bias inside the tolerance does not refute a claim of none, and does not support it either. A declared bias is not
-    refuted by a problem on which it vanishes.
+    refuted by a problem on which it vanishes, unless it is ``insisted`` on (``--expect biased``).
     """
     if claim == "any" or outcome == "not-applicable":
         return "none"
+    if claim == "biased" and insisted and outcome in ("unbiased", "inconclusive"):
+        return "refuted" if outcome == "unbiased" else "inconclusive"
     if outcome == "inconclusive":
         return "inconclusive" if claim == "unbiased" else "none"
     if outcome == "failed":
@@ -78,7 +80,7 @@ def cell_record(
         checks.append(Check(check="bias", outcome="failed", note=run.failure.note))
     elif run.finding is None or run.finding.outcome == "pass":
         checks += _forward_checks(run)
-        checks.append(_bias_check(run, claim, reference))
+        checks.append(_bias_check(run, claim, reference, insisted=expect == "biased"))
         checks += _variance_checks(run, exact_variance, alpha)
     else:
         status = "failed" if run.finding.outcome == "failed" else "ok"
@@ -195,7 +197,7 @@ def _forward_checks(run: CellRun) -> list[Check]:
     return [Check(check="forward_law", outcome=found.outcome, claim=claim, num_samples=found.num_samples, note=found.note)]
 
 
-def _bias_check(run: CellRun, claim: str, reference: Reference) -> Check:
+def _bias_check(run: CellRun, claim: str, reference: Reference, *, insisted: bool) -> Check:
     verdict = run.test.verdict
     assert verdict is not None
     details = {
@@ -213,7 +215,7 @@ def _bias_check(run: CellRun, claim: str, reference: Reference) -> Check:
     return Check(
         check="bias",
         outcome=verdict.outcome,
-        claim=hold_bias_claim(claim, verdict.outcome, verdict.material),
+        claim=hold_bias_claim(claim, verdict.outcome, verdict.material, insisted=insisted),
         estimate=verdict.estimate,
         interval=verdict.interval,
         detectable=verdict.detectable,
@@ -247,7 +249,8 @@ def _variance_checks(run: CellRun, exact: float | None, alpha: float) -> list[Ch
             "measurable": bool(variance > 0 and measurable(moments, channel)),
         },
     )
-    if exact is not None and variance > 0:
+    # A sample that has not seen its tail is no evidence against an exact variance.
+    if exact is not None and variance > 0 and measurable(moments, channel):
         wide = variance_interval(moments, channel, confidence=1 - alpha)
         matches = wide[0] <= exact <= wide[1]
         outcome, claim = ("matches exact", "supported") if matches else ("differs from exact", "refuted")
