@@ -94,12 +94,17 @@ def test_a_report_may_be_written_over_an_earlier_one_and_rendered_again(tmp_path
         (("straight_through", "--expect", "unbiased"), 1),
         ((f"{wrong.__file__}:CoupledRows",), 1),
         (("leave_one_out", "--tolerance", "0.001", "--budget", "0.2"), 3),
-        ((f"{wrong.__file__}:Unfit",), 0),
+        ((f"{wrong.__file__}:Unfit", "leave_one_out"), 0),
     ],
     ids=lambda each: " ".join(each).rpartition("/")[2] if isinstance(each, tuple) else None,
 )
 def test_exit_status_of_a_verdict(arguments: tuple[str, ...], status: int) -> None:
     assert invoke("verify", *arguments, *QUICK).exit_code == status
+
+
+def test_a_run_in_which_nothing_applies_does_not_pass() -> None:
+    result = invoke("verify", f"{wrong.__file__}:Unfit", *QUICK)
+    assert "nothing was verified" in refused(result)
 
 
 def test_exit_4_where_something_could_not_be_run(tmp_path: Path) -> None:
