@@ -28,6 +28,7 @@ class BiasTest:
         next_look: Rows of the stage that the next update must cover.
         verdict: None until decided.
         looks: Every look so far.
+        planned: Row counts of the stage's looks.
 
     Example:
         >>> plan = BiasPlan(
@@ -45,8 +46,8 @@ class BiasTest:
         self.stage: Stage = "screen"
         self.looks: list[Look] = []
         self.verdict: BiasVerdict | None = None
-        self._planned = plan.planned_rows("screen")
-        self.next_look = self._planned[0]
+        self.planned = plan.planned_rows("screen")
+        self.next_look = self.planned[0]
         self._start = np.zeros(len(plan.channel_names), dtype=np.int64)
         self._flag = 0
         self._sign = 0
@@ -83,7 +84,7 @@ class BiasTest:
         else:
             self._confirm(seen)
         if self.verdict is None and self.stage == seen.stage:
-            self.next_look = next(rows for rows in self._planned if rows > seen.count)
+            self.next_look = next(rows for rows in self.planned if rows > seen.count)
 
     def end(self, reason: str = "budget") -> None:
         """Close the cell early. What the last look supports at the accepted tolerance stands; the rest is open."""
@@ -137,8 +138,8 @@ class BiasTest:
         self.stage = "confirm"
         self._flag, self._sign = flag, 1 if seen.mean[flag] > 0 else -1
         self._screened = seen.count
-        self._planned = self.plan.planned_rows("confirm", flagged_at=seen.count)
-        self.next_look = self._planned[0]
+        self.planned = self.plan.planned_rows("confirm", flagged_at=seen.count)
+        self.next_look = self.planned[0]
         self._start = np.zeros_like(self._start)
 
     def _confirm(self, seen: Look) -> None:
@@ -146,7 +147,7 @@ class BiasTest:
         # Two-sided at the stage's full rate although one sign counts: the half left over is kept for skewness.
         away = lower[self._flag] if self._sign > 0 else -upper[self._flag]
         self._fired = self._fired or bool(seen.open[self._flag] and away > self.plan.slack[self._flag])
-        last = seen.count >= self._planned[-1]
+        last = seen.count >= self.planned[-1]
         if self._fired:
             material = self._material(seen, self._flag)
             if last or material != "undetermined":

@@ -112,19 +112,17 @@ class CellRun:
     def _begin(self, stage: str) -> None:
         self._stage = stage
         self._sizes: Iterator[int] = chunk_rows(self.subject, self.probe)
-        self._looks = [*self.plan.planned_rows("screen")] if stage == "screen" else None
-        self._sent, self._used, self._row, self._count = 0, 0, 0, 0
+        self._sent, self._used, self._row = 0, 0, 0
         self._ahead.clear()
         self._tasks: dict[int, ChunkTask] = {}
         self._seen = Moments.empty(len(self.plan.channel_names))
         self._constant = False
 
     def _next_chunk(self) -> ChunkTask | None:
-        limit = self._last_look()
-        if self._row >= limit and self.test.verdict is None:
+        if self._row >= self.test.planned[-1] and self.test.verdict is None:
             return None
         rows = next(self._sizes)
-        looks = [each - self._row for each in self._planned() if self._row < each < self._row + rows]
+        looks = [each - self._row for each in self.test.planned if self._row < each < self._row + rows]
         task = ChunkTask(
             self.estimator,
             self.problem,
@@ -140,14 +138,6 @@ class CellRun:
         self._sent += 1
         self._row += rows
         return task
-
-    def _planned(self) -> list[int]:
-        if self._looks is not None:
-            return self._looks
-        return self.plan.planned_rows("confirm", flagged_at=self._flagged_at)
-
-    def _last_look(self) -> int:
-        return self._planned()[-1]
 
     def _use(self, result: ChunkResult, task: ChunkTask) -> None:
         self._used += 1
@@ -175,10 +165,8 @@ class CellRun:
             return
         if self._seen.count < self.test.next_look and not self._seen.nonfinite:
             return
-        count = self._seen.count
         self.test.update(self._seen)
         if self.test.verdict is None and self.test.stage != self._stage:
-            self._flagged_at = count
             self._begin(self.test.stage)
 
     def _dependent(self, result: ChunkResult, task: ChunkTask) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from .problems.problem import Problem
 from .record import Cell, Check
 from .truth import LIKELIHOOD_RATIO, Reference
 from .variance import measurable, variance_interval
+from .work import estimator_facts
 
 __all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
 
@@ -98,7 +98,7 @@ def cell_record(
         problem=run.problem,
         status=status,
         checks=tuple(checks),
-        claims={**_claims(about.claims), "here": claim, "evaluations": about.evaluations, "reference": about.reference},
+        claims={**estimator_facts(run.subject), "here": claim},
         replay=replay,
         facts={
             "fitted": run.fitted,
@@ -169,10 +169,6 @@ def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
         "num_samples": verdict.num_samples,
         "reason": verdict.reason,
     }
-
-
-def _claims(claims: Claims) -> dict[str, Any]:
-    return asdict(claims)
 
 
 def _conformance_check(run: CellRun, claim: str) -> Check:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -268,11 +268,4 @@ def registry_workbench(settings: Settings, problems: Mapping[str, str]) -> Workb
 def estimator_facts(estimator: Estimator) -> dict[str, Any]:
     """What an estimator declares, for the record."""
     about = describe(estimator)
-    return {
-        "bias": about.claims.bias,
-        "exact_degree": about.claims.exact_degree,
-        "variance_exponent": about.claims.variance_exponent,
-        "note": about.claims.note,
-        "evaluations": about.evaluations,
-        "reference": about.reference,
-    }
+    return {**asdict(about.claims), "evaluations": about.evaluations, "reference": about.reference}
