@@ -92,7 +92,9 @@ def test_entry_points_lead_to_modules_of_the_wheel(wheel: zipfile.ZipFile) -> No
     parser.read_string(_metadata(wheel, "entry_points.txt"))
     modules = {target.partition(":")[0] for section in parser.sections() for target in parser[section].values()}
     assert modules
-    assert {f"{module.replace('.', '/')}.py" for module in modules} <= set(wheel.namelist())
+    held = set(wheel.namelist())
+    paths = [module.replace(".", "/") for module in modules]
+    assert [each for each in paths if not {f"{each}.py", f"{each}/__init__.py"} & held] == []
 
 
 def test_console_script_ignores_the_working_directory(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from .study import Study, study_from
+
 __all__ = ["SCHEMA_VERSION", "Cell", "Check", "Family", "Record", "Run", "schema"]
 
 SCHEMA_VERSION = "1.0"
@@ -137,6 +139,7 @@ class Record:
     run: Run
     cells: tuple[Cell, ...]
     families: tuple[Family, ...] = ()
+    studies: tuple[Study, ...] = ()
     schema_version: str = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -165,6 +168,7 @@ class Record:
                 run=_build(Run, data["run"]),
                 cells=tuple(_cell(each) for each in data["cells"]),
                 families=tuple(_build(Family, each) for each in data["families"]),
+                studies=tuple(study_from(each) for each in data.get("studies", ())),
             )
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error

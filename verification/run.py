@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import resource
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from .conformance import applicability
 from .exact_run import exact_cells
 from .executors import Executor, Inline
 from .families import fit_families
+from .head import run_head
 from .known import has_known_variance, known_variance
 from .plan import ErrorBudget, Settings, affordable_rows
 from .problems.problem import Probe, Problem, probe
@@ -210,21 +208,18 @@ class Verification:
         )
 
     def _head(self, timing: dict[str, Any]) -> Run:
-        settings = self.settings
-        return Run(
+        head = run_head(
             command=self.command,
-            profile=settings.profile.name,
-            seed=settings.seed,
-            device=settings.device,
-            dtype=", ".join(sorted({str(each.params.dtype).removeprefix("torch.") for each in self.problems})),
-            alpha=settings.alpha,
-            tolerance=settings.profile.r_accept,
-            complete=True,
-            num_tests=self.budget.bias_cells + self.budget.other_tests,
-            versions=_versions(),
-            budget={"rule": self.budget.rule, "per_cell": self.budget.per_cell, "per_other_test": self.budget.per_other_test},
-            timing={**timing, "peak_bytes": _peak_bytes()},
+            profile=self.settings.profile.name,
+            seed=self.settings.seed,
+            device=self.settings.device,
+            dtypes={each.params.dtype for each in self.problems},
+            alpha=self.settings.alpha,
+            tolerance=self.settings.profile.r_accept,
+            timing=timing,
         )
+        budget = {"rule": self.budget.rule, "per_cell": self.budget.per_cell, "per_other_test": self.budget.per_other_test}
+        return replace(head, num_tests=self.budget.bias_cells + self.budget.other_tests, budget=budget)
 
     def _written(self, run: CellRun, references: Check) -> Cell:
         cell = cell_record(
@@ -297,20 +292,3 @@ def _overruled(cell: Cell) -> Cell:
         replace(each, outcome="failed", claim="none", note=note) if each.check == "bias" else each for each in cell.checks
     )
     return replace(cell, status="failed", checks=checks)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("gradverify", "torch", "numpy", "scipy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
-
-
-def _peak_bytes() -> int:
-    """Peak memory of this process and of its largest worker, in bytes."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit

@@ -17,8 +17,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from gradverify.estimators import ESTIMATORS
-from gradverify.verification import cli
-from gradverify.verification.cli import main
+from gradverify.verification.cli import main, verify
 from gradverify.verification.problems import registered
 from gradverify.verification.record import Record
 
@@ -253,7 +252,7 @@ def test_ctrl_c_writes_what_is_finished_and_exits_130(tmp_path: Path, monkeypatc
 
         yield told
 
-    monkeypatch.setattr(cli, "_progress", impatient)
+    monkeypatch.setattr(verify, "progress", impatient)
     result = invoke("verify", "leave_one_out", *QUICK, "--problem", "random_walk:10", "--out", tmp_path)
     assert result.exit_code == 130
     assert "Traceback" not in result.output

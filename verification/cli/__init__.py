@@ -1,0 +1,25 @@
+"""The command line; each command is a file of its name."""
+
+from __future__ import annotations
+
+try:
+    import click
+except ImportError as error:
+    raise SystemExit(
+        f"gradverify's command needs {error.name}; install it with: pip install 'gradverify[cli,report]'"
+    ) from error
+
+from . import list as listing
+from . import report, selftest, verify
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gradverify")
+def main() -> None:
+    """The gradcheck for stochastic gradients: unbiased or not, at what variance, at what cost."""
+
+
+for each in (verify.verify, selftest.selftest, report.report, listing.list_):
+    main.add_command(each)

@@ -1,0 +1,28 @@
+"""``gradverify report``: render a record again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .output import claim_folder, usage_errors
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="RUN.json")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; the record's own otherwise.")
+def report(record: Path, out: Path | None) -> None:
+    """Render the reports of a record again."""
+    from ..record import Record
+    from ..report import write_reports
+
+    with usage_errors():
+        read = Record.read(record)
+        folder = out or record.parent
+        if out is not None:
+            claim_folder(out)
+        for path in write_reports(read, folder):
+            click.echo(path)
