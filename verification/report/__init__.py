@@ -42,7 +42,7 @@ def write_reports(record: Record, folder: Path) -> list[Path]:
 
     shown = pictures(record)
     written.append(_write(folder / "report.html", to_html(record, shown)))
-    for _, picture in shown:
+    for picture in shown.all():
         written.append(_write(folder / f"{picture.name}.svg", picture.svg))
         written.append(_write(folder / f"{picture.name}.png", picture.png))
     return written

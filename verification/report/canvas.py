@@ -36,7 +36,9 @@ __all__ = [
     "drawing",
     "dress",
     "for_page",
+    "legend_in",
     "slug",
+    "spread",
     "to_picture",
 ]
 
@@ -110,6 +112,26 @@ def decades(axis: Axis, *, most: int = 6) -> None:
     axis.set_major_locator(LogLocator(base=10.0, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))
     axis.set_minor_locator(NullLocator())
+
+
+def legend_in(room: Axes, panel: Axes) -> None:
+    """A panel's legend in a cell of its own: it never lies on data, nor on another legend."""
+    room.set_axis_off()
+    handles, labels = panel.get_legend_handles_labels()
+    legend = room.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=9,
+                         labelcolor=INK, borderaxespad=0.0, borderpad=0.0, labelspacing=0.4)  # fmt: skip
+    # Else a long label would narrow every panel.
+    legend.set_in_layout(False)
+
+
+def spread(sizes: Sequence[float]) -> list[float]:
+    """The sizes, given in rising order, that have room for a label on a logarithmic axis, from the largest down."""
+    step = (sizes[-1] / sizes[0]) ** 0.07 if sizes else 1.0
+    kept: list[float] = []
+    for size in reversed(sizes):
+        if not kept or size * step <= kept[-1]:
+            kept.append(size)
+    return kept[::-1]
 
 
 def to_picture(

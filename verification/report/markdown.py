@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..record import Record
+from ..study import Study
 from .overview import (
-    EXIT_MEANING,
     KINDS,
     Finding,
     exit_status,
     findings,
     grid,
     headline,
+    meaning,
     outcome_counts,
 )
 from .quantities import clip, count, duration, number, percent, span
@@ -25,6 +26,8 @@ SIZE_LIMIT = 2**20
 _SHARES = {"refuted": 300_000, "failed": 150_000, "not run": 100_000, "inconclusive": 100_000, "warning": 50_000}
 _TABLE_SHARE = 150_000
 _EXPONENT_SHARE = 50_000
+_STUDY_SHARE = 60_000
+_MOST_STUDIES = 4
 _MOST_FAMILIES = 40
 _LONGEST = {"name": 160, "note": 400, "replay": 600}
 
@@ -43,8 +46,11 @@ def to_markdown(record: Record) -> str:
         lines += ["", f"## {KINDS[kind]} ({len(several)})", ""]
         lines += _table(_FINDING_COLUMNS, map(_finding_row, several), _SHARES[kind])
         lines += _replays(several) if kind in ("refuted", "failed") else []
-    lines += ["", "## Outcomes", "", *_outcomes(record)]
-    lines += ["", "## Bias, by estimator and family of problems", "", *_grid(record)]
+    for study in record.studies[:_MOST_STUDIES]:
+        lines += ["", f"## {_escape(study.title)}", "", *_study(study)]
+    if record.cells:
+        lines += ["", "## Outcomes", "", *_outcomes(record)]
+        lines += ["", "## Bias, by estimator and family of problems", "", *_grid(record)]
     if record.families:
         lines += ["", "## How the variance grows", "", *_exponents(record)]
     return "\n".join(lines) + "\n"
@@ -80,7 +86,7 @@ def _head(record: Record) -> list[str]:
     return [
         f"# gradverify: {headline(record)}",
         "",
-        f"Exit status {status}: {EXIT_MEANING[status]}.",
+        f"Exit status {status}: {meaning(record)}.",
         "",
         " · ".join(_escape(each) for each in facts) + truncated,
         "",
@@ -151,6 +157,19 @@ def _exponents(record: Record) -> list[str]:
         for each in record.families
     )
     return _table(("estimator", "family", "exponent", "95 % interval", "fit", "claim", "note"), rows, _EXPONENT_SHARE)
+
+
+def _study(study: Study) -> list[str]:
+    share = _STUDY_SHARE // (2 + len(study.exhibits.tables) + len(study.timing.tables))
+    lines = [line for each in study.text for line in (_escape(each), "")]
+    if study.statements:
+        rows = ([each.claim, each.outcome, each.measured, each.note] for each in study.statements)
+        lines += [*_table(("claim", "outcome", "measured", "note"), rows, share), ""]
+    for table in (*study.exhibits.tables, *study.timing.tables):
+        shown = ([number(value, digits=5) for value in row] for row in table.rows)
+        lines += [f"### {_escape(table.title)}", "", *_table(table.columns, shown, share)]
+        lines += ["", *([_escape(table.caption), ""] if table.caption else [])]
+    return _within(lines[:-1], _STUDY_SHARE)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..record import Cell, Check, Family, Record
+from ..study import Study
 from .quantities import MISSING, finite, number, percent
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "grid",
     "headline",
     "kind_of",
+    "meaning",
     "outcome_counts",
     "verdict_word",
 ]
@@ -109,6 +111,13 @@ def exit_status(record: Record) -> int:
     return 3 if "inconclusive" in kinds else 0
 
 
+def meaning(record: Record) -> str:
+    """What the exit status says of this record."""
+    if record.studies and not record.cells and not record.families:
+        return "everything that was asked for was measured; statements are findings and change no exit status"
+    return EXIT_MEANING[exit_status(record)]
+
+
 def headline(record: Record) -> str:
     """The run in one line."""
     found = findings(record)
@@ -122,7 +131,11 @@ def headline(record: Record) -> str:
     parts = [f"{len(several)} {phrases[kind][len(several) != 1]}" for kind, several in found.items()]
     if not set(found) & {"refuted", "failed", "not run"}:
         good = "nothing refuted" if "inconclusive" in found else "every claim holds"
-        parts.insert(0, good if record.cells else "nothing was checked")
+        if record.cells or record.families:
+            parts.insert(0, good)
+        elif not record.studies:
+            parts.insert(0, "nothing was checked")
+    parts += [each for study in record.studies for each in _statements(study)]
     if not record.run.complete:
         parts.append("the run is incomplete")
     return ", ".join(parts)
@@ -180,6 +193,14 @@ def grid(record: Record) -> Grid:
         refuted = bias is not None and bias.claim == "refuted"
         counts.setdefault((cell.estimator, family), Counter())[verdict_word(cell) + "!" * refuted] += 1
     return Grid(estimators=tuple(estimators), families=tuple(families), counts=counts)
+
+
+def _statements(study: Study) -> list[str]:
+    """A study in one phrase: how many of its statements hold."""
+    counts = Counter(str(each.outcome) for each in study.statements)
+    words = {"holds": ("statement holds", "statements hold"), "fails": ("fails", "fail"), "open": ("is open", "are open")}
+    found = [f"{counts[outcome]} {words[outcome][counts[outcome] != 1]}" for outcome in words if counts[outcome]]
+    return [f"{study.title}: {', '.join(found)}"] if found else [f"{study.title} measured"]
 
 
 def _end(cell: Cell) -> tuple[Check, ...]:

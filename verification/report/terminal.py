@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from ..record import Record
-from .overview import EXIT_MEANING, KINDS, Finding, exit_status, findings, grid, headline, outcome_counts
+from ..study import Study
+from .overview import KINDS, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
 from .quantities import clip, count, number, percent, shorten, span
 
 __all__ = ["render"]
 
 MOST_FINDINGS = 20
 """How many findings of a kind are listed; the others are counted."""
+
+MOST_ROWS = 24
+"""Longer tables of a study are left to the report."""
 
 _LETTERS = {
     "unbiased": "U",
@@ -64,9 +68,31 @@ def _lines(record: Record, width: int) -> Iterator[_Line]:
             yield from _finding(finding, width, with_replay=kind in ("refuted", "failed"))
         if len(several) > MOST_FINDINGS:
             yield f"  and {count(len(several) - MOST_FINDINGS)} more, listed in the report", ""
+    for study in record.studies:
+        yield "", ""
+        yield from _study(study, width)
     yield "", ""
     yield from _grid(record, width)
-    yield from _wrapped(f"Exit status {status}: {EXIT_MEANING[status]}.", width, style="bold")
+    yield from _wrapped(f"Exit status {status}: {meaning(record)}.", width, style="bold")
+
+
+def _study(study: Study, width: int) -> Iterator[_Line]:
+    """A study's statements, and its tables where they are short enough."""
+    yield study.title, "bold"
+    for each in study.statements:
+        note = f" {each.note}" if each.note else ""
+        yield from _wrapped(f"  {each.outcome:<6}{each.claim} Measured: {each.measured}.{note}", width, indent=8)
+    for table in (*study.exhibits.tables, *study.timing.tables):
+        yield "", ""
+        yield from _wrapped(f"  {table.title}", width, indent=4)
+        if len(table.rows) > MOST_ROWS:
+            yield f"    {count(len(table.rows))} rows, listed in the report", ""
+            continue
+        texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
+        rooms = [max(len(shorten(row[at], 28)) for row in texts) for at in range(len(table.columns))]
+        for at, row in enumerate(texts):
+            line = "  ".join(f"{shorten(text, 28):<{room}}" for text, room in zip(row, rooms, strict=True))
+            yield f"  {line}".rstrip(), "" if at else "bold"
 
 
 def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Line]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ..record import Family, Record
-from .canvas import INK, MARKERS, SERIES, Picture, decades, drawing, dress, slug, to_picture
+from .canvas import MARKERS, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
 from .quantities import count, finite, number, positive, shorten, span
 
 __all__ = ["variance_pictures"]
@@ -43,7 +43,6 @@ def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
     columns = min(len(groups), PANELS_A_LINE)
     lines = -(-len(groups) // columns)
     entries = min(len(families), SERIES_A_PANEL)
-    # Every panel has its legend in a cell of its own below it: legends never lie on data, nor on each other.
     heights = (2.7, 0.2 * entries + 0.15)
     sizes = sorted({point["size"] for each in families for point in each.points if _drawable(point)})
     with drawing():
@@ -55,7 +54,7 @@ def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
             axes = figure.add_subplot(cells[2 * line, column], sharex=first, sharey=first)
             first = first or axes
             _panel(axes, group, sizes)
-            _legend(figure.add_subplot(cells[2 * line + 1, column]), axes)
+            legend_in(figure.add_subplot(cells[2 * line + 1, column]), axes)
         exact = any(finite(point.get("exact")) for each in families for point in each.points)
         return to_picture(
             figure,
@@ -76,22 +75,13 @@ def _panel(axes: Axes, families: Sequence[Family], sizes: Sequence[float]) -> No
     axes.set_yscale("log")
     for index, family in enumerate(families):
         _series(axes, family, SERIES[index], MARKERS[index])
-    ticks = _spread(sizes)
+    ticks = spread(sizes)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(ticks, [number(each, digits=6) for each in ticks])
     decades(axes.yaxis, most=7)
     dress(axes)
     axes.set_xlabel("size n")
     axes.set_ylabel("variance of one replicate")
-
-
-def _legend(room: Axes, panel: Axes) -> None:
-    room.set_axis_off()
-    handles, labels = panel.get_legend_handles_labels()
-    legend = room.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=9,
-                         labelcolor=INK, borderaxespad=0.0, borderpad=0.0, labelspacing=0.4)  # fmt: skip
-    # Else a long label would narrow every panel.
-    legend.set_in_layout(False)
 
 
 def _series(axes: Axes, family: Family, colour: str, marker: str) -> None:
@@ -127,16 +117,6 @@ def _label(family: Family) -> str:
         return f"{name}: {family.outcome}"
     flag = "" if family.outcome == "fitted" else f" ({family.outcome})"
     return f"{name}: n^{number(family.exponent)} {span(family.interval)}{flag}"
-
-
-def _spread(sizes: Sequence[float]) -> list[float]:
-    """The sizes that have room for a label on a logarithmic axis, from the largest down."""
-    step = (sizes[-1] / sizes[0]) ** 0.07 if sizes else 1.0
-    kept: list[float] = []
-    for size in reversed(sizes):
-        if not kept or size * step <= kept[-1]:
-            kept.append(size)
-    return kept[::-1]
 
 
 def _drawable(point: Mapping[str, Any]) -> bool:

@@ -113,7 +113,7 @@ def test_many_estimators_take_several_pictures(
     full_record: Callable[..., Record], drawn: list[tuple[Figure, list[Text]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bias_figure, "ESTIMATORS_A_PICTURE", 2)
-    names = [picture.name for _, picture in pictures(full_record(3, 1))]
+    names = [picture.name for picture in pictures(full_record(3, 1)).all()]
     assert names[:2] == ["bias-random_walk", "bias-random_walk-2"]
     assert len(drawn) == len(names)
 
@@ -126,7 +126,7 @@ def test_a_variance_of_zero_stands_first_and_is_written(small_record: Callable[.
     ]
     record = small_record()
     cells = tuple(replace(record.cells[0], estimator=f"e{index}", checks=(cost,)) for index, cost in enumerate(costs))
-    picture = pictures(replace(record, cells=cells))[0][1]
+    picture = pictures(replace(record, cells=cells)).all()[0]
     assert [row[0] for row in picture.rows] == ["e1", "e0"]
     assert re.search(r"<text[^>]*>0</text>", picture.svg.decode())
 
@@ -137,7 +137,7 @@ def test_names_of_files_are_safe_and_distinct() -> None:
 
 
 def test_for_page_makes_ids_its_own(full_record: Callable[..., Record]) -> None:
-    picture = pictures(full_record(2, 1))[0][1]
+    picture = pictures(full_record(2, 1)).all()[0]
     page = for_page(picture)
     assert all(each.startswith(f"{picture.name}-") for each in re.findall(r'\bid="([^"]*)"', page))
     assert "xmlns" not in page

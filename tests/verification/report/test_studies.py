@@ -1,0 +1,106 @@
+"""Studies in every form of the report: paragraphs, statements, tables, charts with their data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gradverify.verification.record import Record, Run
+from gradverify.verification.report import exit_status, render, validate, write_reports
+from gradverify.verification.report.figures import pictures
+from gradverify.verification.report.markdown import SIZE_LIMIT, to_markdown
+from gradverify.verification.study import Chart, Exhibits, Region, Series, Statement, Study, Table
+
+NASTY = "a|b <b>&`code`\x07 猫"
+HEAD = Run(
+    command="gradverify", profile="small", seed=0, device="cpu", dtype="float64", alpha=1e-3, tolerance=0.1, complete=True
+)
+
+
+def chart(labels: int, **changes: object) -> Chart:
+    x = (10.0, 20.0, 50.0)
+    sampled = [
+        Series(label=f"estimator {at}", x=x, y=(1.0 + at, 2.0, 3.0), low=(0.5, 1.5, 2.5), high=(4.0, 5.0, 6.0), style="points")
+        for at in range(labels)
+    ]
+    exact = [replace(each, low=(), high=(), style="dashed") for each in sampled]
+    base = Series(label="baseline", x=x, y=(2.0, 2.0, 2.0), style="dashed")
+    whole = Chart(
+        name="growth", title="Growth", caption="How it grows.", x_label="n", y_label="variance", series=(*sampled, *exact, base)
+    )
+    return replace(whole, **changes)
+
+
+def record(*charts: Chart, statements: int = 3) -> Record:
+    outcomes = ("holds", "fails", "open")
+    said = tuple(
+        Statement(claim=f"claim {at} {NASTY}", outcome=outcomes[at % 3], measured="1 in [0, 2]") for at in range(statements)
+    )
+    table = Table(title="Costs", columns=("estimator", "seconds"), rows=(("score_function", 1.25), (NASTY, None)))
+    study = Study(
+        name="walk/calibration",
+        title="Walk calibration",
+        text=("What was done.",),
+        statements=said,
+        exhibits=Exhibits(charts=charts),
+        settings={"sizes": [10, 20]},
+        timing=Exhibits(tables=(table,)),
+    )
+    return Record(run=HEAD, cells=(), studies=(study,))
+
+
+def test_every_form_shows_statements_and_tables(tmp_path: Path) -> None:
+    shown = record(chart(2))
+    validate(shown)
+    names = {path.name for path in write_reports(shown, tmp_path)}
+    assert {"report.html", "report.md", "growth.svg", "growth.png"} <= names
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (page, to_markdown(shown), render(shown)):
+        for part in ("Walk calibration", "holds", "fails", "open", "score", "1.25", "1 in"):
+            assert part in text
+    assert "<b>&`" not in page
+    assert "\x07" not in render(shown)
+
+
+def test_statements_change_no_exit_status() -> None:
+    assert exit_status(record()) == 0
+    assert "1 statement holds, 1 fails, 1 is open" in render(record(), 200)
+    assert "every claim holds" not in render(record(), 200)
+
+
+def test_a_series_and_its_exact_line_share_a_colour_and_a_legend_entry() -> None:
+    (picture,) = pictures(record(chart(2))).all()
+    drawn = picture.svg.decode()
+    assert drawn.count(">estimator 1<") == 1
+    assert drawn.count(">baseline<") == 1
+    assert len(picture.rows) == 5 * 3
+
+
+def test_many_series_take_several_panels_and_each_shows_the_reference() -> None:
+    (picture,) = pictures(record(chart(9))).all()
+    assert picture.svg.decode().count(">baseline<") == 2
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_what_has_no_place_on_the_axes_is_left_out(log: bool) -> None:
+    odd = Series(label="odd", x=(0.0, 1.0, 2.0), y=(math.nan, -1.0, 3.0), low=(-1.0, 0.0, math.nan), high=(1.0, 1.0, math.inf))
+    whole = chart(1, x_log=log, y_log=log)
+    region = Region(start=10.0, end=20.0, label="training")
+    styles = [replace(odd, label=style, style=style) for style in ("line", "points", "both", "dashed")]
+    (picture,) = pictures(record(replace(whole, series=(*whole.series, *styles), regions=(region,)))).all()
+    assert b"training" in picture.svg
+    assert ("line", "0", "NaN", "-1", "1") in picture.rows
+
+
+def test_an_empty_chart_is_drawn() -> None:
+    assert pictures(record(chart(0, series=()))).all()
+
+
+def test_markdown_stays_within_its_limit() -> None:
+    huge = record(statements=20_000)
+    text = to_markdown(replace(huge, studies=huge.studies * 30))
+    assert len(text.encode()) < SIZE_LIMIT
+    assert "more lines stand in" in text

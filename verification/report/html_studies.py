@@ -1,0 +1,43 @@
+"""What the page says of studies: paragraphs, statements, tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from ..record import Record
+from ..study import Study, Table
+from .canvas import Picture, for_page
+from .quantities import MISSING, number
+
+__all__ = ["studies"]
+
+STATEMENT_COLUMNS = ("Claim", "Outcome", "Measured", "Note")
+
+
+def studies(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dict[str, Any]]:
+    """Every study as the template shows it."""
+    return [
+        {
+            "name": study.name,
+            "title": study.title,
+            "text": study.text,
+            "statements": _statements(study),
+            "settings": {name.replace("_", " "): number(value) for name, value in study.settings.items()},
+            "tables": [_table(each) for each in (*study.exhibits.tables, *study.timing.tables)],
+            "pictures": [(each, Markup(for_page(each))) for owner, each in pictures if owner == study.name],
+        }
+        for study in record.studies
+    ]
+
+
+def _statements(study: Study) -> dict[str, Any] | None:
+    rows = [[each.claim, each.outcome, each.measured, each.note or MISSING] for each in study.statements]
+    return {"columns": STATEMENT_COLUMNS, "rows": rows} if rows else None
+
+
+def _table(table: Table) -> dict[str, Any]:
+    rows = [[number(value, digits=6) for value in row] for row in table.rows]
+    return {"title": table.title, "caption": table.caption, "columns": table.columns, "rows": rows}

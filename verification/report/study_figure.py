@@ -1,0 +1,155 @@
+"""A study's charts: any lines and points with their intervals, a legend below, a data table behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from ..study import Chart, Series, Study
+from .canvas import BAND, INK, MARKERS, MUTED, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
+from .quantities import MISSING, finite, number, positive, shorten
+
+__all__ = ["study_pictures"]
+
+LABELS_A_PANEL = 8
+PANELS_A_LINE = 2
+MOST_MARKED_TICKS = 12
+_REFERENCE_DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
+
+
+def study_pictures(study: Study, taken: set[str]) -> list[Picture]:
+    """The pictures of a study's charts, what the seed reproduces before what clocks measured.
+
+    Args:
+        study: What to show.
+        taken: File names in use; those of the new pictures are added.
+    """
+    return [_picture(chart, taken) for chart in (*study.exhibits.charts, *study.timing.charts)]
+
+
+def _picture(chart: Chart, taken: set[str]) -> Picture:
+    references = [each for each in _labels(chart.series) if _is_reference(each, chart)]
+    labels = [each for each in _labels(chart.series) if each not in references]
+    # Even shares: nine labels are five and four, not eight and one.
+    panels = max(1, -(-len(labels) // LABELS_A_PANEL))
+    groups = _batches(labels, -(-len(labels) // panels) or 1)
+    columns = min(len(groups), PANELS_A_LINE)
+    lines = -(-len(groups) // columns)
+    entries = max(len(each) for each in groups) + len(references)
+    heights = (3.2, 0.2 * entries + 0.15)
+    with drawing():
+        figure = Figure(figsize=(6.4 if columns == 1 else 5.4 * columns, lines * sum(heights) + 0.5), layout="constrained")
+        cells = figure.add_gridspec(2 * lines, columns, height_ratios=heights * lines)
+        first: Axes | None = None
+        for index, group in enumerate(groups):
+            line, column = divmod(index, columns)
+            axes = figure.add_subplot(cells[2 * line, column], sharex=first, sharey=first)
+            first = first or axes
+            _panel(axes, chart, group, references)
+            legend_in(figure.add_subplot(cells[2 * line + 1, column]), axes)
+        return to_picture(
+            figure,
+            name=slug(chart.name, taken),
+            title=chart.title,
+            caption=chart.caption,
+            columns=("series", chart.x_label, chart.y_label, "lower limit", "upper limit"),
+            rows=[row for each in chart.series for row in _rows(each)],
+        )
+
+
+def _batches(labels: list[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(labels[start : start + size]) for start in range(0, len(labels), size)] or [()]
+
+
+def _labels(series: Sequence[Series]) -> list[str]:
+    return list(dict.fromkeys(each.label for each in series))
+
+
+def _is_reference(label: str, chart: Chart) -> bool:
+    """A label that is only ever dashed is what the others are compared with: it stands in every panel."""
+    return all(each.style == "dashed" for each in chart.series if each.label == label)
+
+
+def _panel(axes: Axes, chart: Chart, labels: Sequence[str], references: Sequence[str]) -> None:
+    if chart.x_log:
+        axes.set_xscale("log")
+    if chart.y_log:
+        axes.set_yscale("log")
+    for index, region in enumerate(chart.regions):
+        axes.axvspan(region.start, region.end, color=BAND, alpha=0.45 if index % 2 else 1.0, linewidth=0)
+        axes.text((region.start + region.end) / 2, 1.01, region.label, transform=axes.get_xaxis_transform(), ha="center",
+                  va="bottom", fontsize=8, color=MUTED)  # fmt: skip
+    for index, label in enumerate(labels):
+        for each in chart.series:
+            if each.label == label:
+                _draw(axes, each, chart, SERIES[index], MARKERS[index])
+        axes.plot([], [], color=SERIES[index], marker=_mark(label, chart, index), markersize=5, label=shorten(label, 52))
+    for index, label in enumerate(references):
+        dashes = _REFERENCE_DASHES[index % len(_REFERENCE_DASHES)]
+        for each in chart.series:
+            if each.label == label:
+                axes.plot(*_points(each, chart)[:2], color=INK, linewidth=1.1, linestyle=dashes)
+        axes.plot([], [], color=INK, linestyle=dashes, label=shorten(label, 52))
+    _ticks(axes, chart)
+    dress(axes)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+
+
+def _mark(label: str, chart: Chart, index: int) -> str:
+    marked = any(each.style in ("points", "both") for each in chart.series if each.label == label)
+    return MARKERS[index] if marked else ""
+
+
+def _draw(axes: Axes, series: Series, chart: Chart, colour: str, marker: str) -> None:
+    x, y, low, high = _points(series, chart)
+    if series.style == "dashed":
+        axes.plot(x, y, color=colour, linewidth=1.1, linestyle="--")
+        return
+    if series.style in ("line", "both"):
+        axes.plot(x, y, color=colour)
+    if series.style in ("points", "both"):
+        below = [max(value - limit, 0.0) for value, limit in zip(y, low, strict=True)]
+        above = [max(limit - value, 0.0) for value, limit in zip(y, high, strict=True)]
+        axes.errorbar(x, y, yerr=(below, above), color=colour, marker=marker, markersize=5, linestyle="none", capsize=2.5,
+                      elinewidth=1.1)  # fmt: skip
+    elif series.low:
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _points(series: Series, chart: Chart) -> tuple[list[float], list[float], list[float], list[float]]:
+    """What has a place on the axes; a missing limit, or one off a logarithmic axis, ends at the point."""
+    fits_x, fits_y = (positive if chart.x_log else finite), (positive if chart.y_log else finite)
+    kept = [
+        (x, y, low if fits_y(low) else y, high if fits_y(high) else y)
+        for x, y, low, high in zip_longest(series.x, series.y, series.low, series.high)
+        if fits_x(x) and fits_y(y)
+    ]
+    return tuple([row[at] for row in kept] for at in range(4))  # type: ignore[return-value]
+
+
+def _ticks(axes: Axes, chart: Chart) -> None:
+    """Few enough abscissae on a logarithmic axis are marked one by one."""
+    marked = sorted({x for each in chart.series for x in each.x if positive(x)})
+    if chart.x_log and 1 < len(marked) <= MOST_MARKED_TICKS:
+        shown = spread(marked)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(shown, [number(each, digits=6) for each in shown])
+    elif chart.x_log:
+        decades(axes.xaxis)
+    if chart.y_log:
+        decades(axes.yaxis, most=7)
+
+
+def _rows(series: Series) -> list[tuple[str, ...]]:
+    limits = zip_longest(series.x, series.y, series.low, series.high)
+    label = f"{series.label} (reference)" if series.style == "dashed" else series.label
+    return [(label, number(x, digits=6), number(y, digits=5), *(_limit(each) for each in both)) for x, y, *both in limits]
+
+
+def _limit(value: float | None) -> str:
+    return MISSING if value is None else number(value, digits=5)
