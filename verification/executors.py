@@ -17,7 +17,7 @@ import torch
 from .plan import Settings
 from .work import Task, Workbench, perform, registry_workbench
 
-__all__ = ["Executor", "Failure", "Inline", "Processes"]
+__all__ = ["Executor", "Failure", "Inline", "Processes", "guarded"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Inline:
     def next(self) -> tuple[Any, Any]:
         """Run the task that waited longest."""
         key, task = self._queue.popleft()
-        return key, _guarded(self._bench, task)
+        return key, guarded(self._bench, task)
 
     def close(self) -> None:
         """Forget what waits."""
@@ -188,10 +188,10 @@ def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
 
 def _work(task: Task) -> Any:
     assert _bench is not None
-    return _guarded(_bench, task)
+    return guarded(_bench, task)
 
 
-def _guarded(bench: Workbench, task: Task) -> Any:
+def guarded(bench: Workbench, task: Task) -> Any:
     """The task's result, or what it raised as a `Failure`."""
     try:
         return perform(bench, task)

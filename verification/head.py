@@ -12,7 +12,7 @@ import torch
 
 from .record import Run
 
-__all__ = ["run_head"]
+__all__ = ["run_head", "versions"]
 
 
 def run_head(
@@ -47,12 +47,13 @@ def run_head(
         alpha=alpha,
         tolerance=tolerance,
         complete=True,
-        versions=_versions(),
+        versions=versions(),
         timing={**timing, "peak_bytes": _peak_bytes()},
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions that numbers may depend on."""
     found = {"python": platform.python_version()}
     for package in ("gradverify", "torch", "numpy", "scipy"):
         try:

@@ -195,13 +195,18 @@ def test_a_full_disk_keeps_the_earlier_report_and_says_the_verdicts(tmp_path: Pa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         rename(source, target)
 
-    monkeypatch.setattr(os, "replace", full)
-    result = invoke("verify", "straight_through", *QUICK, "--out", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        result = invoke("verify", "straight_through", *QUICK, "--out", tmp_path)
     assert result.exit_code == 2
     assert "straight_through" in result.stdout
     assert result.stderr.strip().endswith("No space left on device")
     assert "Traceback" not in result.output
-    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    # Nothing is drawn again once there is room: every answer is in the journal.
+    monkeypatch.setattr("gradverify.verification.executors.perform", None)
+    assert invoke("verify", "straight_through", *QUICK, "--out", tmp_path, "--resume").exit_code == 0
+    assert {each.name for each in tmp_path.iterdir()} == set(before)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": "0.1"}', "\x00\xff"])

@@ -40,6 +40,7 @@ def claim_folder(folder: Path) -> None:
 
 def finish(record: Record, out: Path | None) -> None:
     """Write the reports, print the summary, exit with the record's status."""
+    from ..journal import JOURNAL
     from ..report import exit_status, render, validate, write_reports
 
     validate(record)
@@ -50,6 +51,8 @@ def finish(record: Record, out: Path | None) -> None:
         with usage_errors():
             record.write(out / "report.json")
             write_reports(record, out)
+            if record.run.complete and not record.run.time_truncated:
+                (out / JOURNAL).unlink(missing_ok=True)
         click.echo(f"\nreport: {out / 'report.html'}")
     sys.exit(exit_status(record) if record.run.complete else INTERRUPTED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from .progress import progress
 from .workers import worker_count
 
 if TYPE_CHECKING:
+    from ..executors import Executor
     from ..record import Record
 
 __all__ = ["verify"]
@@ -35,7 +37,11 @@ __all__ = ["verify"]
 )
 @click.option("--exact", is_flag=True, help="No sampling: run each estimator over all its draws, where they are finite.")
 @click.option("--attribute", is_flag=True, help="Where a gradient is biased, name the sites at which the bias enters.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on an existing Dask cluster: its scheduler's address, or a scheduler file."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run in the folder of --out.")
 def verify(
     targets: tuple[str, ...],
     problems: tuple[str, ...],
@@ -49,7 +55,9 @@ def verify(
     expect: str | None,
     exact: bool,
     attribute: bool,
+    dask: str | None,
     out: Path | None,
+    resume: bool,
 ) -> None:
     """Verify gradient estimators: every TARGET on every problem.
 
@@ -59,6 +67,7 @@ def verify(
     4 something could not be run.
     """
     with usage_errors():
+        _refuse_contradictions(out, resume=resume, exact=exact, dask=dask, workers=workers, device=device)
         if out is not None:
             claim_folder(out)
         from ..plan import settle
@@ -73,18 +82,64 @@ def verify(
             seconds=seconds,
         )
         run, places = _prepare(targets, problems, settings)
-    from ..executors import Inline, Processes
-
     with progress() as told:
         if exact:
             record = run.execute_exactly(told)
         else:
-            count = worker_count(workers, device, len(run.runs))
-            record = run.execute(Processes(count, settings, places) if count else Inline(run.bench), told)
+            with usage_errors():
+                executor = _executor(run, places, dask, workers)
+                if out is not None:
+                    executor = _journal(executor, out, settings, [*targets, *problems], resume=resume)
+            record = run.execute(executor, told)
         if attribute and record.run.complete:
             record = run.attributed(record, told)
     _insist_on_a_verdict(record)
     finish(record, out)
+
+
+def _refuse_contradictions(
+    out: Path | None, *, resume: bool, exact: bool, dask: str | None, workers: int | None, device: str
+) -> None:
+    """Options that cannot be meant together."""
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with")
+    if exact and (resume or dask):
+        raise ValueError("--exact draws no rows, so that there is nothing to resume or to send to a cluster")
+    if dask and (workers is not None or device != "cpu"):
+        raise ValueError("--dask runs on the cluster's CPU workers; leave --workers and --device out")
+
+
+def _executor(run: Any, places: dict[str, str], dask: str | None, workers: int | None) -> Executor:
+    """Where the rows are drawn: on a cluster, in spawned processes, or here."""
+    from ..executors import Inline, Processes
+
+    settings = run.settings
+    if dask:
+        from ..cluster import Cluster
+
+        return Cluster(dask, settings, places)
+    count = worker_count(workers, settings.device, len(run.runs))
+    return Processes(count, settings, places) if count else Inline(run.bench)
+
+
+def _journal(executor: Executor, out: Path, settings: Any, targets: list[str], *, resume: bool) -> Executor:
+    """The executor with its answers kept in the run's folder."""
+    from ..journal import JOURNAL, Journal, fingerprint
+
+    try:
+        journal = Journal(executor, out / JOURNAL, fingerprint(settings, _sources(targets)), resume=resume)
+    except BaseException:
+        executor.close()
+        raise
+    if resume:
+        click.echo(f"{journal.answered} tasks were answered before", err=True)
+    return journal
+
+
+def _sources(targets: list[str]) -> dict[str, str]:
+    """The files that targets point to, each with its hash."""
+    files = {each.rpartition(":")[0] for each in targets if ".py:" in each}
+    return {each: hashlib.blake2b(Path(each).read_bytes(), digest_size=16).hexdigest() for each in files}
 
 
 def _insist_on_a_verdict(record: Record) -> None:
