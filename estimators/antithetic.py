@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from .coupled_runs import Joint, differentiate_jointly
-from .protocol import Claims, NotApplicableError, Program, UnsupportedSiteError
+from .hyper_parameters import require_at_least
+from .protocol import Claims, Program, UnsupportedSiteError
 from .sites import BernoulliSite, CategoricalSite, Site
 from .tape import draw
 
@@ -115,8 +116,7 @@ class ARMS:
     reference: ClassVar[str] = "Dimitriev & Zhou 2021"
 
     def __post_init__(self) -> None:
-        if self.copies < 2:
-            raise NotApplicableError(f"ARMS: copies={self.copies}; an antithetic group needs at least 2 runs")
+        require_at_least("ARMS", 2, "an antithetic group", copies=self.copies)
 
     @property
     def evaluations(self) -> int | None:

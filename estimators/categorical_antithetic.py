@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .antithetic import antithetic_bits
 from .coupled_runs import Joint, differentiate_jointly
-from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, UnsupportedSiteError
+from .hyper_parameters import require_at_least
+from .protocol import CATEGORICAL_SITES, Claims, Program, UnsupportedSiteError
 from .sites import BernoulliSite, CategoricalSite, Site
 from .tape import draw
 
@@ -87,8 +88,7 @@ class CARMS:
     reference: ClassVar[str] = "Dimitriev & Zhou 2021"
 
     def __post_init__(self) -> None:
-        if self.copies < 2:
-            raise NotApplicableError(f"CARMS: copies={self.copies}; an antithetic group needs at least 2 runs")
+        require_at_least("CARMS", 2, "an antithetic group", copies=self.copies)
 
     @property
     def evaluations(self) -> int | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .conditioned_paths import Shares, conditional_estimates
 from .flows import FLOWS
+from .hyper_parameters import require_at_least
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program
 
 __all__ = ["ConditionalTriple", "ConditionalTripleControlVariate"]
@@ -86,7 +87,7 @@ class ConditionalTriple:
     reference: ClassVar[str] = "Arya et al. 2022; Gong & Ho 1987"
 
     def __post_init__(self) -> None:
-        _check_lanes(self.lanes)
+        require_at_least("conditional triple", 1, lanes=self.lanes)
         if self.flow not in (None, *FLOWS):
             raise NotApplicableError(f"conditional triple: flow={self.flow!r}; expected {', '.join(FLOWS)} or None")
 
@@ -153,7 +154,7 @@ class ConditionalTripleControlVariate:
     reference: ClassVar[str] = "Arya et al. 2022; L'Ecuyer 1990"
 
     def __post_init__(self) -> None:
-        _check_lanes(self.lanes)
+        require_at_least("conditional triple", 1, lanes=self.lanes)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
@@ -176,8 +177,3 @@ class ConditionalTripleControlVariate:
 
     def _shares(self) -> Shares:
         return {"leave_one_out": 1 - self.upward - self.downward, "upward": self.upward, "downward": self.downward}
-
-
-def _check_lanes(lanes: int) -> None:
-    if lanes < 1:
-        raise NotApplicableError(f"conditional triple: lanes={lanes}; it needs at least one alternative")

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .hard_run import HardRun
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
+from .hyper_parameters import require_at_least
+from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients
 from .sites import site_of
 
 __all__ = ["DoubleControlVariate", "MuProp"]
@@ -91,8 +92,7 @@ class DoubleControlVariate:
     reference: ClassVar[str] = "Titsias & Shi 2021"
 
     def __post_init__(self) -> None:
-        if self.group < 2:
-            raise NotApplicableError(f"double control variate: group={self.group}; the others' slope needs at least 2")
+        require_at_least("double control variate", 2, "the others' slope", group=self.group)
 
     @property
     def evaluations(self) -> int | None:

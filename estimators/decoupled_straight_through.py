@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_positive
+from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import BernoulliSite, Site
 from .softmax_straight_through import tempered
@@ -53,9 +54,11 @@ class DecoupledStraightThrough:
     reference: ClassVar[str] = "Shah et al. 2024"
 
     def __post_init__(self) -> None:
-        for name in ("forward_temperature", "backward_temperature"):
-            if not getattr(self, name) > 0:
-                raise NotApplicableError(f"decoupled straight-through: {name}={getattr(self, name)}; it must be positive")
+        require_positive(
+            "decoupled straight-through",
+            forward_temperature=self.forward_temperature,
+            backward_temperature=self.backward_temperature,
+        )
 
     @property
     def claims(self) -> Claims:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
@@ -55,8 +56,7 @@ class GappedStraightThrough:
     reference: ClassVar[str] = "Fan et al. 2022"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"gapped straight-through: temperature={self.temperature}; it must be positive")
+        require_positive("gapped straight-through", temperature=self.temperature)
         if self.gap is not None and not self.gap >= 0:
             raise NotApplicableError(f"gapped straight-through: gap={self.gap}; it must not be negative (None: adaptive)")
 

@@ -12,7 +12,8 @@ from torch.distributions import Categorical, Distribution
 
 from .count_sites import COUNT_SITES, count_probabilities
 from .gumbel_softmax import GumbelSoftmax
-from .protocol import NotApplicableError, Program, Sample, evaluate, row_gradients, row_leaf
+from .hyper_parameters import require_at_least, require_positive
+from .protocol import Program, Sample, evaluate, row_gradients, row_leaf
 from .relaxed import with_rule
 
 __all__ = ["GeneralisedGumbelSoftmax", "truncated"]
@@ -50,10 +51,8 @@ class GeneralisedGumbelSoftmax(GumbelSoftmax):
     reference: ClassVar[str] = "Joo et al. 2020"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"generalised Gumbel-Softmax: temperature={self.temperature}; it must be positive")
-        if self.size < 2:
-            raise NotApplicableError(f"generalised Gumbel-Softmax: size={self.size}; a truncated count needs at least 2 values")
+        require_positive("generalised Gumbel-Softmax", temperature=self.temperature)
+        require_at_least("generalised Gumbel-Softmax", 2, "a truncated count", size=self.size)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_at_least, require_positive
+from .protocol import CATEGORICAL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -54,10 +55,8 @@ class GumbelRao:
     reference: ClassVar[str] = "Paulus et al. 2020"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"Gumbel-Rao: temperature={self.temperature}; it must be positive")
-        if self.num_noises < 1:
-            raise NotApplicableError(f"Gumbel-Rao: num_noises={self.num_noises}; it averages over at least one")
+        require_positive("Gumbel-Rao", temperature=self.temperature)
+        require_at_least("Gumbel-Rao", 1, "an average", num_noises=self.num_noises)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_positive
+from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 
@@ -51,8 +52,7 @@ class GumbelSoftmax:
     reference: ClassVar[str] = "Maddison et al. 2016; Jang et al. 2016"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"Gumbel-Softmax: temperature={self.temperature}; it must be positive")
+        require_positive("Gumbel-Softmax", temperature=self.temperature)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .gumbel_rao import conditional_gumbels
-from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_positive
+from .protocol import CATEGORICAL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -58,8 +59,7 @@ class ImplicitMLE:
     reference: ClassVar[str] = "Niepert et al. 2021"
 
     def __post_init__(self) -> None:
-        if not self.step > 0:
-            raise NotApplicableError(f"implicit MLE: step={self.step}; it must be positive")
+        require_positive("implicit MLE", step=self.step)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
@@ -116,8 +116,7 @@ class AdaptiveImplicitMLE(ImplicitMLE):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.target > 0:
-            raise NotApplicableError(f"adaptive implicit MLE: target={self.target}; it must be positive")
+        require_positive("adaptive implicit MLE", target=self.target)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """The same estimator with the step, between 1e-6 and 1e6, at which `num_samples` pilot rows meet the target.

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from .hyper_parameters import require_at_least
 from .protocol import Claims, NotApplicableError, Program, evaluate
 from .score_function import ScoreFunction
 from .tape import sampling
@@ -52,8 +53,7 @@ class MovingAverageBaseline(ScoreFunction):
     def __post_init__(self) -> None:
         if not 0 <= self.decay < 1:
             raise NotApplicableError(f"moving-average baseline: decay={self.decay}; it must be in [0, 1)")
-        if self.batch < 1:
-            raise NotApplicableError(f"moving-average baseline: batch={self.batch}; a batch needs at least 1 row")
+        require_at_least("moving-average baseline", 1, "a batch", batch=self.batch)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """The same estimator with ``baseline`` moved on by batches of `num_samples` rows in all, the last perhaps smaller."""

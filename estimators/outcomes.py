@@ -14,7 +14,38 @@ from .sites import Site
 from .structure import require_unchained, structure_of
 from .tape import Tape, forcing
 
-__all__ = ["JointOutcomes", "joint_outcomes"]
+__all__ = ["JointOutcomes", "OutcomeRuns", "joint_outcomes"]
+
+
+@dataclass(frozen=True, eq=False)
+class OutcomeRuns:
+    """Runs of a program at chosen joint outcomes, several a row.
+
+    Attributes:
+        leaf: The parameters once a run, ``[rows * runs, *param]``.
+        objective: ``[rows, runs]``, connected to the leaf.
+        score: ``[rows, runs]``, with the gradient of each run's score.
+    """
+
+    leaf: Tensor
+    objective: Tensor
+    score: Tensor
+
+    @property
+    def values(self) -> Tensor:
+        """The objective without its graph, ``[rows, runs]``."""
+        return self.objective.detach()
+
+    def gradient(self, coefficient: Tensor, weight: Tensor) -> Tensor:
+        """``sum coefficient grad score + weight grad f`` over the runs of each row, ``[rows, *param]``.
+
+        Args:
+            coefficient: What each run's score counts, detached, ``[rows, runs]``.
+            weight: What each run's own derivative counts, ``[rows, runs]`` or ``[runs]``; its expectation over the draw is a
+                run's probability.
+        """
+        gradient = row_gradients((coefficient * self.score + weight * self.objective).reshape(-1), self.leaf)
+        return gradient.reshape(*self.objective.shape, *self.leaf.shape[1:]).sum(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +60,7 @@ class JointOutcomes:
     probs: Tensor
     index: Tensor
 
-    def run(self, program: Program, params: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def run(self, program: Program, params: Tensor, chosen: Tensor) -> OutcomeRuns:
         """Run a program at chosen outcomes.
 
         Args:
@@ -38,7 +69,7 @@ class JointOutcomes:
             chosen: Numbers of outcomes, ``[rows, runs]``.
 
         Returns:
-            Leaf ``[rows * runs, *param]``, objective ``[rows, runs]``, and ``[rows, runs]`` with the gradient of its score.
+            The runs, to be differentiated.
         """
         outcomes = self.index[chosen.reshape(-1)]
         used = 0
@@ -53,20 +84,7 @@ class JointOutcomes:
         tape = Tape()
         leaf = row_leaf(params, chosen.numel())
         objective = evaluate(program, leaf, forcing(len(leaf), outcome, tape))
-        return leaf, objective.reshape(chosen.shape), path_score(tape, objective).reshape(chosen.shape)
-
-    def differentiate(self, leaf: Tensor, objective: Tensor, score: Tensor, coefficient: Tensor, weight: Tensor) -> Tensor:
-        """``sum coefficient grad score + weight grad f`` over the runs of each row, ``[rows, *param]``.
-
-        Args:
-            leaf: From `run`, and so are `objective` and `score`.
-            objective: ``[rows, runs]``.
-            score: ``[rows, runs]``.
-            coefficient: What each run's score counts, detached, ``[rows, runs]``.
-            weight: What each run's own derivative counts; its expectation over the draw is a run's probability.
-        """
-        gradient = row_gradients((coefficient * score + weight * objective).reshape(-1), leaf)
-        return gradient.reshape(*objective.shape, *leaf.shape[1:]).sum(1)
+        return OutcomeRuns(leaf, objective.reshape(chosen.shape), path_score(tape, objective).reshape(chosen.shape))
 
 
 def joint_outcomes(name: str, program: Program, params: Tensor, limit: int) -> JointOutcomes:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
 
+from .k_subset import KSubset
+
 __all__ = [
     "ALL_SITES",
     "CATEGORICAL_SITES",
@@ -34,7 +36,7 @@ Sample = Callable[[Distribution], Tensor]
 Program = Callable[[Tensor, Sample], Tensor]
 """A stochastic program: params ``[rows, *param]`` and its sampling primitive, in; the objective ``[rows]``, out."""
 
-CATEGORICAL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical)
+CATEGORICAL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical, KSubset)
 """Sites with a few categories: what an estimator supports whose cost grows with their square."""
 
 ALL_SITES: tuple[type[Distribution], ...] = (*CATEGORICAL_SITES, Binomial, Geometric, Poisson)

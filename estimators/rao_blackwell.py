@@ -94,13 +94,12 @@ class SumAndSample:
         terms = len(summed) + 1
         extra = {"none": 0, "shared": 1, "separate": terms}[self.baseline]
         chosen += [choose(outcomes.probs.expand(num_samples, -1), generator).unsqueeze(1) for _ in range(extra)]
-        leaf, objective, score = outcomes.run(program, params, torch.cat(chosen, 1))
+        runs = outcomes.run(program, params, torch.cat(chosen, 1))
         weight = torch.cat((outcomes.probs[summed], rest.sum().unsqueeze(0), rest.new_zeros(extra)))
-        values = objective.detach()
-        advantage = values.clone()
+        advantage = runs.values.clone()
         if extra:
-            advantage[:, :terms] -= values[:, terms:]
-        return outcomes.differentiate(leaf, objective, score, weight * advantage, weight.expand_as(values))
+            advantage[:, :terms] -= runs.values[:, terms:]
+        return runs.gradient(weight * advantage, weight)
 
 
 @dataclass(frozen=True)

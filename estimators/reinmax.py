@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_positive
+from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -53,8 +54,7 @@ class ReinMax:
     reference: ClassVar[str] = "Liu et al. 2023"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"ReinMax: temperature={self.temperature}; it must be positive")
+        require_positive("ReinMax", temperature=self.temperature)
 
     @property
     def claims(self) -> Claims:

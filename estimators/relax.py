@@ -13,8 +13,9 @@ from torch.distributions import Distribution
 
 from .gumbel_rao import conditional_gumbels
 from .hard_run import HardRun
+from .hyper_parameters import require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
-from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
+from .protocol import CATEGORICAL_SITES, Claims, Program, evaluate, row_gradients
 from .relaxed import one_hot
 from .structure import require_unchained, structure_of
 
@@ -59,8 +60,7 @@ class Rebar:
     reference: ClassVar[str] = "Tucker et al. 2017"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"REBAR: temperature={self.temperature}; it must be positive")
+        require_positive("REBAR", temperature=self.temperature)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
@@ -147,9 +147,8 @@ class Relax:
     reference: ClassVar[str] = "Grathwohl et al. 2017"
 
     def __post_init__(self) -> None:
-        for name in ("temperature", "width", "steps", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise NotApplicableError(f"RELAX: {name}={getattr(self, name)}; it must be positive")
+        learnt = {"width": self.width, "steps": self.steps, "learning_rate": self.learning_rate}
+        require_positive("RELAX", temperature=self.temperature, **learnt)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator

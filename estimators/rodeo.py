@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from .hard_run import HardRun
+from .hyper_parameters import require_at_least, require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
-from .protocol import Claims, NotApplicableError, Program, row_gradients
+from .protocol import Claims, Program, row_gradients
 from .structure import require_sites, require_unchained, structure_of
 
 __all__ = ["Rodeo"]
@@ -70,11 +71,8 @@ class Rodeo:
     reference: ClassVar[str] = "Shi et al. 2022"
 
     def __post_init__(self) -> None:
-        if self.group < 2:
-            raise NotApplicableError(f"RODEO: group={self.group}; control variates from the others need at least 2")
-        for name in ("width", "steps", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise NotApplicableError(f"RODEO: {name}={getattr(self, name)}; it must be positive")
+        require_at_least("RODEO", 2, "a control variate from the others", group=self.group)
+        require_positive("RODEO", width=self.width, steps=self.steps, learning_rate=self.learning_rate)
 
     @property
     def evaluations(self) -> int | None:

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
 from .path_score import add_score
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
+from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
 from .sites import site_of
 from .tape import draw, sampling
 
@@ -108,8 +109,7 @@ class LeaveOneOut:
     reference: ClassVar[str] = "Mnih & Rezende 2016"
 
     def __post_init__(self) -> None:
-        if self.group < 2:
-            raise NotApplicableError(f"leave-one-out: group={self.group}; a baseline from the others needs at least 2")
+        require_at_least("leave-one-out", 2, "a baseline from the others", group=self.group)
 
     @property
     def evaluations(self) -> int | None:

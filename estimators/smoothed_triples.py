@@ -70,7 +70,9 @@ def smoothed_weights(site: Site, index: Tensor) -> Tensor:
     if isinstance(site, BernoulliSite):
         return 0.5 / site.detach().probability(index)
     if isinstance(site, OneHotSite) or not isinstance(site, CategoricalSite):
-        raise NotApplicableError("smoothed triple: a one-hot value has no neighbours to jump to; use an index-valued site")
+        raise NotApplicableError(
+            "smoothed triple: a one-hot or subset value has no neighbours to jump to; use an index-valued site"
+        )
     drawn = index.unsqueeze(-1)
     category = torch.arange(site.num_categories, device=site.device)
     left = (category < drawn).to(site.dtype)

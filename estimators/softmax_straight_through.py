@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .hyper_parameters import require_positive
+from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
@@ -50,8 +51,7 @@ class SoftmaxStraightThrough:
     reference: ClassVar[str] = "Bengio et al. 2013"
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise NotApplicableError(f"softmax straight-through: temperature={self.temperature}; it must be positive")
+        require_positive("softmax straight-through", temperature=self.temperature)
 
     @property
     def claims(self) -> Claims:

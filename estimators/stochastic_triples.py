@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .carried_triples import carried_leave_one_out, carried_one_sided
+from .hyper_parameters import require_at_least
 from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
 from .markov import MarkovProgram
 from .protocol import (
     ALL_SITES,
     Claims,
-    NotApplicableError,
     Program,
     Sample,
     evaluate,
@@ -68,8 +68,7 @@ class StochasticTriple:
     reference: ClassVar[str] = "Arya et al. 2022"
 
     def __post_init__(self) -> None:
-        if self.lanes < 1:
-            raise NotApplicableError(f"stochastic triple: lanes={self.lanes}; it needs at least one alternative")
+        require_at_least("stochastic triple", 1, lanes=self.lanes)
 
     @property
     def evaluations(self) -> int | None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
 
+from .k_subset import KSubset
 from .protocol import NotApplicableError, Program, UnsupportedSiteError, evaluate, row_gradients, row_leaf
-from .sites import BernoulliSite, OneHotSite, Site, site_of
+from .sites import BernoulliSite, OneHotSite, Site, SubsetSite, site_of
 
 __all__ = ["Structure", "require_sites", "require_unchained", "structure_of"]
 
@@ -102,6 +103,8 @@ def require_unchained(name: str, structure: Structure) -> None:
 def _kind(site: Site) -> type[Distribution]:
     if isinstance(site, BernoulliSite):
         return Bernoulli
+    if isinstance(site, SubsetSite):
+        return KSubset
     return OneHotCategorical if isinstance(site, OneHotSite) else Categorical
 
 

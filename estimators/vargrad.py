@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .hyper_parameters import require_at_least
 from .path_score import path_score
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
+from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
 from .tape import Tape, recording
 
 __all__ = ["VarGrad"]
@@ -48,8 +49,7 @@ class VarGrad:
     reference: ClassVar[str] = "Richter et al. 2020"
 
     def __post_init__(self) -> None:
-        if self.group < 2:
-            raise NotApplicableError(f"VarGrad: group={self.group}; a covariance needs at least 2 runs")
+        require_at_least("VarGrad", 2, "a covariance", group=self.group)
 
     @property
     def evaluations(self) -> int | None:

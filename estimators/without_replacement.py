@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .hyper_parameters import require_at_least
 from .outcomes import JointOutcomes, joint_outcomes
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
 from .tape import choose
@@ -56,7 +57,7 @@ class WithoutReplacement:
     reference: ClassVar[str] = "Kool et al. 2019"
 
     def __post_init__(self) -> None:
-        _check_kept("without replacement", self.kept, 1 + self.baseline)
+        require_at_least("without replacement", 1 + self.baseline, kept=self.kept)
 
     @property
     def evaluations(self) -> int | None:
@@ -69,13 +70,12 @@ class WithoutReplacement:
         """Replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("without replacement", program, params, self.max_outcomes)
         chosen, weight = _first_arrivals(outcomes, self.kept, num_samples, generator)
-        leaf, objective, score = outcomes.run(program, params, chosen)
-        values = objective.detach()
-        advantage = values
+        runs = outcomes.run(program, params, chosen)
+        advantage = runs.values
         if self.baseline:
             own = 1 - outcomes.probs[chosen] + weight
-            advantage = values * own - (weight * values).sum(1, keepdim=True)
-        return outcomes.differentiate(leaf, objective, score, weight * advantage, weight)
+            advantage = runs.values * own - (weight * runs.values).sum(1, keepdim=True)
+        return runs.gradient(weight * advantage, weight)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class NormalisedWithoutReplacement:
     reference: ClassVar[str] = "Kool et al. 2019"
 
     def __post_init__(self) -> None:
-        _check_kept("normalised without replacement", self.kept, 2)
+        require_at_least("normalised without replacement", 2, kept=self.kept)
 
     @property
     def evaluations(self) -> int | None:
@@ -126,12 +126,11 @@ class NormalisedWithoutReplacement:
         """Replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("normalised without replacement", program, params, self.max_outcomes)
         chosen, weight = _first_arrivals(outcomes, self.kept, num_samples, generator)
-        leaf, objective, score = outcomes.run(program, params, chosen)
-        values = objective.detach()
+        runs = outcomes.run(program, params, chosen)
         total = weight.sum(1, keepdim=True)
-        baseline = (weight * values).sum(1, keepdim=True) / total
+        baseline = (weight * runs.values).sum(1, keepdim=True) / total
         share = weight / (total - weight + outcomes.probs[chosen])
-        return outcomes.differentiate(leaf, objective, score, share * (values - baseline), weight / total)
+        return runs.gradient(share * (runs.values - baseline), weight / total)
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class UnorderedSet:
     reference: ClassVar[str] = "Kool et al. 2020"
 
     def __post_init__(self) -> None:
-        _check_kept("unordered set", self.kept, 1 + self.baseline)
+        require_at_least("unordered set", 1 + self.baseline, kept=self.kept)
         if self.kept > 10:
             raise NotApplicableError(f"unordered set: kept={self.kept}; its 2^k subsets are summed, keep 10 at most")
 
@@ -190,20 +189,13 @@ class UnorderedSet:
         """Replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("unordered set", program, params, self.max_outcomes)
         chosen, rest = _distinct(outcomes, self.kept, num_samples, generator)
-        probs = outcomes.probs[chosen]
-        leaf, objective, score = outcomes.run(program, params, chosen)
-        values = objective.detach()
+        probs, runs = outcomes.probs[chosen], outcomes.run(program, params, chosen)
         without = torch.stack([_set_probability(_drop(probs, i), rest) for i in range(probs.shape[1])], 1)
         weight = probs * without / _set_probability(probs, rest).unsqueeze(1)
-        advantage = values
+        advantage = runs.values
         if self.baseline:
-            advantage = values - (_second_order(probs, rest, without) * (probs * values).unsqueeze(1)).sum(2)
-        return outcomes.differentiate(leaf, objective, score, weight * advantage, weight)
-
-
-def _check_kept(name: str, kept: int, least: int) -> None:
-    if kept < least:
-        raise NotApplicableError(f"{name}: kept={kept}; it needs at least {least} outcomes")
+            advantage = runs.values - (_second_order(probs, rest, without) * (probs * runs.values).unsqueeze(1)).sum(2)
+        return runs.gradient(weight * advantage, weight)
 
 
 def _first_arrivals(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

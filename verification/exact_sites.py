@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Binomial, Distribution, OneHotCategorical, Poisson
 
+from ..estimators.k_subset import KSubset
 from ..estimators.protocol import Program, Sample, evaluate
-from ..estimators.sites import BernoulliSite, OneHotSite, Site, site_of
+from ..estimators.sites import BernoulliSite, Site, site_of
 
 __all__ = ["with_exact_sites"]
 
@@ -60,7 +61,7 @@ def with_exact_sites(program: Program, sites: Collection[int], *, baseline: floa
             if number not in sites:
                 return sample(distribution)
             site = site_of(distribution, rows)
-            index = _hardened(site, sample(_detached(distribution, site, relaxed)))
+            index = _hardened(site, sample(_detached(distribution, site, relaxed)), relaxed)
             score = score + site.score_surrogate(index).reshape(rows, -1).sum(1)
             return site.from_index(index)
 
@@ -78,16 +79,14 @@ def _detached(distribution: Distribution, site: Site, relaxed: bool) -> Distribu
         return Binomial(distribution.total_count, probs=distribution.probs.detach(), validate_args=False)
     if isinstance(distribution, Poisson):
         return Poisson(distribution.rate.detach(), validate_args=False)
+    if isinstance(distribution, KSubset):
+        return KSubset(distribution.logits.detach(), distribution.k, validate_args=False)
     plain: Any = distribution
     detached: Distribution = type(plain)(probs=plain.probs.detach(), validate_args=False)
     return detached
 
 
-def _hardened(site: Site, value: Tensor) -> Tensor:
+def _hardened(site: Site, value: Tensor, relaxed: bool) -> Tensor:
     """The index that a primitive's value stands for; hard values are kept, relaxed ones go to the nearest."""
-    value = value.detach()
-    if isinstance(site, BernoulliSite):
-        return value > 0.5
-    if isinstance(site, OneHotSite) or value.dim() > len(site.shape):
-        return value.argmax(-1)
-    return value.round().long()
+    as_one_hot = relaxed and not isinstance(site, BernoulliSite)
+    return value.detach().argmax(-1) if as_one_hot else site.nearest(value.detach())

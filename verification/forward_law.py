@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
 
 from ..estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
-from ..estimators.sites import BernoulliSite, OneHotSite, Site, site_of
+from ..estimators.sites import Site, site_of
 
 __all__ = ["ForwardLaw", "check_forward_law"]
 
@@ -174,16 +174,10 @@ def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:
 
 def _one_hot(site: Site, value: Tensor) -> Tensor | None:
     """The drawn categories as one-hot vectors; None where a value is not in the support."""
-    if isinstance(site, OneHotSite):
-        rounded = value.round()
-        proper = (rounded.sum(-1) == 1).all() and ((rounded == 0) | (rounded == 1)).all()
-        return rounded if bool(proper) and _near(value, rounded) else None
-    index = value.round()
-    inside = bool(((index >= 0) & (index < site.num_categories)).all())
-    if not inside or not _near(value, index):
+    index = site.nearest(value)
+    if not _near(value, site.from_index(index)):
         return None
-    categories = torch.arange(2 if isinstance(site, BernoulliSite) else site.num_categories, device=value.device)
-    return (index.unsqueeze(-1) == categories).to(site.dtype)
+    return (index.unsqueeze(-1) == torch.arange(site.num_categories, device=value.device)).to(site.dtype)
 
 
 def _near(value: Tensor, rounded: Tensor) -> bool:

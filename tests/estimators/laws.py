@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 
 from gradverify.estimators import Estimator, MarkovProgram, NotApplicableError, Program
 from gradverify.estimators.exact import exact_moments
+from gradverify.estimators.k_subset import KSubset
 
 from .intervals import QUANTILE, smallest_visible, z_scores
 from .programs import CASES, Case, applies, one_step, supports
@@ -105,6 +106,8 @@ def _scaled_first_row(program: Program, scale: float) -> Program:
 
 def _site(site: Any, params: Tensor) -> Distribution:
     """A distribution of the given type at every row of ``[rows, 3]``."""
+    if site is KSubset:
+        return KSubset(params, 2)
     distribution: Distribution = site(params.exp()) if site is Poisson else site(logits=params)
     return distribution
 
@@ -120,6 +123,8 @@ def forward_law(estimator: Estimator, site: type[Distribution], params: Tensor) 
     Some estimators look at a program's structure on a few rows first, and some force outcomes in further runs.
     """
     probabilities = torch.sigmoid(params) if site is Bernoulli else params.softmax(0)
+    if site is KSubset:
+        probabilities = (-params.flip(0)).softmax(0)
     found: list[Tensor] = []
 
     def score(value: Tensor) -> Tensor:
@@ -128,6 +133,9 @@ def forward_law(estimator: Estimator, site: type[Distribution], params: Tensor) 
             found.append((seen > 0.5).double())
         elif site is OneHotCategorical:
             found.append(one_hot(seen.argmax(-1), 3).double())
+        elif site is KSubset:
+            # Two of three in lexicographic order: the later the item that is left out, the earlier the subset.
+            found.append(one_hot(2 - seen.argmin(-1), 3).double())
         else:
             found.append(one_hot(seen.round().long(), 3).double())
         return value if value.dim() == 1 else value.square().sum(-1)

@@ -15,7 +15,9 @@ from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, 
 
 from gradverify.estimators import Estimator, MarkovProgram, NotApplicableError, Program, Sample
 from gradverify.estimators.enumeration import enumerate_paths
+from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import describe
+from gradverify.estimators.sites import site_of
 
 __all__ = [
     "CASES",
@@ -204,6 +206,12 @@ def _batch(params: Tensor, sample: Sample) -> Tensor:
     return 1 + (bits.sum((1, 2)) + 0.5 * pair.prod(-1)) ** 2
 
 
+def _subset(params: Tensor, sample: Sample) -> Tensor:
+    items = sample(KSubset(params, 2))
+    weight = torch.tensor([1.0, -0.6, 0.4, 0.9], dtype=params.dtype, device=params.device)
+    return 2 + (items @ weight + 0.5) ** 3 + 2 * items[:, 0] * items[:, 3] + params[:, 1] * items[:, 2]
+
+
 def _noisy_start(params: Tensor) -> Tensor:
     return 0.5 * params[:, 1]
 
@@ -218,6 +226,7 @@ CASES = (
     Case("count", _count, (0.6, -1.4), (Binomial,), chained=False),
     Case("one-hot chain", chain_of_one_hots, (0.3, -0.4, 0.6), (OneHotCategorical,)),
     Case("index chain", chain_of_indices, (0.3, -0.4, 0.6), (Categorical,), differentiable=False),
+    Case("subset", _subset, (0.5, -1.2, 0.3, -2.1), (KSubset,), chained=False),
     Case("scalar", _scalar, 2.5, (Bernoulli,)),
     Case("direct dependence", _direct, (0.7, -2.2), (Bernoulli,), chained=False),
     Case("batch", _batch, (0.6, -0.5, 0.2), (Categorical, Bernoulli)),
@@ -252,8 +261,7 @@ def outcome_table(estimator: Estimator, program: Program, params: Tensor, *, num
 
         def watching(distribution: Distribution) -> Tensor:
             value = sample(distribution)
-            hard = value.detach().argmax(-1) if isinstance(distribution, OneHotCategorical) else value.detach()
-            values.append(hard.reshape(len(rows), -1).round().long())
+            values.append(site_of(distribution).nearest(value.detach()).reshape(len(rows), -1).long())
             return value
 
         objective = program(rows, watching)

@@ -19,6 +19,7 @@ from gradverify.estimators.coupled_runs import Coupling, Joint, differentiate_jo
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.sites import Site
+from gradverify.verification.problems.toys import bits_near
 
 from .antithetic_moments import LOGITS, arm_moments, arms_moments, check_moments, cubed, probability, two_bits
 from .intervals import QUANTILE, smallest_visible, z_scores
@@ -42,10 +43,6 @@ def branching(params: Tensor, sample: Sample) -> Tensor:
         state = sample(Bernoulli(logits=torch.where(state > 0, params[:, 0], params[:, 1])))
         total = total + state * (step + 1)
     return 2 + total**2 + total * params[:, 1]
-
-
-def squared_error(target: float) -> Program:
-    return lambda params, sample: (sample(Bernoulli(logits=params)) - target) ** 2
 
 
 def draws(estimator: Estimator, program: Program, params: Tensor, seed: int = 1, length: int = LENGTH) -> Tensor:
@@ -123,8 +120,7 @@ def test_independent_sites_are_all_coupled() -> None:
 )
 def test_toy_variances_of_one_call(target: float, p: float, expected: dict[str, float]) -> None:
     """E (b - p0)^2; the expected values are quoted to three or four digits."""
-    params = torch.tensor([p], dtype=torch.float64).logit()
-    program: Program = lambda rows, sample: squared_error(target)(rows, sample)[:, 0]  # noqa: E731
+    program, params = bits_near((target,)), torch.tensor(p, dtype=torch.float64).logit()
     found = {
         "score": exact_moments(ScoreFunction(), program, params)[1].item(),
         "leave_one_out": exact_moments(LeaveOneOut(2), program, params)[1].item(),

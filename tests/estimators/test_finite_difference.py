@@ -42,7 +42,7 @@ def test_the_mean_is_the_difference_quotient(case: Case) -> None:
     step = 0.4
     quotient = _quotient(case, step)
     assert (quotient - case.exact()).abs().max() > 1e-3 * case.exact().abs().max()
-    rows = FiniteDifference(step=step)(case.program, case.point(), 80_000, torch.Generator().manual_seed(1))
+    rows = FiniteDifference(step=step)(case.program, case.point(), 350_000, torch.Generator().manual_seed(1))
     assert (smallest_visible(rows) < 0.2 * quotient.abs().max()).all()
     assert (z_scores(rows, quotient) < QUANTILE).all()
 

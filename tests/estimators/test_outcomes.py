@@ -31,10 +31,10 @@ def test_running_all_outcomes_gives_the_exact_gradient() -> None:
     outcomes = joint_outcomes("some rule", program, POINT, 100)
     paths = enumerate_paths(program, POINT)
     chosen = torch.arange(12).expand(3, -1)
-    leaf, objective, score = outcomes.run(program, POINT, chosen)
-    torch.testing.assert_close(objective.detach(), paths.objective.expand(3, -1))
+    runs = outcomes.run(program, POINT, chosen)
+    torch.testing.assert_close(runs.values, paths.objective.expand(3, -1))
     weight = outcomes.probs.expand(3, -1)
-    rows = outcomes.differentiate(leaf, objective, score, weight * objective.detach(), weight)
+    rows = runs.gradient(weight * runs.values, weight)
     torch.testing.assert_close(rows, paths.gradient().expand(3, -1))
 
 

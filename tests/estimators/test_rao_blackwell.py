@@ -22,16 +22,11 @@ from gradverify.estimators import (
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.rao_blackwell import BitFlip, LocalExpectation, SumAndSample
+from gradverify.verification.problems.toys import THREE_BITS, bits_near
 
 from .programs import CASES
 
 MIXED = torch.tensor([0.3, -1.5, 1.2], dtype=torch.float64)
-
-
-def three_bits(params: Tensor, sample: Sample) -> Tensor:
-    """The toy of three bits with one logit; params is a scalar."""
-    bits = sample(Bernoulli(logits=params.unsqueeze(1).expand(-1, 3)))
-    return (bits - params.new_tensor([0.6, 0.51, 0.48])).square().sum(1)
 
 
 def mixed_sites(params: Tensor, sample: Sample) -> Tensor:
@@ -110,13 +105,13 @@ def test_impossible_outcomes_are_not_asked_for() -> None:
 def test_toy_variances(estimator: Estimator, at_zero: float | None, at_minus_four: float) -> None:
     """Published to three or four digits; where equally probable outcomes compete for the top k there is no one number."""
     for logit, expected, gradient in ((0.0, at_zero, -0.045), (-4.0, at_minus_four, -0.00317929)):
-        mean, variance = exact_moments(estimator, three_bits, torch.tensor(logit, dtype=torch.float64))
+        mean, variance = exact_moments(estimator, bits_near(THREE_BITS), torch.tensor(logit, dtype=torch.float64))
         assert mean.item() == pytest.approx(gradient, rel=1e-5)
         assert expected is None or variance.item() == pytest.approx(expected, rel=2e-3)
 
 
 def test_the_toy_has_no_interaction_so_local_expectations_do_not_vary() -> None:
-    _, variance = exact_moments(LocalExpectation(), three_bits, torch.tensor(-0.7, dtype=torch.float64))
+    _, variance = exact_moments(LocalExpectation(), bits_near(THREE_BITS), torch.tensor(-0.7, dtype=torch.float64))
     assert variance < 1e-30
 
 

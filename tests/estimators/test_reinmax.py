@@ -12,6 +12,7 @@ from torch.distributions import Bernoulli, OneHotCategorical
 from gradverify.estimators import NotApplicableError, SmoothedTriple, StraightThrough, StraightThroughGumbelSoftmax, reinmax
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.reinmax import ReinMax
+from gradverify.verification.problems.toys import polynomial_loss
 
 from .polynomial_programs import (
     BITS,
@@ -126,10 +127,7 @@ def test_polynomial_programming(
     monkeypatch: pytest.MonkeyPatch, power: float, loss: float, true: float, straight_through: float
 ) -> None:
     """The published toy at its start, one coordinate: 128 times the gradient in the logit of the one."""
-
-    def objective(one_hot: Tensor) -> Tensor:
-        return (one_hot[..., 0, 1] - 0.45).abs() ** power
-
+    objective = polynomial_loss(power)
     zero = torch.zeros(1, 2, dtype=torch.float64)
     points = outcomes(1, 2)
     forced(monkeypatch, reinmax, points.argmax(-1))
@@ -148,10 +146,7 @@ def test_polynomial_programming_away_from_zero(monkeypatch: pytest.MonkeyPatch, 
     probability = weights(logits, points)
     forced(monkeypatch, reinmax, points.argmax(-1))
     for power, exact in ((1.5, False), (2.0, True), (3.0, False)):
-
-        def objective(one_hot: Tensor, power: float = power) -> Tensor:
-            return (one_hot[..., 0, 1] - 0.45).abs() ** power
-
+        objective = polynomial_loss(power)
         truth = true_gradient(objective, logits)
         error = average(probability, every_outcome(ReinMax(), one_hot_program(objective), logits, points)) - truth
         straight = average(probability, jacobian(logits.softmax(-1), slopes(objective, points))) - truth

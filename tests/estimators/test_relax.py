@@ -19,6 +19,7 @@ from gradverify.estimators.perceptron import Perceptron, initial_weights
 from gradverify.estimators.protocol import Estimator, Program, Sample
 from gradverify.estimators.relax import Rebar, Relax
 from gradverify.estimators.sites import Site
+from gradverify.verification.problems.toys import bits_near
 
 from .polynomial_programs import (
     BITS,
@@ -161,11 +162,7 @@ def test_learned_once_then_frozen(cold: Rebar | Relax) -> None:
 
 def test_published_toy() -> None:
     """E[(b - 0.499)^2] at logit 0, truth 0.0005: the fitted network leaves a thousandth of the score function's variance."""
-
-    def program(params: Tensor, sample: Sample) -> Tensor:
-        return (sample(Bernoulli(logits=params)) - 0.499) ** 2
-
-    params = torch.tensor(0.0, dtype=torch.float64)
+    program, params = bits_near((0.499,)), torch.tensor(0.0, dtype=torch.float64)
     warm = Relax(steps=150).fit(program, params, num_samples=500, generator=torch.Generator().manual_seed(3))
     rows = replicates(warm, program, params, 20_000)
     assert agrees(rows, torch.tensor(0.0005, dtype=torch.float64))

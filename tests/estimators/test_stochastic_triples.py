@@ -153,5 +153,5 @@ def test_evaluations_count_primal_and_lanes() -> None:
 
 
 def test_no_lane_is_refused() -> None:
-    with pytest.raises(NotApplicableError, match="lanes=0; it needs at least one alternative"):
+    with pytest.raises(NotApplicableError, match="lanes=0; it needs at least 1"):
         StochasticTriple(lanes=0)

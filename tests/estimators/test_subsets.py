@@ -1,8 +1,7 @@
-"""Subsets of fixed size against enumeration, and SIMPLE against its exact mean and variance."""
+"""SIMPLE against its exact mean and variance, by enumeration of the subsets."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import pytest
@@ -12,12 +11,12 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
 from gradverify.estimators import NotApplicableError, StraightThrough, subsets
 from gradverify.estimators.exact import exact_moments
+from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import Program, Sample
-from gradverify.estimators.subsets import KSubset, Simple
+from gradverify.estimators.subsets import Simple
 
 from .polynomial_programs import BITS, agrees, average, bit_program, power_of, replicates
-
-LOGITS = torch.tensor([0.4, -2.3, 1.1, 0.0, -0.7], dtype=torch.float64)
+from .test_k_subset import LOGITS, by_enumeration
 
 
 def cubic(bits: Tensor) -> Tensor:
@@ -35,13 +34,6 @@ def program_of(objective: Callable[[Tensor], Tensor], k: int) -> Program:
     return lambda params, sample: objective(sample(KSubset(params, k)))
 
 
-def by_enumeration(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """All subsets and their probabilities, from itertools and a softmax."""
-    rows = [[float(i in chosen) for i in range(len(logits))] for chosen in itertools.combinations(range(len(logits)), k)]
-    points = torch.tensor(rows, dtype=torch.float64).reshape(-1, len(logits))
-    return points, (points @ logits).softmax(0)
-
-
 def exact_mean_and_variance(objective: Callable[[Tensor], Tensor], logits: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """SIMPLE's own moments, and the true gradient."""
     points, weight = by_enumeration(logits, k)
@@ -52,39 +44,6 @@ def exact_mean_and_variance(objective: Callable[[Tensor], Tensor], logits: Tenso
     rows = slope @ covariance
     mean = average(weight, rows)
     return mean, average(weight, (rows - mean).square()), average(weight * objective(points), centred)
-
-
-@pytest.mark.parametrize("k", [0, 1, 2, 4, 5])
-def test_distribution_by_enumeration(k: int) -> None:
-    points, weight = by_enumeration(LOGITS, k)
-    logits = LOGITS.clone().requires_grad_()
-    distribution = KSubset(logits, k)
-    assert torch.equal(distribution.enumerate_support(), points)
-    torch.testing.assert_close(distribution.log_prob(points).exp().detach(), weight)
-    torch.testing.assert_close(distribution.marginals().detach(), weight @ points)
-    centred = points - weight @ points
-    jacobian = torch.autograd.functional.jacobian(lambda each: KSubset(each, k).marginals(), LOGITS)
-    torch.testing.assert_close(jacobian, torch.einsum("s,si,sj->ij", weight, centred, centred), rtol=1e-9, atol=1e-12)
-
-
-def test_distribution_of_a_batch() -> None:
-    logits = torch.stack((LOGITS, -LOGITS)).unsqueeze(1)
-    distribution = KSubset(logits, 2)
-    assert distribution.enumerate_support().shape == (10, 2, 1, 5)
-    assert distribution.enumerate_support(expand=False).shape == (10, 1, 1, 5)
-    total = distribution.log_prob(distribution.enumerate_support()).exp().sum(0)
-    torch.testing.assert_close(total, torch.ones(2, 1, dtype=torch.float64))
-    assert distribution.log_prob(torch.ones(2, 1, 5, dtype=torch.float64)).eq(-torch.inf).all()
-    torch.testing.assert_close(distribution.marginals()[1, 0], KSubset(-LOGITS, 2).marginals())
-
-
-def test_samples_have_their_law() -> None:
-    """Frequencies of all ten subsets at a false-fail rate of 1e-6."""
-    points, weight = by_enumeration(LOGITS, 2)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        drawn = KSubset(LOGITS, 2).sample((100_000,))
-    assert agrees((drawn.unsqueeze(1) == points).all(-1).double(), weight)
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])

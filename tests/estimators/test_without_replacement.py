@@ -20,6 +20,7 @@ from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.outcomes import JointOutcomes
 from gradverify.estimators.without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
+from gradverify.verification.problems.toys import THREE_BITS, bits_near
 
 from .antithetic_moments import check_moments
 from .intervals import QUANTILE, smallest_visible, z_scores
@@ -38,12 +39,6 @@ def mixed_sites(params: Tensor, sample: Sample) -> Tensor:
     index = sample(Categorical(logits=params))
     bits = sample(Bernoulli(logits=params[:, :2]))
     return 3 + index * bits[:, 0] * bits[:, 1] + (index + bits[:, 0] - 2 * bits[:, 1]) ** 3 + params[:, 0] * index
-
-
-def three_bits(params: Tensor, sample: Sample) -> Tensor:
-    """The toy of three bits with one logit; params is a scalar."""
-    bits = sample(Bernoulli(logits=params.unsqueeze(1).expand(-1, 3)))
-    return (bits - params.new_tensor([0.6, 0.51, 0.48])).square().sum(1)
 
 
 def arrivals(probs: np.ndarray, kept: int, nodes: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,7 +130,7 @@ def test_unordered_set_is_unbiased(kept: int, baseline: bool) -> None:
 def test_toy_variances(estimator: Estimator, at_zero: float, at_minus_four: float) -> None:
     """The expected values are quoted to three to five digits."""
     for logit, expected in ((0.0, at_zero), (-4.0, at_minus_four)):
-        _, variance = exact_moments(estimator, three_bits, torch.tensor(logit, dtype=torch.float64))
+        _, variance = exact_moments(estimator, bits_near(THREE_BITS), torch.tensor(logit, dtype=torch.float64))
         assert variance.item() == pytest.approx(expected, rel=5e-3)
 
 

@@ -10,7 +10,7 @@ from ...estimators.markov import MarkovProgram
 from .objectives import Objective, exponential, indicator, polynomial
 from .problem import Problem
 
-__all__ = ["random_walk", "random_walk_categorical", "walk_program"]
+__all__ = ["published_walk", "random_walk", "random_walk_categorical", "walk_program"]
 
 
 def random_walk(length: int) -> list[Problem]:
@@ -24,6 +24,25 @@ def random_walk(length: int) -> list[Problem]:
     return [
         *(_problem(length, each, "p", quick=each.name == "square" or length == 10) for each in in_p),
         *(_problem(length, each, "theta", quick=length == 10) for each in in_theta),
+    ]
+
+
+def published_walk(length: int) -> list[Problem]:
+    """The walk at p = 2n: StochasticAD's published comparison of standard deviations, E[X^2] differentiated in p.
+
+    The same program as `random_walk`'s, at another point: it falls less often than at p = n.
+
+    References:
+        Arya, Schauer, Schaefer and Rackauckas (2022), arXiv 2210.08572; the figure is that of StochasticAD's documentation.
+    """
+    return [
+        Problem(
+            name=f"published_walk:{length}/square/p",
+            program=walk_program(length, polynomial("square", 2), "p"),
+            params=torch.tensor(2.0 * length, dtype=torch.float64),
+            degree=2,
+            quick=False,
+        )
     ]
 
 

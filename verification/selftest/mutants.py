@@ -6,6 +6,7 @@ from functools import cache
 
 from ...estimators.agent_torch import AgentTorchFloatCategorical
 from ...estimators.antithetic import ARMS, DisARM
+from ...estimators.conditional_triples import ConditionalTriple
 from ...estimators.decoupled_straight_through import DecoupledStraightThrough
 from ...estimators.finite_difference import FiniteDifference
 from ...estimators.measure_valued import MeasureValued
@@ -17,6 +18,7 @@ from ...estimators.score_function import LeaveOneOut, ScoreFunction
 from ...estimators.smoothed_triples import SmoothedTriple
 from ...estimators.stochastic_triples import StochasticTriple
 from ...estimators.straight_through import StraightThrough
+from .conditional_mutants import FaultyConditionalTriple
 from .coupling_mutants import FaultyARMS, FaultyDifference, FaultyDisARM
 from .measure_mutants import ShiftedGeometric
 from .mutant import Mutant
@@ -190,6 +192,8 @@ def _relaxations() -> list[Mutant]:
         _row("smoothed triple, off by one", FaultySmoothedTriple(), smooth, STEPS, 0.355),
         _row("REBAR, conditional noise detached", FaultyRebar("detached"), Rebar(), CURVE, 0.317),
         _row("REBAR, relaxed terms twice", FaultyRebar("twice"), Rebar(), CURVE, 0.74),
+        _row("conditional noise not cut off", FaultyRebar("uncut"), Rebar(), CURVE, 0.117),
+        _row("conditional noise of a late winner", FaultyRebar("late"), Rebar(), CURVE, 0.596),
         _row("Gumbel noise as -log(u)", WrongGumbel(), ScoreFunction(), DIE, 0.039),
     ]
 
@@ -204,7 +208,7 @@ def _summations() -> list[Mutant]:
 
 
 def _triples() -> list[Mutant]:
-    sound = StochasticTriple()
+    sound, conditional = StochasticTriple(), ConditionalTriple()
     return [
         _row("triples without merge weights", FaultyTriple("unweighted_merge"), sound, SPREAD, 0.288),
         _row("newest alternative kept", FaultyTriple("newest"), sound, WALK, 0.496),
@@ -212,4 +216,8 @@ def _triples() -> list[Mutant]:
         _row("jump rate not divided by p", FaultyTriple("unscaled"), sound, WALK, 0.641),
         _row("noise reused across branches", FaultyTriple("frozen"), sound, WALK, 0.554),
         _row("coalesced alternative not dropped", FaultyTriple("kept"), sound, WALK, 0.0),
+        _row("last step's flow dropped", FaultyConditionalTriple("dropped"), conditional, SPREAD, 0.536),
+        _row("flow not divided by p", FaultyConditionalTriple("unscaled"), conditional, SPREAD, 0.365),
+        _row("residual of the coupling left out", FaultyConditionalTriple("vanishing"), conditional, SPREAD, 0.156),
+        _row("coupling's ratio not cut at one", FaultyConditionalTriple("unclipped"), conditional, SPREAD, 0.103),
     ]

@@ -97,9 +97,11 @@ class FaultyRebar:
     """REBAR at temperature 1/2 with one fault.
 
     ``detached``: the conditional noise does not follow the parameters. ``twice``: the relaxed terms are counted twice.
+    ``uncut``: the noise of the categories that were not drawn is not cut off at the drawn one's, so they may overtake it.
+    ``late``: the drawn category's arrival is divided by its own probability, as if it had not won against all others.
     """
 
-    fault: Literal["detached", "twice"]
+    fault: Literal["detached", "twice", "uncut", "late"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
@@ -107,13 +109,22 @@ class FaultyRebar:
         site, drawn = run.tape.draws[0].site, one_hot(run.tape.draws[0].site, run.tape.draws[0].index)
         logits = site.log_probabilities()
         fixed = logits.detach()
-        relaxed = logits + (conditional_gumbels(fixed, drawn, generator) - fixed)
-        given = logits if self.fault == "twice" else fixed
+        relaxed = logits + (self._perturbed(fixed, drawn, generator) - fixed)
+        given = fixed if self.fault == "detached" else logits
         after = evaluate(program, run.leaf, _serving(site, relaxed))
-        before = evaluate(program, run.leaf, _serving(site, conditional_gumbels(given, drawn, generator)))
+        before = evaluate(program, run.leaf, _serving(site, self._perturbed(given, drawn, generator)))
         weight = 2.0 if self.fault == "twice" else 1.0
         surrogate = (run.objective - before).detach() * run.score + weight * (after - before)
         return row_gradients(surrogate + run.objective, run.leaf)
+
+    def _perturbed(self, logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
+        """Perturbed logits given the category drawn, right but for the faults of the noise itself."""
+        if self.fault in ("detached", "twice"):
+            return conditional_gumbels(logits, drawn, generator)
+        times = torch.empty_like(logits).exponential_(generator=generator).log()
+        first = (drawn * (times - logits if self.fault == "late" else times)).sum(-1, keepdim=True)
+        others = times - logits if self.fault == "uncut" else torch.logaddexp(times - logits, first)
+        return -torch.where(drawn.bool(), first, others)
 
 
 def _serving(site: Site, perturbed: Tensor) -> Callable[[Distribution], Tensor]:

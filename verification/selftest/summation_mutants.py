@@ -40,5 +40,5 @@ class FaultySumAndSample:
         remainder = {"unweighted": torch.ones_like(rest.sum()), "overlapping": rest.sum(), "truncated": 0 * rest.sum()}
         weight = torch.cat((outcomes.probs[summed], remainder[self.fault].unsqueeze(0)))
         chosen = torch.cat((summed.expand(num_samples, -1), drawn), 1)
-        leaf, objective, score = outcomes.run(program, params, chosen)
-        return outcomes.differentiate(leaf, objective, score, weight * objective.detach(), weight.expand_as(objective))
+        runs = outcomes.run(program, params, chosen)
+        return runs.gradient(weight * runs.values, weight)
