@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-__all__ = ["ExponentFit", "fit_exponent"]
+__all__ = ["ExponentFit", "GrowthFits", "RangeFit", "compare_growth", "fit_exponent", "local_exponents", "range_fits"]
 
 Array = NDArray[np.float64]
 Growth = Literal["polynomial", "exponential", "undecided"]
@@ -99,6 +99,113 @@ def fit_exponent(
         rate=rate,
         rate_interval=rate_interval,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeFit:
+    """An exponent over part of the sizes.
+
+    Attributes:
+        start: The smallest size.
+        end: The largest.
+        slope: The exponent.
+        interval: Its confidence interval; infinite where there is nothing to tell it by.
+    """
+
+    start: float
+    end: float
+    slope: float
+    interval: tuple[float, float]
+
+
+def range_fits(
+    sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None, *, confidence: float = 0.95
+) -> tuple[RangeFit, ...]:
+    """The exponent over every range of three sizes or more that ends at the largest size or starts at the smallest.
+
+    An exponent that moves with the range is none yet. Arguments and errors as in `fit_exponent`.
+
+    Example:
+        >>> [(each.start, each.end, round(each.slope, 2)) for each in range_fits([10, 20, 40, 80], [15.0, 50.0, 180.0, 680.0])]
+        [(10.0, 80.0, 1.84), (20.0, 80.0, 1.88), (10.0, 40.0, 1.79)]
+    """
+    n, y, se = _ordered(sizes, variances, errors)
+    count = len(n)
+    cuts = [*((start, count) for start in range(count - 2)), *((0, end) for end in range(count - 1, 2, -1))]
+    return tuple(_over(n[a:b], y[a:b], None if se is None else se[a:b], confidence) for a, b in cuts)
+
+
+def local_exponents(
+    sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None, *, confidence: float = 0.95
+) -> tuple[RangeFit, ...]:
+    """The exponent between every size and the next; exact variances have the slope itself as their interval.
+
+    Arguments and errors as in `fit_exponent`.
+    """
+    n, y, se = _ordered(sizes, variances, errors)
+    reach = float(stats.norm.isf((1 - confidence) / 2))
+    found = []
+    for k in range(len(n) - 1):
+        run = math.log(n[k + 1] / n[k])
+        slope = float(y[k + 1] - y[k]) / run
+        error = 0.0 if se is None else reach * math.hypot(se[k], se[k + 1]) / run
+        found.append(RangeFit(start=float(n[k]), end=float(n[k + 1]), slope=slope, interval=(slope - error, slope + error)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowthFits:
+    """Two straight lines through ln V, and what each leaves.
+
+    Attributes:
+        power: Root mean square of what ``a + b ln n`` leaves of ln V; ``exp`` of it is a factor of V.
+        exponential: The same of ``a + c n``.
+        rate: c in ``a + c n``: the share by which V grows with each unit of n.
+    """
+
+    power: float
+    exponential: float
+    rate: float
+
+
+def compare_growth(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None) -> GrowthFits:
+    """How well a power and how well an exponential describe the variances, both with two coefficients.
+
+    The verdict is `fit_exponent`'s, from both terms together; this shows by how much either misses. Arguments and errors as
+    there, but that three sizes are needed.
+
+    Example:
+        >>> fits = compare_growth([10, 20, 40, 80], [1.0, 4.0, 16.0, 64.0])
+        >>> fits.power < 1e-12 < 0.3 < fits.exponential
+        True
+    """
+    n, y, se = _ordered(sizes, variances, errors)
+    if len(n) < 3:
+        raise ValueError(f"two lines are compared on three sizes or more; got {n}")
+    power, _ = _line(np.log(n), y, se)
+    exponential, rate = _line(n, y, se)
+    return GrowthFits(power=power, exponential=exponential, rate=rate)
+
+
+def _line(x: Array, y: Array, se: Array | None) -> tuple[float, float]:
+    """Root mean square residual, unweighted, and slope of a weighted line."""
+    weight = np.ones_like(y) if se is None else 1 / se
+    slope, level = np.polyfit(x, y, 1, w=weight)
+    return float(np.sqrt(np.mean((y - level - slope * x) ** 2))), float(slope)
+
+
+def _over(n: Array, y: Array, se: Array | None, confidence: float) -> RangeFit:
+    slope, interval, _ = _last_coefficient([np.ones_like(n), np.log(n)], y, se, confidence)
+    return RangeFit(start=float(n[0]), end=float(n[-1]), slope=slope, interval=interval)
+
+
+def _ordered(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None) -> tuple[Array, Array, Array | None]:
+    """Sizes in order, ln V and its errors."""
+    n, v = np.asarray(sizes, dtype=np.float64), np.asarray(variances, dtype=np.float64)
+    se = None if errors is None else np.asarray(errors, dtype=np.float64)
+    _validate(n, v, se)
+    order = np.argsort(n, kind="stable")
+    return n[order], np.log(v[order]), None if se is None else se[order]
 
 
 def _growth(rate: tuple[float, float], largest: float) -> Growth:

@@ -9,8 +9,10 @@ import pytest
 
 from gradverify.estimators import LeaveOneOut, StochasticTriple
 from gradverify.verification import Record, verify
+from gradverify.verification.families import judged_by_exact_tail
 from gradverify.verification.known import known_variance
 from gradverify.verification.problems import registered
+from gradverify.verification.record import Family
 
 SIZES = (10, 20, 50, 100)
 WALKS = [f"random_walk:{n}/square/p" for n in SIZES]
@@ -47,6 +49,31 @@ def test_a_declared_exponent_is_held_against_the_tail(record: Record) -> None:
         assert family.claim in ("supported", "inconclusive")
         assert "tail from n = " in family.note
         assert "declared 2" in family.note
+
+
+@pytest.mark.parametrize(
+    ("declared", "claim", "note"),
+    [
+        (2.0, "supported", "exact tail n = 200 to 1000: 1.99, declared 2; as measured"),
+        (2.1, "supported", "exact tail n = 200 to 1000: 1.99, declared 2.1; as measured"),
+        (2.5, "refuted", "exact tail n = 200 to 1000: 1.99, declared 2.5; as measured"),
+        (1.5, "refuted", "exact tail n = 200 to 1000: 1.99, declared 1.5; as measured"),
+        (None, "none", "exact tail n = 200 to 1000: 1.99; as measured"),
+    ],
+)
+def test_an_exact_tail_decides_a_declared_exponent(declared: float | None, claim: str, note: str) -> None:
+    measured = Family(
+        estimator="triple",
+        family="random_walk/square/p",
+        exponent=1.9,
+        interval=(1.8, 2.0),
+        outcome="fitted",
+        note="as measured",
+    )
+    variances = [815.0, 1821.0, 5029.0, 9835.0, 20028.0]
+    judged = judged_by_exact_tail(measured, declared, (200, 300, 500, 700, 1000), variances)
+    assert (judged.claim, judged.note) == (claim, note)
+    assert judged.exponent == 1.9
 
 
 def test_two_sizes_make_no_exponent() -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from gradverify.estimators import LeaveOneOut, MarkovProgram, ScoreFunction, StochasticTriple
+from gradverify.estimators import MarkovProgram
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
+from gradverify.verification.chains.alternatives import conditional_triple_moments
+from gradverify.verification.chains.chain import Chain, ReplicateMoments
+from gradverify.verification.chains.differences import coupled_difference_moments
+from gradverify.verification.chains.pathwise import smoothed_triple_moments, straight_through_moments
+from gradverify.verification.chains.score import leave_one_out_moments, score_moments
+from gradverify.verification.chains.slopes import SampleSlopes, sample_slopes
+from gradverify.verification.chains.tabulate import tabulated
+from gradverify.verification.chains.triples import pruned_triple_moments
 from gradverify.verification.problems.objectives import Objective, exponential, indicator, polynomial
 from gradverify.verification.problems.random_walk import walk_program
-from gradverify.verification.recursion import (
-    chain_moments,
-    leave_one_out_variance,
-    rarest_outcome,
-    score_variance,
-    walk_triple_variance,
-)
+from gradverify.verification.recursion import chain_moments, rarest_outcome, score_variance, walk_triple_variance
 
 SQUARE, LINEAR = polynomial("square", 2), polynomial("linear", 1)
 
@@ -34,22 +37,27 @@ MEANS = [
     (500, 129.74464902, -0.77408490, 60262.09186677, 245.17749058),
 ]
 
-# n, and at p = n the variances of score, score with baseline E f, leave-one-out times two, pruned triple
-VARIANCES = [
-    (10, "52.2", "18.4", "34.6", "3.32"),
-    (20, "256", "66.5", "127", "10.2"),
-    (50, "2634", "378", "739", "54.6"),
-    (100, "17720", "1456", "2876", "208"),
-    (200, "1.29e5", "5709", "11340", "815"),
-    (500, "1.89e6", "35240", "70280", "5029"),
-]
+SIZES = (10, 20, 50, 100, 200, 500)
 
-# n, d/dp E[X^2], and at p = 2n the standard deviations of pruned triple, score, score with baseline E f
+# Exact variances of one replicate at p = n, for n in SIZES, and the exponent of the tail.
+VARIANCES = {
+    "score": ("52.2", "256", "2634", "17720", "1.29e5", "1.89e6", "2.95"),
+    "baseline": ("18.4", "66.5", "378", "1456", "5709", "35240", "1.99"),
+    "pair": ("34.6", "127", "739", "2876", "11340", "70280", "1.99"),
+    "pruned": ("3.32", "10.2", "54.6", "208", "815", "5029", "1.99"),
+    "dead_weight": ("4.62", "17.0", "103", "408", "1626", "10140", "2.00"),
+    "conditional": ("0.69", "0.98", "1.86", "3.33", "6.27", "15.1", "0.97"),
+    "difference": ("56.2", "86", "123", "220", "422", "1037", "0.99"),
+    "smoothed": ("1.48", "2.91", "7.18", "14.3", "28.5", "71.3", "1.00"),
+    "straight_through": ("1.98", "3.97", "9.92", "19.8", "39.7", "99.2", "1.00"),
+}
+
+# n, d/dp E[X^2], and at p = 2n the standard deviations of pruned and conditional triple, score, score with baseline E f
 DEVIATIONS = [
-    (10, 1.48981782, "0.985", "3.80", "1.87"),
-    (50, 7.55818819, "3.42", "34.8", "10.6"),
-    (100, 15.13490144, "6.50", "94.4", "21.4"),
-    (800, 121.19683906, "49.7", "2051", "172"),
+    (10, 1.48981782, "0.985", "0.684", "3.80", "1.87"),
+    (50, 7.55818819, "3.42", "1.27", "34.8", "10.6"),
+    (100, 15.13490144, "6.50", "1.74", "94.4", "21.4"),
+    (800, 121.19683906, "49.7", "4.78", "2051", "172"),
 ]
 
 
@@ -60,6 +68,7 @@ def point(p: float) -> Tensor:
 def printed(value: float, text: str) -> bool:
     """Whether a value, rounded to the digits of a table's entry, is that entry."""
     digits = len(text.split("e")[0].replace(".", "").lstrip("0"))
+    # In an integer of more than four digits the last ones are zeros that hold a place.
     digits = digits if "." in text or "e" in text else min(digits, 4 if len(text) > 4 else len(text))
     return abs(value - float(text)) <= 0.5001 * 10 ** (math.floor(math.log10(abs(float(text)))) + 1 - digits)
 
@@ -81,24 +90,73 @@ def test_means_and_derivatives_to_eight_digits(n: int, in_p: float, in_theta: fl
     assert abs(linear.mean - first) < 6e-9
 
 
-@pytest.mark.parametrize(("n", "score", "baseline", "pair", "triple"), VARIANCES)
-def test_variances_at_p_equal_n(n: int, score: str, baseline: str, pair: str, triple: str) -> None:
-    program, params = walk_program(n, SQUARE, "p"), point(n)
-    mean = chain_moments(program, params).mean
-    assert printed(score_variance(program, params), score)
-    assert printed(score_variance(program, params, mean), baseline)
-    assert printed(2 * leave_one_out_variance(program, params), pair)  # per evaluation
-    assert printed(walk_triple_variance(program, params), triple)
+@cache
+def walk_chain(n: int, factor: float = 1.0) -> Chain:
+    """Of d/dp E[X^2] at p = factor n."""
+    return tabulated(walk_program(n, SQUARE, "p"), point(factor * n))
 
 
-@pytest.mark.parametrize(("n", "gradient", "triple", "score", "baseline"), DEVIATIONS)
-def test_deviations_at_p_equal_two_n(n: int, gradient: float, triple: str, score: str, baseline: str) -> None:
-    program, params = walk_program(n, SQUARE, "p"), point(2 * n)
-    moments = chain_moments(program, params)
-    assert abs(float(moments.gradient) - gradient) < 6e-9
-    assert printed(walk_triple_variance(program, params) ** 0.5, triple)
-    assert printed(score_variance(program, params) ** 0.5, score)
-    assert printed(score_variance(program, params, moments.mean) ** 0.5, baseline)
+@cache
+def walk_slopes(n: int) -> SampleSlopes:
+    return sample_slopes(walk_program(n, SQUARE, "p"), point(n))
+
+
+def exact(name: str, n: int) -> float:
+    """One replicate's exact variance at p = n; the pair's is per evaluation."""
+    if name == "difference":
+        return coupled_difference_moments(walk_chain(n, 1.05), walk_chain(n, 0.95), 0.1 * n).variance
+    chain = walk_chain(n)
+    recursions: dict[str, Callable[[], ReplicateMoments]] = {
+        "score": lambda: score_moments(chain),
+        "baseline": lambda: score_moments(chain, None),
+        "pair": lambda: leave_one_out_moments(chain),
+        "pruned": lambda: pruned_triple_moments(chain),
+        "dead_weight": lambda: pruned_triple_moments(chain, dead_weight=True),
+        "conditional": lambda: conditional_triple_moments(chain, {"one_sided": 1.0}),
+        "smoothed": lambda: smoothed_triple_moments(chain, walk_slopes(n)),
+        "straight_through": lambda: straight_through_moments(chain, walk_slopes(n)),
+    }
+    return (2 if name == "pair" else 1) * recursions[name]().variance
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_variances_at_p_equal_n(name: str) -> None:
+    for n, text in zip(SIZES, VARIANCES[name][:-1], strict=True):
+        assert printed(exact(name, n), text), (n, exact(name, n))
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_exponents_of_the_tail(name: str) -> None:
+    """From n = 200 to n = 1000, without noise."""
+    exponent = math.log(exact(name, 1000) / exact(name, 200)) / math.log(5)
+    assert printed(exponent, VARIANCES[name][-1])
+
+
+@pytest.mark.parametrize(("n", "gradient", "triple", "conditional", "score", "baseline"), DEVIATIONS)
+def test_deviations_at_p_equal_two_n(n: int, gradient: float, triple: str, conditional: str, score: str, baseline: str) -> None:
+    chain = walk_chain(n, 2.0)
+    assert abs(score_moments(chain).mean - gradient) < 6e-9
+    assert printed(pruned_triple_moments(chain).variance ** 0.5, triple)
+    assert printed(conditional_triple_moments(chain, {"one_sided": 1.0}).variance ** 0.5, conditional)
+    assert printed(score_moments(chain).variance ** 0.5, score)
+    assert printed(score_moments(chain, None).variance ** 0.5, baseline)
+
+
+def test_variances_by_program() -> None:
+    program, params = walk_program(20, SQUARE, "p"), point(20)
+    assert walk_triple_variance(program, params) == exact("pruned", 20)
+    assert score_variance(program, params) == exact("score", 20)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "objective", "one_sided", "leave_one_out", "pair"),
+    [("p", SQUARE, "3.33", "29.6", "1438"), ("theta", LINEAR, "0.0147", "0.0017", "2.33")],
+)
+def test_flows_at_100(parameter: str, objective: Objective, one_sided: str, leave_one_out: str, pair: str) -> None:
+    chain = tabulated(walk_program(100, objective, parameter), point(100.0 if parameter == "p" else 0.0))
+    assert printed(conditional_triple_moments(chain, {"one_sided": 1.0}).variance, one_sided)
+    assert printed(conditional_triple_moments(chain, {"leave_one_out": 1.0}).variance, leave_one_out)
+    assert printed(leave_one_out_moments(chain).variance, pair)
 
 
 @pytest.mark.parametrize("objective", [LINEAR, SQUARE, polynomial("cubic", 3), exponential(3.0), indicator(2.5)])
@@ -136,23 +194,6 @@ def test_vector_chain_agrees_with_enumeration() -> None:
 def test_single_precision_parameters_lose_nothing() -> None:
     program = walk_program(10, SQUARE, "p")
     assert float(chain_moments(program, torch.tensor(10.0)).gradient) == float(chain_moments(program, point(10.0)).gradient)
-
-
-@pytest.mark.parametrize("parameter", ["p", "theta"])
-def test_score_variances_agree_with_exact_mode(parameter: str) -> None:
-    program, params = walk_program(5, SQUARE, parameter), point(5.0 if parameter == "p" else 0.5)
-    for baseline in (0.0, 3.0):
-        mean, variance = exact_moments(ScoreFunction(baseline), program, params)
-        assert score_variance(program, params, baseline) == pytest.approx(float(variance), rel=1e-10)
-        assert float(chain_moments(program, params).gradient) == pytest.approx(float(mean), rel=1e-10)
-
-
-def test_pair_and_triple_variances_agree_with_exact_mode() -> None:
-    program, params = walk_program(4, SQUARE, "p"), point(4.0)
-    _, pair = exact_moments(LeaveOneOut(2), program, params)
-    assert leave_one_out_variance(program, params) == pytest.approx(float(pair), rel=1e-10)
-    _, triple = exact_moments(StochasticTriple(), program, params)
-    assert walk_triple_variance(program, params) == pytest.approx(float(triple), rel=1e-10)
 
 
 @pytest.mark.parametrize("n", [5, 8])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from gradverify.verification.scaling import fit_exponent
+from gradverify.verification.scaling import compare_growth, fit_exponent, local_exponents, range_fits
 
 SIZES = np.array([10.0, 20, 50, 100, 200, 500])
 
@@ -64,6 +65,42 @@ def test_two_points_make_a_line_without_a_test() -> None:
     assert fit.slope == pytest.approx(1.0)
     assert math.isnan(fit.p_value)
     assert fit_exponent([10, 100], [1.0, 10.0]).interval == (-math.inf, math.inf)
+
+
+def test_range_fits_show_an_exponent_that_moves() -> None:
+    """V = n + n^2 / 20: the smaller the first size left out, the nearer to two."""
+    fits = range_fits(SIZES, SIZES + SIZES**2 / 20)
+    tails = [each for each in fits if each.end == 500]
+    assert [each.start for each in tails] == [10, 20, 50, 100]
+    assert all(a.slope < b.slope for a, b in pairwise(tails))
+    heads = [each for each in fits if each.end < 500]
+    assert [(each.start, each.end) for each in heads] == [(10, 200), (10, 100), (10, 50)]
+    assert max(each.slope for each in heads) < min(each.slope for each in tails)
+
+
+def test_range_fits_of_a_power_stay_put() -> None:
+    errors = np.full(6, 0.05)
+    for fit in range_fits(SIZES[::-1], SIZES[::-1] ** 1.5, errors):
+        assert fit.slope == pytest.approx(1.5, abs=1e-12)
+        assert fit.interval[0] < 1.5 < fit.interval[1]
+
+
+def test_local_exponents() -> None:
+    fits = local_exponents([100, 10], [300.0, 3.0])
+    assert [(each.start, each.end) for each in fits] == [(10, 100)]
+    assert fits[0].slope == pytest.approx(2.0)
+    assert fits[0].interval == (fits[0].slope, fits[0].slope)
+    low, high = local_exponents([10, 100], [3.0, 300.0], [0.03, 0.04])[0].interval
+    assert (high - low) / 2 == pytest.approx(1.959964 * 0.05 / math.log(10), rel=1e-6)
+
+
+def test_powers_and_exponentials_each_fit_their_own_line() -> None:
+    power, exponential = compare_growth(SIZES, SIZES**2), compare_growth(SIZES, np.exp(0.02 * SIZES))
+    assert power.power < 1e-12 < 0.5 < power.exponential
+    assert exponential.exponential < 1e-12 < 0.5 < exponential.power
+    assert exponential.rate == pytest.approx(0.02)
+    with pytest.raises(ValueError, match="three sizes or more"):
+        compare_growth([10, 20], [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
