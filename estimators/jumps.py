@@ -76,7 +76,8 @@ def _neighbour(index: Tensor, side: Tensor, possible: Tensor) -> Tensor:
     """The nearest possible category to the left (side 0) or to the right (side 1), the outcome itself where there is none."""
     last = possible.shape[-1] - 1
     beside = index + 2 * side - 1
-    if not bool(possible.all()):
+    # The general way serves every case; asking whether it is needed would make the host wait for a GPU.
+    if possible.is_cuda or not bool(possible.all()):
         category = torch.arange(last + 1, device=index.device).expand(possible.shape)
         lower = torch.where(possible, category, -1).cummax(-1).values
         upper = torch.where(possible, category, last + 1).flip(-1).cummin(-1).values.flip(-1)

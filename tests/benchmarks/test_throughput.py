@@ -1,4 +1,4 @@
-"""Replicates a second of the eager path, beside a plain batched forward walk of raw torch operations.
+"""Replicates a second of the eager path and of compiled walks, beside a plain batched forward walk of raw torch operations.
 
     pytest tests/benchmarks --benchmark-only --benchmark-columns=median,ops --benchmark-group-by=group
 
@@ -8,9 +8,7 @@ by the forward walk's, which a slow or busy machine leaves alone. No time is ass
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -18,7 +16,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from gradverify.estimators import ESTIMATORS
+from gradverify.estimators.fused import Fused, fused
 from gradverify.verification.problems import registered
+from gradverify.verification.throughput.measurement import Way, measure
+from gradverify.verification.throughput.peers import TORCH_PEERS, forward_walk
 
 LENGTH = 100
 ROWS = 16_384
@@ -30,72 +31,56 @@ NAMES = (
     "score_function_baseline",
     "leave_one_out",
     "stochastic_triple",
+    "conditional_triple",
     "smoothed_triple",
     "straight_through",
 )
+FUSED = ("score_function", "leave_one_out", "stochastic_triple", "conditional_triple")
 
 
-def forward(generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """E[X_n^2] of the walk, without a site, a tape or a gradient."""
-    state = torch.zeros(ROWS, dtype=dtype)
-    for _ in range(LENGTH):
-        up = torch.rand(ROWS, generator=generator, dtype=dtype) < torch.exp(-state / LENGTH)
-        state = state + (2 * up.to(dtype) - 1)
-    return state.square()
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def ratio(work: Callable[[], object], beside: Callable[[], object]) -> float:
-    """Rate of ``work`` over the rate of ``beside``: the median over blocks that hold one run of each."""
-    return statistics.median(seconds(beside) / seconds(work) for _ in range(BLOCKS))
+def _timed(benchmark: BenchmarkFixture, way: Way, dtype: torch.dtype, *, rounds: int = BLOCKS) -> object:
+    """Benchmark a way of a problem's group, and note its rate over the forward walk's."""
+    generator = torch.Generator().manual_seed(1)
+    yardstick = Way("forward", "peer", ROWS, partial(forward_walk, LENGTH, ROWS, dtype, "cpu", generator))
+    benchmark.group = f"random_walk:{LENGTH}, {dtype}"
+    benchmark.extra_info["rows"] = way.rows
+    if benchmark.enabled:
+        (reading,) = measure([way], yardstick, device="cpu", blocks=rounds).values()
+        benchmark.extra_info["rate_over_forward"] = round(reading.ratio, 4)
+    return benchmark.pedantic(way.run, rounds=rounds, warmup_rounds=1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_forward_walk(benchmark: BenchmarkFixture, dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(0)
-    benchmark.group = f"walk, n = {LENGTH}, {ROWS} rows, {dtype}"
-    benchmark.extra_info["rows"] = ROWS
-    with torch.no_grad():
-        benchmark(forward, generator, dtype)
+    _timed(benchmark, Way("forward walk", "peer", ROWS, partial(forward_walk, LENGTH, ROWS, dtype, "cpu", generator)), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_estimator(benchmark: BenchmarkFixture, name: str, dtype: torch.dtype) -> None:
-    estimator, params = ESTIMATORS[name], WALK.params.to(dtype)
-    generator = torch.Generator().manual_seed(0)
-
-    def work() -> Tensor:
-        return estimator(WALK.program, params, ROWS, generator)
-
-    def plain() -> Tensor:
-        with torch.no_grad():
-            return forward(generator, dtype)
-
-    benchmark.group = f"walk, n = {LENGTH}, {ROWS} rows, {dtype}"
-    benchmark.extra_info["rows"] = ROWS
-    rows = work()
-    if benchmark.enabled:
-        benchmark.extra_info["rate_over_forward"] = round(ratio(work, plain), 3)
-    benchmark.pedantic(work, rounds=BLOCKS, warmup_rounds=1)
+    params, generator = WALK.params.to(dtype), torch.Generator().manual_seed(0)
+    run = partial(ESTIMATORS[name], WALK.program, params, ROWS, generator)
+    rows = _timed(benchmark, Way(name, "eager", ROWS, run), dtype)
+    assert isinstance(rows, Tensor)
     assert rows.shape == (ROWS,)
     assert rows.dtype == dtype
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_double_precision(benchmark: BenchmarkFixture, name: str) -> None:
-    """Float64 against float32; ``rate_over_single`` is the ratio of their rates."""
-    estimator, generator = ESTIMATORS[name], torch.Generator().manual_seed(0)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", FUSED)
+def test_fused(benchmark: BenchmarkFixture, name: str, dtype: torch.dtype) -> None:
+    pytest.importorskip("numba")
+    params, generator = WALK.params.to(dtype), torch.Generator().manual_seed(0)
+    compiled = fused(ESTIMATORS[name], WALK.program, params)
+    assert isinstance(compiled, Fused)
+    rows = _timed(benchmark, Way(name, "fused", ROWS, partial(compiled, WALK.program, params, ROWS, generator)), dtype)
+    assert isinstance(rows, Tensor)
+    assert rows.shape == (ROWS,)
 
-    def work(dtype: torch.dtype = torch.float64) -> Tensor:
-        return estimator(WALK.program, WALK.params.to(dtype), ROWS, generator)
 
-    benchmark.group = f"walk, n = {LENGTH}, float64 over float32"
-    if benchmark.enabled:
-        benchmark.extra_info["rate_over_single"] = round(ratio(work, lambda: work(torch.float32)), 3)
-    benchmark.pedantic(work, rounds=3, warmup_rounds=1)
+@pytest.mark.parametrize("name", TORCH_PEERS)
+def test_peer(benchmark: BenchmarkFixture, name: str) -> None:
+    rows = 2 if name.startswith("one ") else ROWS
+    run = partial(TORCH_PEERS[name], LENGTH, rows, torch.float32, "cpu", torch.Generator().manual_seed(0))
+    _timed(benchmark, Way(name, "peer", rows, run), torch.float32, rounds=3)

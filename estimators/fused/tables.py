@@ -1,0 +1,124 @@
+"""A chain's tables as kernels read them: a word says at which threshold a state draws, and in which row its outcomes stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alternatives import jump_rates, single_alternatives
+from .chain import Chain, Moves
+
+__all__ = ["WALKS", "Tables", "tables"]
+
+Table = NDArray[Any]
+"""Numbers or words by row, or before that by state and outcome."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The tables of a walk, by row: each of a state's two outcomes has one, side by side.
+
+    A word stands for a state. Its upper half is the threshold below which a uniform of 32 bits draws outcome 1; its lower half
+    is the row of the state's outcome 0. One comparison and one addition thus find the row of a draw. Where one outcome alone is
+    possible both rows are that outcome's, so what is impossible is never drawn; other probabilities are met within 2^-32.
+    A chain whose steps differ has the rows of all its steps one behind another.
+
+    Attributes:
+        start: The word of the first state.
+        words: The word of the state that the row's outcome leads to.
+        further: What else the walk reads.
+        base: The first row of the words that the last step leads to.
+    """
+
+    start: np.uint64
+    words: NDArray[np.uint64]
+    further: tuple[Table | np.uint64, ...]
+    base: np.uint64
+
+
+@lru_cache(maxsize=64)
+def tables(walk: str, chain: Chain, dtype: type[np.floating]) -> Tables:
+    """The tables of a walk.
+
+    Args:
+        walk: One of `WALKS`.
+        chain: The chain.
+        dtype: Floating type of its weights.
+    """
+    size = 2 * len(chain.value)
+    step = size if len(chain.moves) > 1 else 0
+    heads = [_words(each, k * step) for k, each in enumerate(chain.moves)]
+    base = step * len(chain.moves)
+    after = [*heads[1:], np.arange(base, base + size, 2, dtype=np.uint64)] if step else heads
+    drawn = _by_row(chain, [each[moves.successor] for each, moves in zip(after, chain.moves, strict=True)])
+    other = _by_row(chain, [each[moves.successor[:, ::-1]] for each, moves in zip(after, chain.moves, strict=True)])
+    words = np.concatenate((drawn, other)) if walk == "paired" else drawn
+    return Tables(heads[0][chain.start], words, WALKS[walk](chain, dtype), np.uint64(base))
+
+
+def _forward(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+    return ()
+
+
+def _score(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+    """The slope of log P(outcome)."""
+    possible = [np.where(each.probability > 0, each.probability, 1.0) for each in chain.moves]
+    slopes = [each.slope / divisor for each, divisor in zip(chain.moves, possible, strict=True)]
+    return (_by_row(chain, slopes).astype(dtype),)
+
+
+def _averaged(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+    """How much of a carried weight survives, and the fresh jump's rate."""
+    found = single_alternatives(chain)
+    assert found is not None
+    return _by_row(chain, found.survival).astype(dtype), _by_row(chain, found.rate).astype(dtype)
+
+
+def _drawn(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+    """The threshold below which a carried weight survives, and the fresh jump's rate."""
+    found = single_alternatives(chain)
+    assert found is not None
+    survival = _by_row(chain, found.survival)
+    # Nothing is below the least threshold, and every number of 32 bits in the upper half is below the greatest.
+    always = np.uint64(2**64 - 1)
+    return np.where(survival < 1, _thresholds(survival), always), _by_row(chain, found.rate).astype(dtype)
+
+
+def _paired(chain: Chain, dtype: type[np.floating]) -> tuple[Table | np.uint64, ...]:
+    """The rows before those of the other outcomes, and the fresh jump's rate."""
+    rate = _by_row(chain, [jump_rates(each) for each in chain.moves]).astype(dtype)
+    return np.uint64(len(rate)), rate
+
+
+WALKS: dict[str, Callable[[Chain, type[np.floating]], tuple[Table | np.uint64, ...]]] = {
+    "forward": _forward,
+    "score": _score,
+    "averaged": _averaged,
+    "drawn": _drawn,
+    "paired": _paired,
+}
+"""The walks that there are kernels for, and what each reads beside the words."""
+
+
+def _words(moves: Moves, first: int) -> NDArray[np.uint64]:
+    """The word of every state, its rows counted from `first`."""
+    rows = np.arange(first, first + 2 * len(moves.slope), 2, dtype=np.uint64)
+    return _thresholds(moves.probability[:, 1]) | rows
+
+
+def _thresholds(probability: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """``floor(p 2^32)``, one less for p = 1, in the upper half."""
+    scaled = np.floor(np.nan_to_num(probability).clip(0, 1) * 2.0**32)
+    return np.minimum(scaled, 2.0**32 - 1).astype(np.uint64) << np.uint64(32)
+
+
+def _by_row(chain: Chain, columns: list[Table] | tuple[Table, ...]) -> Table:
+    """A table ``[S, 2]`` for each of the chain's ``moves``, by row; an impossible outcome's row repeats the possible one's."""
+    outcomes = [np.where(each.probability > 0, [0, 1], [1, 0]) for each in chain.moves]
+    taken = [np.take_along_axis(*each, 1).reshape(-1) for each in zip(columns, outcomes, strict=True)]
+    return np.concatenate(taken)

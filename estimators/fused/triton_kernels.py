@@ -1,0 +1,148 @@
+"""The walks on a GPU: a row a thread, its state in registers, its random numbers from Philox at the row's own counters.
+
+The tables are those of `tables`. Row i depends on the key, on n and on i alone.
+
+References:
+    Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, for Philox.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import no_type_check
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .tables import Tables
+
+__all__ = ["launch"]
+
+ROWS_PER_PROGRAM = 256
+
+
+def launch(walk: str, steps: int, key: int, read: Tables, outputs: tuple[Tensor, ...]) -> None:
+    """Walk rows of a chain.
+
+    Args:
+        walk: One of `tables.WALKS`.
+        steps: n.
+        key: 64 bits, as a signed integer.
+        read: The walk's tables.
+        outputs: ``[rows]`` each, on one device, filled: the number of the last state, for ``paired`` that of the alternative,
+            and the weight if there is one.
+    """
+    rows = len(outputs[0])
+    start, base = int(read.start.view(np.int64)), int(read.base)
+    words, *further = _on_device(read, outputs[0].device)
+    grid = (triton.cdiv(rows, ROWS_PER_PROGRAM),)
+    if walk == "paired":
+        offset = int(read.further[0])
+        _paired[grid](key, steps, start, words, offset, *further, base, *outputs, rows, ROWS_PER_PROGRAM)
+        return
+    # A walk that reads or fills less is handed something in its place, which it leaves alone.
+    tables = (*further, words, words)[:2]
+    _carried[grid](key, steps, start, words, *tables, base, outputs[0], outputs[-1], rows, walk, ROWS_PER_PROGRAM)
+
+
+@lru_cache(maxsize=64)
+def _on_device(read: Tables, device: torch.device) -> tuple[Tensor, ...]:
+    """The arrays among the tables; words as signed integers, which PyTorch knows better."""
+    arrays = [each for each in (read.words, *read.further) if isinstance(each, np.ndarray)]
+    signed = [each.view(np.int64) if each.dtype == np.uint64 else each for each in arrays]
+    return tuple(torch.from_numpy(each).to(device) for each in signed)
+
+
+@triton.jit
+@no_type_check
+def _threshold(word):
+    """A word's upper half."""
+    return (word >> 32).to(tl.uint32)
+
+
+@triton.jit
+@no_type_check
+def _row(word, uniform):
+    """The row of what a uniform of 32 bits draws in a state."""
+    return (word & 0xFFFFFFFF) + (uniform < _threshold(word)).to(tl.int64)
+
+
+@triton.jit
+@no_type_check
+def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr):
+    """One step of what carries a single number."""
+    row = _row(word, uniform)
+    if WALK == "score":
+        total += tl.load(first + row)
+    elif WALK == "averaged":
+        total = total * tl.load(first + row) + tl.load(second + row)
+    elif WALK == "drawn":
+        total = tl.where(spare < _threshold(tl.load(first + row)), total, 0) + tl.load(second + row)
+    return tl.load(words + row), total
+
+
+@triton.jit(do_not_specialize=["key", "steps", "start", "rows"])
+@no_type_check
+def _carried(
+    key, steps, start, words, first, second, base, states, totals, rows, WALK: tl.constexpr, BLOCK: tl.constexpr
+):  # fmt: skip
+    """``forward``, ``score`` and ``averaged``: four steps a draw of Philox; ``drawn``: two."""
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    word = tl.zeros([BLOCK], tl.int64) + start
+    total = tl.zeros([BLOCK], totals.dtype.element_ty)
+    each: tl.constexpr = 2 if WALK == "drawn" else 4
+    draws = tl.cdiv(steps, each)
+    for draw in range(draws):
+        a, b, c, d = tl.randint4x(key, place * draws + draw)
+        a, b, c, d = a.to(tl.uint32), b.to(tl.uint32), c.to(tl.uint32), d.to(tl.uint32)
+        word, total = _step(words, first, second, word, total, a, b, WALK)
+        if WALK == "drawn":
+            if draw * each + 1 < steps:
+                word, total = _step(words, first, second, word, total, c, d, WALK)
+        else:
+            if draw * each + 1 < steps:
+                word, total = _step(words, first, second, word, total, b, b, WALK)
+            if draw * each + 2 < steps:
+                word, total = _step(words, first, second, word, total, c, c, WALK)
+            if draw * each + 3 < steps:
+                word, total = _step(words, first, second, word, total, d, d, WALK)
+    inside = place < rows
+    tl.store(states + place, (((word & 0xFFFFFFFF) - base) >> 1).to(tl.int32), mask=inside)
+    if WALK != "forward":
+        tl.store(totals + place, total, mask=inside)
+
+
+@triton.jit(do_not_specialize=["key", "steps", "start", "rows"])
+@no_type_check
+def _paired(key, steps, start, words, offset, rate, base, states, others, totals, rows, BLOCK: tl.constexpr):
+    """A row and an alternative beside it: two steps a draw of Philox."""
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    word = tl.zeros([BLOCK], tl.int64) + start
+    beside = word
+    total = tl.zeros([BLOCK], totals.dtype.element_ty)
+    draws = tl.cdiv(steps, 2)
+    for draw in range(draws):
+        a, b, c, d = tl.randint4x(key, place * draws + draw)
+        word, beside, total = _pair_step(words, offset, rate, word, beside, total, a.to(tl.uint32), b.to(tl.uint32))
+        if draw * 2 + 1 < steps:
+            word, beside, total = _pair_step(words, offset, rate, word, beside, total, c.to(tl.uint32), d.to(tl.uint32))
+    inside = place < rows
+    tl.store(states + place, (((word & 0xFFFFFFFF) - base) >> 1).to(tl.int32), mask=inside)
+    tl.store(others + place, (((beside & 0xFFFFFFFF) - base) >> 1).to(tl.int32), mask=inside)
+    tl.store(totals + place, total, mask=inside)
+
+
+@triton.jit
+@no_type_check
+def _pair_step(words, offset, rate, word, beside, total, uniform, spare):
+    """Both move by one uniform; what met is dropped; the fresh jump takes the alternative's place in proportion to its rate."""
+    row = _row(word, uniform)
+    carried = tl.load(words + _row(beside, uniform))
+    word = tl.load(words + row)
+    fresh = tl.load(rate + row)
+    total = tl.where(carried == word, 0, total) + fresh
+    taken = (spare >> 8).to(tl.float32) * 0.000000059604644775390625 * total < fresh
+    return word, tl.where(taken, tl.load(words + offset + row), carried), total

@@ -1,0 +1,292 @@
+"""The study of ``gradverify bench``: rates, memory, variance per second, and how costs grow. All of it is timing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+
+from ...estimators.fused import Fused, fused, fused_objectives
+from ...estimators.markov import MarkovProgram
+from ...estimators.protocol import Estimator, NotApplicableError, describe, evaluate
+from ...estimators.score_function import ScoreFunction
+from ...estimators.tape import sampling
+from ..conformance import applicability
+from ..known import known_variance
+from ..problems.problem import Problem, probe
+from ..study import Chart, Exhibits, Series, Study, Table
+from ..truth import find_reference
+from .installed_peers import installed_peers
+from .measurement import Reading, Way, measure
+from .peers import TORCH_PEERS, forward_walk
+
+__all__ = ["BenchSettings", "throughput_study"]
+
+FIT_ROWS = 4096
+ONE_BY_ONE_ROWS = 4
+CURVE_BLOCKS = 3
+
+COLUMNS = (
+    "way",
+    "path",
+    "replicates a second",
+    "draws a second",
+    "rate / forward",
+    "evaluations",
+    "peak bytes a row",
+    "variance",
+    "variance x seconds",
+    "seconds to 1 %",
+    "first run, s",
+)
+
+Told = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """What is measured, and how.
+
+    Attributes:
+        rows: Rows of one run.
+        blocks: Interleaved blocks; medians are over them.
+        device: ``cpu`` or ``cuda``.
+        dtype: Floating type of the estimators and of the yardstick.
+        fused: Measure compiled walks beside the eager path.
+        peers: Measure what else one would write, on the random walk.
+        seed: Of every generator.
+    """
+
+    rows: int = 16_384
+    blocks: int = 7
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    fused: bool = True
+    peers: bool = True
+    seed: int = 0
+
+    def generator(self) -> torch.Generator:
+        """A fresh one, on the device."""
+        return torch.Generator(self.device).manual_seed(self.seed)
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with its parameters on the device, in the type."""
+        return replace(problem, params=problem.params.to(self.device, self.dtype))
+
+
+def throughput_study(
+    estimators: Mapping[str, Estimator],
+    problems: Sequence[Problem],
+    curves: Mapping[str, Sequence[Problem]],
+    settings: BenchSettings,
+    told: Told,
+) -> Study:
+    """Measure estimators on problems, each problem's ways side by side.
+
+    Args:
+        estimators: Name -> estimator.
+        problems: A table each.
+        curves: What grows -> problems in which it does, whose size is that number: a pair of charts each.
+        settings: What is measured.
+        told: Progress.
+
+    Returns:
+        A study whose exhibits all stand under ``timing``.
+    """
+    total = len(problems) + len(curves) + bool(curves)
+    tables: list[Table] = []
+    charts: list[Chart] = []
+    for problem in problems:
+        tables.append(_table(problem, settings, *_measured(estimators, problem, settings)))
+        told(len(tables), total, problem.name)
+    for grows, family in curves.items():
+        charts += cost_charts(grows, [_costs(estimators, each, float(each.size), settings) for each in family])
+        told(len(tables) + len(charts) // 2, total, grows)
+    if curves:
+        sizes = [replace(settings, rows=settings.rows * each // 4) for each in (1, 4, 16)]
+        charts += cost_charts("rows", [_costs(estimators, problems[0], float(each.rows), each) for each in sizes])
+        told(total, total, "rows")
+    clock = "CPU seconds of all threads" if settings.device == "cpu" else "wall-clock seconds, synchronised"
+    return Study(
+        name="throughput",
+        title="Throughput",
+        text=(
+            "Every way runs in one process, in interleaved blocks; figures are medians over blocks. "
+            "'rate / forward' divides a way's replicates a second by those of a plain batched forward run, measured right "
+            "before it: on the random walk raw PyTorch operations, elsewhere the program itself.",
+            f"Seconds are {clock}. 'variance x seconds' is the variance of one replicate times its seconds, so less is "
+            "better whatever the rate; 'seconds to 1 %' is what a standard error of 1 % of the gradient takes.",
+        ),
+        settings={
+            "rows": settings.rows,
+            "blocks": settings.blocks,
+            "device": settings.device,
+            "dtype": str(settings.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "fused": settings.fused,
+        },
+        timing=Exhibits(tables=tuple(tables), charts=tuple(charts)),
+    )
+
+
+def _ways(estimators: Mapping[str, Estimator], problem: Problem, settings: BenchSettings) -> tuple[list[Way], Way]:
+    """Every way to work on a problem, and its yardstick."""
+    placed, generator = settings.placed(problem), settings.generator()
+    forward = _forward(placed, settings, generator)
+    length = _walk_length(problem)
+    yardstick = forward[0]
+    if length is not None:
+        raw = partial(forward_walk, length, settings.rows, settings.dtype, settings.device, generator)
+        yardstick = Way("forward, raw operations", "peer", settings.rows, raw)
+        forward.insert(0, yardstick)
+    ways = forward + [way for each in estimators.items() for way in _estimator_ways(*each, placed, settings, generator)]
+    if length is not None and settings.peers and problem.name.endswith("square/p"):
+        ways += _peers(length, known_variance(ScoreFunction(), problem), settings, generator)
+    return ways, yardstick
+
+
+def _forward(problem: Problem, settings: BenchSettings, generator: torch.Generator) -> list[Way]:
+    """Plain runs of the program: as it is written, and by a compiled walk."""
+    rows = settings.rows
+
+    def eager() -> object:
+        with torch.no_grad():
+            return evaluate(problem.program, problem.params.expand(rows, *problem.params.shape), sampling(rows, generator))
+
+    ways = [Way("forward, the program", "eager", rows, eager)]
+    if settings.fused and fused_objectives(problem.program, problem.params, 1, generator) is not None:
+        ways.append(Way("forward", "fused", rows, lambda: fused_objectives(problem.program, problem.params, rows, generator)))
+    return ways
+
+
+def _estimator_ways(
+    name: str, estimator: Estimator, problem: Problem, settings: BenchSettings, generator: torch.Generator
+) -> list[Way]:
+    """An estimator by itself, and by a compiled walk; none where it does not apply."""
+    if applicability(estimator, problem, probe(problem)):
+        return []
+    try:
+        fit = getattr(estimator, "fit", None)
+        ready = fit(problem.program, problem.params, num_samples=FIT_ROWS, generator=generator) if fit else estimator
+        variance = _variance(ready, problem, generator)
+    except NotApplicableError:
+        return []
+    kinds = {"eager": ready}
+    if settings.fused and isinstance(quick := fused(ready, problem.program, problem.params), Fused):
+        kinds["fused"] = quick
+    evaluations, rows = describe(estimator).evaluations, settings.rows
+    return [
+        Way(name, kind, rows, partial(each, problem.program, problem.params, rows, generator), variance, evaluations)
+        for kind, each in kinds.items()
+    ]
+
+
+def _variance(estimator: Estimator, problem: Problem, generator: torch.Generator) -> float:
+    """Of one row, summed over coordinates: exact where it is known, else of pilot rows."""
+    rows = estimator(problem.program, problem.params, FIT_ROWS, generator).double()
+    exact = known_variance(estimator, problem)
+    return float(rows.var(0).sum()) if exact is None else exact
+
+
+def _peers(length: int, variance: float | None, settings: BenchSettings, generator: torch.Generator) -> list[Way]:
+    """What else one would write; all draw the score function's rows."""
+    ways = []
+    for name, drawn in TORCH_PEERS.items():
+        rows = ONE_BY_ONE_ROWS if name.startswith("one ") else settings.rows
+        run = partial(drawn, length, rows, settings.dtype, settings.device, generator)
+        ways.append(Way(name, "peer", rows, run, variance))
+    if settings.device == "cpu":
+        for name, foreign in installed_peers(length, settings.rows).items():
+            ways.append(Way(name, "peer", settings.rows, foreign, variance))
+    return ways
+
+
+def _walk_length(problem: Problem) -> int | None:
+    walks = problem.family.startswith("random_walk") and isinstance(problem.program, MarkovProgram)
+    return int(problem.size) if walks else None
+
+
+def _measured(
+    estimators: Mapping[str, Estimator], problem: Problem, settings: BenchSettings
+) -> tuple[list[Way], dict[str, Reading]]:
+    ways, yardstick = _ways(estimators, problem, settings)
+    return ways, measure(ways, yardstick, device=settings.device, blocks=settings.blocks)
+
+
+def _table(problem: Problem, settings: BenchSettings, ways: Sequence[Way], readings: Mapping[str, Reading]) -> Table:
+    elements = probe(problem).elements
+    gradient = find_reference(problem, settings.seed, 0.1).gradient
+    square = float((gradient**2).sum())
+    return Table(
+        title=problem.name,
+        columns=COLUMNS,
+        rows=tuple(_line(each, readings[each.key], elements, square) for each in ways),
+        caption=f"{settings.rows} rows a run, {elements} draws a row, {str(settings.dtype).removeprefix('torch.')}.",
+    )
+
+
+def _line(way: Way, reading: Reading, elements: int, square: float) -> tuple[str | float | int | None, ...]:
+    work = None if way.variance is None else way.variance * reading.seconds
+    return (
+        way.name,
+        way.kind,
+        1 / reading.seconds,
+        elements / reading.seconds,
+        reading.ratio,
+        way.evaluations,
+        reading.peak,
+        way.variance,
+        work,
+        None if work is None or square == 0 else work / (0.01**2 * square),
+        reading.first,
+    )
+
+
+def _costs(
+    estimators: Mapping[str, Estimator], problem: Problem, size: float, settings: BenchSettings
+) -> tuple[float, dict[str, Reading]]:
+    """The size, and what each way of the estimators took there."""
+    ways, yardstick = _ways(estimators, problem, replace(settings, peers=False))
+    ways = [each for each in ways if each.variance is not None]
+    return size, measure(ways, yardstick, device=settings.device, blocks=CURVE_BLOCKS)
+
+
+def cost_charts(grows: str, costs: Sequence[tuple[float, Mapping[str, Reading]]]) -> tuple[Chart, Chart]:
+    """Seconds and bytes a row against what grows.
+
+    Args:
+        grows: Its name.
+        costs: Its values, and the readings there by name of the way.
+    """
+    names = list(dict.fromkeys(name for _, readings in costs for name in readings))
+
+    def series(value: Callable[[Reading], float | None]) -> tuple[Series, ...]:
+        made = []
+        for name in names:
+            found = [(size, value(readings[name])) for size, readings in costs if name in readings]
+            kept = [(size, each) for size, each in found if each]
+            if kept:
+                x, y = zip(*kept, strict=True)
+                made.append(Series(label=name, x=x, y=y, style="both"))
+        return tuple(made)
+
+    chart = partial(Chart, x_label=grows, x_log=True, y_log=True)
+    file = grows.replace(" ", "_")
+    return (
+        chart(
+            name=f"seconds_by_{file}",
+            title=f"Seconds a replicate against {grows}",
+            caption="Medians; a slope of one is cost in proportion.",
+            y_label="seconds a replicate",
+            series=series(lambda reading: reading.seconds),
+        ),
+        chart(
+            name=f"memory_by_{file}",
+            title=f"Peak memory a replicate against {grows}",
+            caption="What one run held at its peak beside what was there before; no point where that is too little to read.",
+            y_label="bytes a replicate",
+            series=series(lambda reading: reading.peak),
+        ),
+    )
