@@ -22,6 +22,7 @@ from .generalised_gumbel_softmax import GeneralisedGumbelSoftmax
 from .gumbel_rao import GumbelRao
 from .gumbel_softmax import GumbelSoftmax, StraightThroughGumbelSoftmax
 from .implicit_mle import AdaptiveImplicitMLE, ImplicitMLE
+from .k_subset import KSubset
 from .markov import MarkovProgram
 from .measure_valued import MeasureValued
 from .moving_average import MovingAverageBaseline
@@ -44,7 +45,7 @@ from .smoothed_triples import SmoothedTriple
 from .softmax_straight_through import SoftmaxStraightThrough
 from .stochastic_triples import StochasticTriple
 from .straight_through import StraightThrough
-from .subsets import KSubset, Simple
+from .subsets import Simple
 from .threshold_straight_through import ThresholdStraightThrough
 from .vargrad import VarGrad
 from .without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .adapters import Convention, TargetError, Wanted, as_estimator
 from .agent_torch import (
     AgentTorchBernoulli,
     AgentTorchCategorical,
@@ -51,7 +51,7 @@ from .threshold_straight_through import ThresholdStraightThrough
 from .vargrad import VarGrad
 from .without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
 
-__all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "names"]
+__all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "load_plugin", "names"]
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "enumeration": Enumeration(),
@@ -111,39 +111,57 @@ GROUP = "gradverify.estimators"
 """The entry-point group under which other packages register theirs."""
 
 
-class TargetError(ValueError):
-    """A target names nothing usable; the message says what was given, what was found and what to do."""
-
-
 def names() -> list[str]:
     """Every registered name, the package's own first."""
     return [*ESTIMATORS, *(each.name for each in entry_points(group=GROUP))]
 
 
-def load_estimator(target: str) -> Estimator:
+def load_estimator(target: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
     """The estimator that a target names.
 
     Args:
         target: A registered name, ``package.module:attr`` or ``path/to/file.py:attr``, where attr is an estimator, a class or
-            a factory that makes one without arguments.
+            a factory that makes one without arguments, or foreign code, which is called to find out how it is used (see
+            `adapters.find_convention`).
+        wanted: What is stated of foreign code, so that it need not be found out.
+        convention: How foreign code is used, where that is known already; it is not called then.
 
     Returns:
         The estimator.
 
     Raises:
-        TargetError: Nothing of that name, or something that is no estimator.
+        TargetError: Nothing of that name, something that is no estimator, or something that could be several.
     """
     if target in ESTIMATORS:
         return ESTIMATORS[target]
     for each in entry_points(group=GROUP):
         if each.name == target:
-            return _as_estimator(each.load(), target)
+            return as_estimator(load_plugin(each), target, wanted, convention)
     if ":" not in target:
         raise TargetError(
             f"unknown estimator {target!r}; expected a registered name ({', '.join(names())}), "
             "'package.module:attr' or 'path/to/file.py:attr'"
         )
-    return _as_estimator(load_attribute(target), target)
+    return as_estimator(load_attribute(target), target, wanted, convention)
+
+
+def load_plugin(point: Any) -> Any:
+    """What another package registered.
+
+    Args:
+        point: The ``importlib.metadata.EntryPoint``, or anything with its ``name`` and ``load``.
+
+    Raises:
+        TargetError: Importing it raised.
+    """
+    try:
+        return point.load()
+    except (Exception, SystemExit) as error:
+        package = getattr(getattr(point, "dist", None), "name", "another package")
+        raise TargetError(
+            f"plug-in {point.name!r} of {package} cannot be loaded: {type(error).__name__}: {error}; "
+            f"mend it or uninstall {package}"
+        ) from error
 
 
 def load_attribute(target: str) -> Any:
@@ -195,42 +213,6 @@ def _import(name: str, target: str) -> ModuleType:
         ) from error
     except Exception as error:
         raise TargetError(f"{target!r}: importing {name} raised {type(error).__name__}: {error}") from error
-
-
-def _as_estimator(found: Any, target: str) -> Estimator:
-    if _is_estimator(found):
-        return found  # type: ignore[no-any-return]
-    if callable(found):
-        try:
-            inspect.signature(found).bind()
-        except (TypeError, ValueError):
-            pass
-        else:
-            made = _made(found, target)
-            if _is_estimator(made):
-                return made  # type: ignore[no-any-return]
-    raise TargetError(
-        f"{target!r} is a {type(found).__name__}, not an estimator; expected a callable "
-        "(program, params, num_samples, generator) -> rows, or a class or factory without arguments that makes one"
-    )
-
-
-def _made(factory: Any, target: str) -> Any:
-    try:
-        return factory()
-    except Exception as error:
-        raise TargetError(f"{target!r}: calling it raised {type(error).__name__}: {error}") from error
-
-
-def _is_estimator(found: Any) -> bool:
-    """An instance or function that can be called with the contract's four arguments."""
-    if inspect.isclass(found) or not callable(found):
-        return False
-    try:
-        inspect.signature(found).bind(None, None, 1, None)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _public(module: ModuleType) -> Iterator[str]:

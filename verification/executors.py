@@ -14,10 +14,15 @@ from typing import Any, Protocol
 
 import torch
 
+from ..estimators.adapters import ForeignError
+from .isolation import isolate, out_of_memory, said
 from .plan import Settings
-from .work import Task, Workbench, perform, registry_workbench
+from .work import Task, perform
+from .workbench import Workbench, registry_workbench
 
 __all__ = ["Executor", "Failure", "Inline", "Processes", "guarded"]
+
+_START = 120.0  # seconds in which a worker must come up
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,14 @@ class Failure:
     """A task that gave no result.
 
     Attributes:
-        status: ``crashed`` or ``timeout``.
+        status: ``crashed`` or ``timeout``; ``failed`` where foreign code broke its own convention.
         note: What happened, in one sentence.
+        spent: The process that ran it has used up its memory, and is not to be used again.
     """
 
     status: str
     note: str
+    spent: bool = False
 
 
 class Executor(Protocol):
@@ -96,6 +103,7 @@ class Processes:
         self._suspects: deque[tuple[Any, Task]] = deque()
         self._held: deque[tuple[Any, Task]] = deque()
         self._alone: Future[Any] | None = None
+        self._started: Future[int] | None = None
         self._pool = self._start()
 
     def submit(self, key: Any, task: Task) -> None:
@@ -112,6 +120,7 @@ class Processes:
                 self._alone = self._send(*self._suspects.popleft())
             while self._held and not self._suspects and self._alone is None:
                 self._send(*self._held.popleft())
+            self._await_start()
             done, _ = wait(self._flying, timeout=self._limit, return_when=FIRST_COMPLETED)
             if not done:
                 return self._expire()
@@ -126,6 +135,8 @@ class Processes:
                 continue
             if future is self._alone:
                 self._alone = None
+            if isinstance(result, Failure) and result.spent:
+                self._renew()
             return key, result
 
     def close(self) -> None:
@@ -138,7 +149,15 @@ class Processes:
     def _start(self) -> ProcessPoolExecutor:
         self._others = {child.pid for child in multiprocessing.active_children()}
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=self._arguments)
+        pool = ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=self._arguments)
+        self._started = pool.submit(int)
+        return pool
+
+    def _await_start(self) -> None:
+        """Let a first worker come up before time is counted: importing PyTorch is no task's fault."""
+        if self._started is not None:
+            wait([self._started], timeout=max(self._limit, _START))
+            self._started = None
 
     def _send(self, key: Any, task: Task) -> Future[Any]:
         try:
@@ -152,6 +171,14 @@ class Processes:
     def _restart(self) -> None:
         self.close()
         self._pool = self._start()
+
+    def _renew(self) -> None:
+        """Start again with fresh workers; what was in flight is no suspect, and is sent again."""
+        waiting = [*self._flying.values()]
+        self._flying.clear()
+        self._restart()
+        for key, task in waiting:
+            self._send(key, task)
 
     def _broken(self, future: Future[Any], key: Any, task: Task) -> tuple[Any, Any] | None:
         """A worker died: blame the task if it ran alone, else try everything in flight alone."""
@@ -183,19 +210,31 @@ def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
     global _bench
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    if settings.conventions:
+        isolate(limited=settings.device == "cpu")
     _bench = registry_workbench(settings, problems)
 
 
 def _work(task: Task) -> Any:
     assert _bench is not None
-    return guarded(_bench, task)
+    try:
+        return guarded(_bench, task)
+    except BaseException as error:  # a KeyboardInterrupt that foreign code raised would end the run in the parent
+        return _failure(error)
 
 
 def guarded(bench: Workbench, task: Task) -> Any:
     """The task's result, or what it raised as a `Failure`."""
     try:
         return perform(bench, task)
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
-        return Failure("crashed", f"{type(error).__name__} at {where}: {error}".splitlines()[0][:500])
+    except (Exception, SystemExit) as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> Failure:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
+    lines = said(error).splitlines() or [""]
+    status = "failed" if isinstance(error, ForeignError) else "crashed"
+    note = f"{type(error).__name__} at {where}: {lines[0]}"[:500]
+    return Failure(status, note, spent=out_of_memory(error))

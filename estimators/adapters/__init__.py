@@ -1,0 +1,34 @@
+"""Foreign code as estimators: samplers, rules, distributions, surrogate losses and gradients, called as they are."""
+
+from .black_box import ForeignGradient
+from .convention import (
+    CONTRACT,
+    AmbiguousTargetError,
+    Convention,
+    ForeignError,
+    TargetError,
+    UnrecognisedTargetError,
+    Wanted,
+)
+from .probe import adapt, as_estimator, convention_of, find_convention
+from .randomness import forked
+from .relaxed_objective import RelaxedDifference
+from .sampler import ForeignSampler
+
+__all__ = [
+    "CONTRACT",
+    "AmbiguousTargetError",
+    "Convention",
+    "ForeignError",
+    "ForeignGradient",
+    "ForeignSampler",
+    "RelaxedDifference",
+    "TargetError",
+    "UnrecognisedTargetError",
+    "Wanted",
+    "adapt",
+    "as_estimator",
+    "convention_of",
+    "find_convention",
+    "forked",
+]

@@ -1,0 +1,149 @@
+"""From a foreign callable to an estimator: the convention found by probing, and the adapter that follows it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..protocol import Estimator, NoGradientPathError, NotApplicableError
+from .black_box import ForeignGradient
+from .calling import fresh
+from .convention import CONTRACT, AmbiguousTargetError, Argument, Convention, TargetError, UnrecognisedTargetError, Wanted
+from .probe_gradients import find_gradient
+from .probe_samples import find_rule, find_sampler
+from .randomness import forked
+from .sampler import ForeignSampler
+from .signature import candidate_arguments, class_arguments, is_contract
+from .state import keeps_state
+
+__all__ = ["adapt", "as_estimator", "convention_of", "find_convention"]
+
+_CONTRACT_WORDS = (
+    "a callable (program, params, num_samples, generator) -> rows, a class or factory without arguments that makes one, "
+    "a sampler of probabilities or logits, a torch.autograd.Function, a class with rsample, or a function of objective and "
+    "logits"
+)
+
+
+def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
+    """An estimator, whatever kind of one was given.
+
+    Args:
+        found: An estimator, a class or factory without arguments that makes one, or foreign code; see `find_convention`.
+        name: What it is called in messages.
+        wanted: What is stated of foreign code.
+        convention: The convention where it is known already; nothing is probed then.
+
+    Raises:
+        TargetError: It is none of these, or could be several.
+    """
+    wanted = wanted or Wanted()
+    subject = _subject(found, name)
+    kept = is_contract(subject)
+    if kept or (convention is not None and convention.kind == "estimator"):
+        return subject  # type: ignore[no-any-return]
+    if kept is None and convention is None and _behaves(subject):
+        return subject  # type: ignore[no-any-return]
+    if not callable(subject):
+        raise TargetError(f"{name!r} is a {type(found).__name__}, not an estimator; expected {_CONTRACT_WORDS}")
+    try:
+        return adapt(subject, convention or find_convention(subject, wanted))
+    except AmbiguousTargetError as error:
+        raise AmbiguousTargetError(f"{name!r}: {error}") from error
+    except UnrecognisedTargetError as error:
+        raise UnrecognisedTargetError(
+            f"{name!r} is a {type(found).__name__}, not an estimator: {error}; expected {_CONTRACT_WORDS}"
+        ) from error
+
+
+def adapt(target: Any, convention: Convention) -> Estimator:
+    """The estimator that follows a convention."""
+    kind = ForeignSampler if convention.kind in ("sampler", "handed a sample") else ForeignGradient
+    return kind(target, convention)
+
+
+def convention_of(estimator: Estimator) -> Convention:
+    """The convention that an estimator follows; `CONTRACT` where it is the package's own."""
+    return estimator.convention if isinstance(estimator, ForeignSampler | ForeignGradient) else CONTRACT
+
+
+def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
+    r"""Find out how a foreign callable is used, by calling it.
+
+    It is handed probabilities, and logits, of one law that no mistake leaves as it is, in every order of its arguments that
+    makes sense; the convention is the one under which it draws samples with that law (or, where it is handed an objective,
+    calls it with such samples). Losses are told from gradients by their graph and shape, means from sums by their growth, rows
+    that depend on each other by what a louder first row changes.
+
+    Args:
+        target: A function of probs or logits that returns one-hot vectors, indices, bits, counts or a tuple with one of
+            them; one that is handed a sample besides; a `torch.autograd.Function`; a class with ``rsample``; a function or
+            module of an objective and probs or logits that returns a loss or gradients.
+        wanted: What is stated, and need not be found out.
+
+    Raises:
+        AmbiguousTargetError: It fits several conventions; the message names the option that settles it.
+        UnrecognisedTargetError: It fits none.
+
+    Example:
+        >>> from torch.nn.functional import gumbel_softmax
+        >>> find_convention(gumbel_softmax).sentence()
+        'found to be a sampler: takes logits, returns relaxed one-hot vectors; objective: discrete'
+    """
+    wanted = wanted or Wanted()
+    errors: list[str] = []
+    keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
+    candidates: list[tuple[Argument, ...]] = list(class_arguments(target) if keywords else candidate_arguments(target))
+    named = keywords and all(name for arguments in candidates for name, _ in arguments)
+    found = find_sampler(target, candidates, wanted, errors, keywords=named)
+    found = found or find_rule(target, candidates, wanted, errors) or find_gradient(target, candidates, wanted, errors)
+    if found is None:
+        said = f" ({errors[0]})" if errors else ""
+        raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}")
+    if wanted.objective == "relaxed" and not found.relaxed:
+        raise AmbiguousTargetError(
+            "--objective relaxed needs samples that are relaxed, and it returns none; leave it out, or say --objective discrete"
+        )
+    return replace(found, state=wanted.state if keeps_state(target, found) else "none", objective=wanted.objective)
+
+
+def _subject(found: Any, name: str) -> Any:
+    """What is to be called: the thing itself, or what it makes without arguments."""
+    if inspect.isclass(found) and (issubclass(found, torch.autograd.Function) or hasattr(found, "rsample")):
+        return found
+    owner = getattr(found, "__self__", None)
+    if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function) and found.__name__ == "apply":
+        return owner
+    if not callable(found) or is_contract(found) is not False:
+        return found
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return found
+    try:
+        made = found()
+    except Exception as error:
+        raise TargetError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
+    if not callable(made):
+        raise TargetError(f"{name!r} is a {type(found).__name__}, not an estimator; expected {_CONTRACT_WORDS}")
+    return made
+
+
+def _behaves(found: Any) -> bool:
+    """Whether a callable of four arguments keeps the package's contract on the smallest program."""
+    params, generator = torch.tensor([0.3, 0.6], dtype=torch.float64), torch.Generator().manual_seed(0)
+    with forked(generator):
+        try:
+            rows = fresh(found)(_one_bit, params, 3, generator)
+        except (NotApplicableError, NoGradientPathError):
+            return True
+        except Exception:
+            return False
+    return isinstance(rows, torch.Tensor) and rows.shape == (3, 2)
+
+
+def _one_bit(params: torch.Tensor, sample: Any) -> torch.Tensor:
+    return sample(torch.distributions.Bernoulli(params)).sum(-1)  # type: ignore[no-any-return]

@@ -1,0 +1,256 @@
+"""Probing of foreign code that calls the objective itself: with what it calls it, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .calling import entries
+from .convention import AmbiguousTargetError, Argument, Convention, Wanted
+from .probe_samples import PROBE_ROWS, TEMPERATURE, attempt, feed, handed_sample
+from .reading import EVERY, PROBABILITIES, TRIALS, readings
+from .signature import named_takes
+
+__all__ = ["filled_for", "find_gradient"]
+
+_FEW, _SMALL, _LARGE = 8, 64, 1024
+_NEAR = 0.08
+
+
+@dataclass(eq=False)
+class _Objective:
+    """An objective that remembers what it was called with: cubic in the value, so that no two categories are alike.
+
+    Attributes:
+        rows: Samples in all calls.
+        first: The first call's samples, in two dimensions where they are vectors.
+        form: What it was called with: ``one-hot``, ``index`` or ``value``; empty until it is called.
+        loud: A factor on the first sample of each call.
+        last: What it returned last.
+    """
+
+    loud: float = 1.0
+    rows: int = 0
+    first: Tensor | None = None
+    form: str = ""
+    last: Tensor | None = None
+
+    def __call__(self, value: Any) -> Any:
+        given = torch.as_tensor(value)
+        vector = given.dim() > 0 and given.shape[-1] == len(PROBABILITIES)
+        flat = given.reshape(-1, given.shape[-1]) if vector else given.reshape(-1)
+        if self.first is None:
+            self.first = flat.detach()
+            self.form = _form(self.first)
+        self.rows += len(flat)
+        number = flat @ torch.arange(1, flat.shape[-1] + 1, dtype=flat.dtype) if vector else flat + 1
+        number = number if number.is_floating_point() else number.double()
+        factor = torch.ones_like(number, requires_grad=False)
+        factor[:1] = self.loud
+        lead = given.shape[:-1] if vector else given.shape
+        found = (factor * (number - 0.4) ** 3).reshape(lead)
+        self.last = found.detach()
+        return found.detach().numpy() if isinstance(value, np.ndarray) else found
+
+
+def find_gradient(target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str]) -> Convention | None:
+    """The convention of foreign code that is handed an objective.
+
+    Args:
+        target: The foreign callable.
+        candidates: Arguments to try.
+        wanted: What its user states.
+        errors: What calls raised is added here.
+
+    Raises:
+        AmbiguousTargetError: Its samples do not say whether it takes probabilities or logits, and its names do not either; or
+            a scalar loss is neither a mean nor a sum.
+    """
+    for arguments in candidates:
+        if "objective" not in [role for _, role in arguments]:
+            continue
+        found = [each for takes in ("probs", "logits") for each in _called(target, arguments, takes, wanted, errors)]
+        if found:
+            settled = _settled_takes(target, arguments, found, wanted)
+            return _grouped(target, settled, errors)
+    return None
+
+
+def _called(
+    target: Any, arguments: tuple[Argument, ...], takes: str, wanted: Wanted, errors: list[str]
+) -> Iterator[tuple[Convention, float]]:
+    """Conventions under which a call works, with the distance of the objective's first samples from the law asked for."""
+    if wanted.takes not in ("", takes):
+        return
+    for bits in (False, True) if takes == "logits" else (False,):
+        for convention in _layouts(arguments, takes):
+            # A few rows first: read in the wrong layout, a call may take the square of its rows in memory.
+            if convention.layout == "rows" and _asked(target, convention, bits, _FEW, errors)[0] is None:
+                continue
+            answered, heard = _asked(target, convention, bits, PROBE_ROWS, errors)
+            if answered is None or (takes == "logits" and bits != (heard.form == "value")):
+                continue
+            distances = [each.distance for each in readings(heard.first)] if heard.first is not None else []
+            yield answered, min(distances, default=1.0)
+            break
+
+
+def _asked(
+    target: Any, convention: Convention, bits: bool, rows: int, errors: list[str]
+) -> tuple[Convention | None, _Objective]:
+    """One call, understood, and what the objective heard meanwhile."""
+    heard = _Objective()
+    filled = _filled(convention, heard, bits=bits, rows=rows)
+    return _understood(convention, attempt(target, convention, filled, errors), filled, heard), heard
+
+
+def _layouts(arguments: tuple[Argument, ...], takes: str) -> Iterator[Convention]:
+    roles = [role for _, role in arguments]
+    heat = TEMPERATURE if "temperature" in roles else None
+    base = Convention("gradient", arguments, takes, temperature=heat)
+    for detached in (False, True):
+        yield replace(base, detached=detached)
+        # Estimators with a baseline from other samples need two.
+        if "count" in roles:
+            yield replace(base, detached=detached, samples=2)
+        yield replace(base, detached=detached, layout="single", samples=PROBE_ROWS)
+
+
+def _filled(convention: Convention, objective: _Objective, *, bits: bool, rows: int = PROBE_ROWS) -> dict[str, Any]:
+    theta = feed(convention.takes, bits=bits, rows=1 if convention.layout == "single" else rows)
+    theta = theta[0].detach().requires_grad_() if convention.layout == "single" else theta
+    return {"theta": theta, "objective": objective, "count": convention.samples}
+
+
+def filled_for(convention: Convention) -> dict[str, Any]:
+    """Everything that a convention may ask for in one call: the probing law, samples of it, a cubic objective."""
+    bits = convention.returns == "value" and convention.sites == ("Bernoulli",)
+    filled = _filled(convention, _Objective(), bits=bits)
+    heat = None if convention.temperature is None else torch.tensor(convention.temperature, dtype=torch.float64)
+    if convention.kind == "sampler":
+        filled["count"] = torch.full_like(filled["theta"], TRIALS)
+    return {**filled, "temperature": heat, "sample": handed_sample(convention.handed or "one-hot")}
+
+
+def _understood(convention: Convention, given: Any, filled: dict[str, Any], heard: _Objective) -> Convention | None:
+    """What an answer is: a loss or a gradient, a row or a batch; None where it is neither."""
+    if given is None or not heard.rows:
+        return None
+    theta: Tensor = filled["theta"]
+    single = convention.layout == "single"
+    many = convention.samples if single else len(theta)
+    for place, tensor in entries(given):
+        if not bool(torch.isfinite(tensor.detach()).all()):
+            return None
+        settled = replace(convention, item=place, returns=heard.form, sites=_SITES[heard.form])
+        settled = replace(settled, evaluations=max(round(heard.rows / many), 1))
+        if tensor.requires_grad and not single and tuple(tensor.shape) in ((many,), ()):
+            right = heard.last is not None and _is_value(tensor.detach(), heard.last)
+            return replace(settled, kind="surrogate loss", reduction="rows" if tensor.dim() else "mean", right_value=right)
+        if tensor.requires_grad:
+            continue
+        if tuple(tensor.shape) in ((many,), ()) and not single:
+            return replace(settled, kind="surrogate loss", gradient_path=False, reduction="rows" if tensor.dim() else "mean")
+        if tuple(tensor.shape) == (many, len(PROBABILITIES)):
+            return settled
+        if single and tensor.shape == theta.shape:
+            return replace(settled, reduction="mean")
+    return None
+
+
+def _settled_takes(
+    target: Any, arguments: tuple[Argument, ...], found: list[tuple[Convention, float]], wanted: Wanted
+) -> Convention:
+    if wanted.takes:
+        return found[0][0]
+    near = [convention for convention, distance in found if distance <= _NEAR]
+    if len(near) == 1:
+        return near[0]
+    named = named_takes(target, arguments)
+    for convention, _ in found:
+        if convention.takes == named:
+            return convention
+    raise AmbiguousTargetError(
+        "it calls the objective itself, and the samples that it calls it with do not say whether it takes probabilities or "
+        "logits; say --takes probs or --takes logits"
+    )
+
+
+def _grouped(target: Any, convention: Convention, errors: list[str]) -> Convention:
+    """The convention with what a scalar loss sums up, and how many rows are one replicate."""
+    if convention.kind == "surrogate loss" and not convention.gradient_path:
+        return convention
+    if convention.kind == "surrogate loss" and convention.reduction == "mean":
+        convention = replace(convention, reduction=_reduction(target, convention, errors))
+    if convention.layout == "single" and convention.reduction == "mean":
+        return _fewest(target, replace(convention, evaluations=1), errors)
+    if not _tied(target, convention, errors):
+        return convention
+    return replace(convention, group=2, evaluations=2 * convention.evaluations)
+
+
+def _fewest(target: Any, convention: Convention, errors: list[str]) -> Convention:
+    """One call is one gradient: the fewest samples with which it is finite."""
+    for samples in (1, 2):
+        tried = replace(convention, samples=samples)
+        heard = _Objective()
+        given = attempt(target, tried, _filled(tried, heard, bits=convention.returns == "value"), errors)
+        if any(bool(torch.isfinite(each).all()) and place == tried.item for place, each in entries(given)):
+            return replace(tried, evaluations=max(heard.rows, 1))
+    raise AmbiguousTargetError("it gave no finite gradient of one or two samples; give a function that fixes their number")
+
+
+def _reduction(target: Any, convention: Convention, errors: list[str]) -> str:
+    """A mean's gradient in one row falls with the number of rows, a sum's does not."""
+    sizes = [_slopes(target, convention, rows, errors).square().mean().sqrt() for rows in (_SMALL, _LARGE)]
+    ratio = float(sizes[0] / sizes[1])
+    if 0.5 < ratio < 2:
+        return "sum"
+    if 0.5 < ratio / (_LARGE / _SMALL) < 2:
+        return "mean"
+    raise AmbiguousTargetError(
+        f"its loss is one number, and grows neither as a mean nor as a sum over rows (gradients of {_SMALL} rows are "
+        f"{ratio:.3g} times those of {_LARGE}); give a function that returns one loss a row"
+    )
+
+
+def _tied(target: Any, convention: Convention, errors: list[str]) -> bool:
+    """Whether other rows change when the objective of the first does."""
+    plain, loud = (_slopes(target, convention, _SMALL, errors, loud=each) for each in (1.0, 1e3))
+    return plain.shape == loud.shape and bool((plain[1:] != loud[1:]).any())
+
+
+def _slopes(target: Any, convention: Convention, rows: int, errors: list[str], loud: float = 1.0) -> Tensor:
+    """Gradients of one call, ``[rows, K]``."""
+    tried = replace(convention, samples=rows) if convention.layout == "single" else convention
+    filled = _filled(tried, _Objective(loud), bits=convention.returns == "value", rows=rows)
+    given = attempt(target, tried, filled, errors)
+    found = next((each for place, each in entries(given) if place == convention.item), torch.zeros(0))
+    if convention.kind != "surrogate loss" or not found.requires_grad:
+        return found.detach()
+    (slope,) = torch.autograd.grad(found.sum(), filled["theta"], allow_unused=True)
+    return torch.zeros(0) if slope is None else slope
+
+
+def _form(flat: Tensor) -> str:
+    if flat.dim() == 1:
+        return "index"
+    simplex = bool(((flat.double().sum(-1) - 1).abs() < 1e-4).all()) and bool((flat > -1e-4).all())
+    return "one-hot" if simplex else "value"
+
+
+def _is_value(loss: Tensor, objective: Tensor) -> bool:
+    expected = objective.mean() if loss.dim() == 0 else objective
+    return loss.shape == expected.shape and bool(torch.allclose(loss.double(), expected.double(), rtol=1e-6, atol=1e-9))
+
+
+_SITES = {
+    "one-hot": EVERY,
+    "index": EVERY,
+    "value": ("Bernoulli",),
+}

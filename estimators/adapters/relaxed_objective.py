@@ -1,0 +1,50 @@
+"""The derivative of the relaxed objective, by differences: what a relaxed sampler is held against where that is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..finite_difference import difference_steps
+from ..protocol import Claims, Program
+from .sampler import ForeignSampler
+
+__all__ = ["RelaxedDifference"]
+
+
+@dataclass(frozen=True)
+class RelaxedDifference:
+    r"""Central differences of E f(y(theta)), y the relaxed samples of foreign code, its noise held.
+
+    ``[f(y(theta + h e_j; seed)) - f(y(theta - h e_j; seed))] / (2 h)`` for every coordinate j. It uses what the foreign code
+    returns and nothing of its derivative. With its noise held, a relaxed sample is a smooth function of theta, so that h may be
+    small: the bias is ``h^2 |f'''| / 6``, f''' growing as the temperature's inverse cube. Cost: 2 d evaluations.
+
+    Args:
+        sampler: The foreign sampler.
+    """
+
+    sampler: ForeignSampler
+
+    claims: ClassVar[Claims] = Claims(bias="biased")
+    forward: ClassVar[str] = "relaxed"
+    reference: ClassVar[str] = ""
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        steps = difference_steps(params, 1e-6 if params.dtype == torch.float64 else 1e-2)
+        state = generator.get_state()
+        slopes = []
+        for shift, step in zip(torch.diag(steps).reshape(-1, *params.shape), steps, strict=True):
+            sides = []
+            for point in (params + shift, params - shift):
+                generator.set_state(state)
+                sides.append(self.sampler.objective(program, point, num_samples, generator))
+            slopes.append((sides[0] - sides[1]) / (2 * step))
+        return torch.stack(slopes, -1).reshape(num_samples, *params.shape)

@@ -1,0 +1,204 @@
+"""Foreign samplers as estimators: every sample of a program drawn by foreign code, the objective differentiated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
+
+from ..protocol import Claims, NoGradientPathError, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
+from ..relaxed import one_hot
+from ..sites import Site, site_of
+from ..tape import draw
+from .calling import answer, entry, fresh
+from .convention import Convention, ForeignError
+from .randomness import forked
+
+__all__ = ["SITES", "ForeignSampler", "warmed"]
+
+SITES: dict[str, type[Distribution]] = {
+    each.__name__: each for each in (Bernoulli, Categorical, OneHotCategorical, Binomial, Geometric, Poisson)
+}
+"""The sites by the names that a convention holds."""
+
+_WARM_CALLS = 8
+
+_Adapter = TypeVar("_Adapter", bound=Any)
+
+
+@dataclass(frozen=True)
+class ForeignSampler:
+    """A foreign sampler, or a rule that is handed a sample, at every site of a program.
+
+    The gradient of f(x) at foreign samples x, by whatever derivative they carry: biased or not is for verification to say.
+    Whether a sample carries a gradient is seen at each site, before its type is changed. Global random state is forked and
+    seeded from the generator, forward and backward. Cost: one evaluation and its derivative.
+
+    Args:
+        target: The foreign callable, class or autograd Function.
+        convention: How it is used; see `adapt`.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import OneHotCategorical
+        >>> rule = Convention("sampler", (("", "theta"),), "logits", "one-hot", sites=("OneHotCategorical",))
+        >>> estimator = ForeignSampler(torch.nn.functional.gumbel_softmax, rule)
+        >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
+        >>> estimator(program, torch.zeros(3), 5, torch.Generator()).shape
+        torch.Size([5, 3])
+    """
+
+    target: Any
+    convention: Convention
+
+    needs_differentiable: ClassVar[bool] = True
+    evaluations: ClassVar[int | None] = 1
+    reference: ClassVar[str] = ""
+
+    @property
+    def claims(self) -> Claims:
+        """What the foreign code declares, or that it is unbiased where it declares nothing."""
+        declared = getattr(self.target, "claims", None)
+        return declared if isinstance(declared, Claims) else Claims()
+
+    @property
+    def sites(self) -> tuple[type[Distribution], ...]:
+        """The sites that its samples can stand for."""
+        return tuple(SITES[each] for each in self.convention.sites)
+
+    @property
+    def forward(self) -> str:
+        """Whether its samples are to have their site's law."""
+        return "relaxed" if self.convention.relaxed else "law"
+
+    def __call__(
+        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "{num_samples} *param"]:
+        """Replicates, ``[num_samples, *param]``."""
+        return self._run(fresh(self.target), program, params, num_samples, generator)
+
+    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
+        """The same sampler after some calls, if it is to be warm; as it is otherwise."""
+        return warmed(self, program, params, num_samples, generator)
+
+    def objective(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """The objective of its samples, ``[num_samples]``, without a gradient."""
+        rows = params.detach().expand(num_samples, *params.shape)
+        primitive = _Primitive(fresh(self.target), self.convention, num_samples, generator)
+        with forked(generator), torch.no_grad():
+            return evaluate(program, rows, primitive.sample)
+
+    def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
+        with forked(generator):
+            leaf = row_leaf(params, rows)
+            objective = evaluate(program, leaf, _Primitive(target, self.convention, rows, generator).sample)
+            return row_gradients(objective, leaf)
+
+
+def warmed(estimator: _Adapter, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> _Adapter:
+    """An adapter whose foreign callable was called a few times before, if its convention says ``warm``."""
+    if estimator.convention.state != "warm":
+        return estimator
+    target = fresh(estimator.target)
+    for _ in range(_WARM_CALLS):
+        estimator._run(target, program, params, max(num_samples // _WARM_CALLS, 1), generator)
+    return replace(estimator, target=target)
+
+
+@dataclass(eq=False)
+class _Primitive:
+    """The sampling primitive of one run."""
+
+    target: Any
+    convention: Convention
+    rows: int
+    generator: torch.Generator
+    count: int = 0
+
+    @property
+    def sample(self) -> Sample:
+        """Draws a site by foreign code."""
+        return self._drawn
+
+    def _drawn(self, distribution: Distribution) -> Tensor:
+        name = type(distribution).__name__
+        if name not in self.convention.sites:
+            known = ", ".join(self.convention.sites)
+            raise UnsupportedSiteError(f"site {self.count}: {name} is not supported; its samples are {known} samples")
+        counted = self.convention.returns == "value" and name != "Bernoulli"
+        value = self._counts(distribution) if counted else self._categories(site_of(distribution, self.rows))
+        self.count += 1
+        return value
+
+    def _categories(self, site: Site) -> Tensor:
+        """Samples of a site with categories: what the convention takes of it, in two dimensions, and back."""
+        convention = self.convention
+        bits = convention.returns == "value"
+        theta = _bit_parameter(site, convention.takes) if bits else _category_parameter(site, convention.takes)
+        flat = theta.reshape(self.rows, -1) if bits else theta.reshape(-1, theta.shape[-1])
+        filled = self._filled(flat)
+        if convention.handed:
+            filled["sample"] = _handed(site, draw(site.detach(), self.generator), convention.handed).reshape(
+                flat.shape if convention.handed != "index" else flat.shape[:-1]
+            )
+        found = self._asked(filled, site.dtype)
+        if convention.returns == "one-hot":
+            return site.from_one_hot(_shaped(found, flat.shape).reshape(theta.shape))
+        shape = flat.shape if bits else flat.shape[:-1]
+        return _shaped(found, shape).reshape(site.shape)
+
+    def _counts(self, distribution: Any) -> Tensor:
+        """Samples of a count's distribution, from its own parameter."""
+        theta = distribution.rate if type(distribution) is Poisson else distribution.probs
+        flat = theta.reshape(self.rows, -1)
+        filled = self._filled(flat)
+        if type(distribution) is Binomial:
+            filled["count"] = distribution.total_count.expand(theta.shape).reshape(flat.shape).to(theta.dtype)
+        return _shaped(self._asked(filled, theta.dtype), flat.shape).reshape(theta.shape)
+
+    def _filled(self, theta: Tensor) -> dict[str, Any]:
+        heat = self.convention.temperature
+        return {
+            "theta": theta,
+            "temperature": None if heat is None else theta.new_tensor(heat),
+            "generator": self.generator,
+        }
+
+    def _asked(self, filled: dict[str, Any], dtype: torch.dtype) -> Tensor:
+        """The sample, its gradient path checked before any change of type."""
+        found = entry(answer(self.target, self.convention, filled), self.convention)
+        if filled["theta"].requires_grad and not found.requires_grad:
+            raise NoGradientPathError(
+                f"site {self.count}: its {self.convention.takes} require a gradient, the {found.dtype} sample carries none"
+            )
+        return found.to(dtype)
+
+
+def _category_parameter(site: Site, takes: str) -> Tensor:
+    return site.probabilities() if takes == "probs" else site.log_probabilities()
+
+
+def _bit_parameter(site: Site, takes: str) -> Tensor:
+    if takes == "probs":
+        return site.probs
+    logs = site.log_probabilities()
+    return logs[..., 1] - logs[..., 0]
+
+
+def _handed(site: Site, index: Tensor, form: str) -> Tensor:
+    if form == "one-hot":
+        return one_hot(site, index)
+    return index.long() if form == "index" else site.from_index(index)
+
+
+def _shaped(found: Tensor, expected: torch.Size) -> Tensor:
+    """The tensor in the shape expected; a trailing dimension of one may be missing or be too many."""
+    if found.shape == expected:
+        return found
+    if found.numel() == expected.numel() and tuple(found.shape) in ((*expected, 1), tuple(expected)[:-1]):
+        return found.reshape(expected)
+    raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")

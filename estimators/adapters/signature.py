@@ -1,0 +1,156 @@
+"""What a foreign callable may expect in its arguments, read from its signature.
+
+A telling name fixes an argument's role; the others are tried in every role, and behaviour decides.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from inspect import Parameter
+from itertools import product
+from typing import Any
+
+import torch
+
+from .convention import Argument
+
+__all__ = ["candidate_arguments", "class_arguments", "is_contract", "named_takes"]
+
+_NAMES = {
+    "probs": "theta",
+    "prob": "theta",
+    "p": "theta",
+    "probabilities": "theta",
+    "logits": "theta",
+    "logit": "theta",
+    "theta": "theta",
+    "temperature": "temperature",
+    "temp": "temperature",
+    "tau": "temperature",
+    "f": "objective",
+    "fn": "objective",
+    "func": "objective",
+    "objective": "objective",
+    "loss_fn": "objective",
+    "sample": "sample",
+    "hard": "sample",
+    "generator": "generator",
+    "rng": "generator",
+    "n": "count",
+    "N": "count",
+    "num_samples": "count",
+    "n_samples": "count",
+    "total_count": "count",
+    "trials": "count",
+}
+_TAKES = {"probs": "probs", "prob": "probs", "p": "probs", "probabilities": "probs", "logits": "logits", "logit": "logits"}
+
+_TOGETHER = frozenset(
+    frozenset(("theta", *each))
+    for each in (
+        (),
+        ("sample",),
+        ("objective",),
+        ("temperature",),
+        ("count",),
+        ("sample", "temperature"),
+        ("objective", "count"),
+        ("objective", "temperature"),
+    )
+)
+"""What arguments make sense together; a generator may come with any of them."""
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+
+
+def candidate_arguments(target: Any) -> Iterator[tuple[Argument, ...]]:
+    """Every way to fill the arguments that a callable demands, positional ones by position.
+
+    Args:
+        target: A function, an object that can be called, or a `torch.autograd.Function` subclass.
+    """
+    parameters = _parameters(target)
+    demanded = [each for each in parameters if each.default is Parameter.empty and each.kind in _POSITIONAL]
+    keywords = tuple(
+        (each.name, _NAMES[each.name])
+        for each in parameters
+        if (each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty and each.name in _NAMES)
+        or (each not in demanded and _NAMES.get(each.name) == "generator" and each.kind in _NAMED)
+    )
+    every = ("theta", "sample", "objective", "temperature", "count", "generator")
+    # An optional argument may be the only one that there is.
+    demanded = demanded or [each for each in parameters if each.kind in _POSITIONAL][:1]
+    for roles in product(*([_NAMES[each.name]] if each.name in _NAMES else every for each in demanded)):
+        both = (*roles, *(role for _, role in keywords))
+        if len(set(both)) == len(both) and frozenset(both) - {"generator"} in _TOGETHER:
+            yield (*(("", role) for role in roles), *keywords)
+
+
+def class_arguments(target: type) -> Iterator[tuple[Argument, ...]]:
+    """Ways to construct a class in the manner of `torch.distributions`, by keyword.
+
+    Args:
+        target: A class with ``rsample``.
+    """
+    parameters = {each.name: each for each in _parameters(target)}
+    others = tuple(
+        (name, _NAMES[name])
+        for name, each in parameters.items()
+        if _NAMES.get(name) in ("temperature", "count") and _demanded(each)
+    )
+    named = [name for name in _TAKES if name in parameters]
+    if not named:
+        yield from candidate_arguments(target)
+    for name in named:
+        yield ((name, "theta"), *others)
+
+
+def named_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
+    """What the name of the parameters' argument says that it is: ``probs``, ``logits`` or nothing."""
+    keyword = next((name for name, role in arguments if role == "theta" and name), "")
+    if keyword:
+        return _TAKES.get(keyword, "")
+    position = [role for name, role in arguments if not name].index("theta")
+    positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
+    return _TAKES.get(positional[position], "") if position < len(positional) else ""
+
+
+def is_contract(found: Any) -> bool | None:
+    """Whether something keeps the package's own contract by its signature; None where only behaviour can tell."""
+    if inspect.isclass(found) or not callable(found):
+        return False
+    try:
+        # A module's own signature is *args; what it takes stands in its forward.
+        signature = inspect.signature(found.forward if isinstance(found, torch.nn.Module) else found)
+        signature.bind(None, None, 1, None)
+    except (TypeError, ValueError):
+        return False
+    positional = [each for each in signature.parameters.values() if each.kind in _POSITIONAL]
+    if hasattr(found, "claims") or (positional and positional[0].name == "program"):
+        return True
+    if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
+        return None
+    return None if sum(_demanded(each) for each in positional) == 4 else False
+
+
+def _parameters(target: Any) -> list[Parameter]:
+    """The parameters that a caller sees; of an autograd Function, those of ``forward``."""
+    counted: Callable[..., Any] = target
+    drop = 0
+    if inspect.isclass(target) and issubclass(target, torch.autograd.Function):
+        counted = target.forward
+        drop = int(target.setup_context is torch.autograd.Function.setup_context)
+    elif isinstance(target, torch.nn.Module):
+        counted = target.forward
+    unsaid = Parameter("unsaid", Parameter.POSITIONAL_ONLY)
+    try:
+        found = list(inspect.signature(counted).parameters.values())[drop:]
+    except (TypeError, ValueError):
+        return [unsaid]
+    return [unsaid if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
+
+
+def _demanded(parameter: Parameter) -> bool:
+    return parameter.default is Parameter.empty

@@ -1,0 +1,167 @@
+"""Targets that are not this package's own: looked at in a process of their own, before anything else is done with them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ..estimators.adapters import Convention, TargetError, UnrecognisedTargetError, Wanted, convention_of
+from ..estimators.protocol import Estimator
+from .isolation import MEMORY, isolate, memory, said
+from .record import Cell, Check, Record
+from .study import Exhibits, Study, Table
+
+__all__ = ["Finding", "broken_cells", "examine", "load_quietly", "with_conventions"]
+
+_KEPT = MEMORY // 8  # bytes that a target may leave behind before the next one gets a process of its own
+_START = 120.0  # seconds in which a process must start; importing PyTorch takes some
+
+_WORDS = {
+    "timeout": "it did not come back within {limit:g} seconds while it was probed, and was ended",
+    "crashed": "its process died while it was probed (exit, signal or a crash in native code; exit code {code})",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one target.
+
+    Attributes:
+        target: The target.
+        convention: How it is used; None where that could not be found out.
+        status: ``ok``, ``failed``, ``crashed``, ``timeout``, or ``refused`` where the target itself is wrong.
+        note: What happened, in one sentence.
+    """
+
+    target: str
+    convention: Convention | None = None
+    status: str = "ok"
+    note: str = ""
+
+
+def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> list[Finding]:
+    """Load targets and find out how each is used, in a spawned process that may crash, hang or exit.
+
+    Args:
+        targets: ``package.module:attr``, ``path/to/file.py:attr``, or names of other packages' entry points.
+        wanted: What is stated of them.
+        limit: Seconds that one target may take.
+
+    Returns:
+        One finding a target, in order; one that names nothing, or fits several conventions, is ``refused``, and its note says
+        what to do.
+    """
+    found: list[Finding] = []
+    while len(found) < len(targets):
+        found += _examined_together(targets[len(found) :], wanted, limit)
+    return found
+
+
+def load_quietly(target: str, convention: Convention | None) -> Estimator:
+    """The estimator that a target names; what its module prints while it is loaded is dropped."""
+    from ..estimators.registry import load_estimator
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return load_estimator(target, convention=convention)
+
+
+def broken_cells(findings: Sequence[Finding], problems: Sequence[str]) -> list[Cell]:
+    """The cells of targets that could not even be looked at: one a problem, with the status and the reason."""
+    return [
+        Cell(
+            estimator=each.target,
+            problem=problem,
+            status=each.status,
+            checks=(Check(check="bias", outcome="failed", note=each.note),),
+        )
+        for each in findings
+        if each.convention is None
+        for problem in problems
+    ]
+
+
+def with_conventions(record: Record) -> Record:
+    """The record with a study that says how each foreign callable was called, if there is one."""
+    found = {cell.estimator: cell.claims["convention"] for cell in record.cells if "convention" in cell.claims}
+    if not found:
+        return record
+    rows = tuple(
+        (name, each["kind"], each["takes"], each["returns"], "yes" if each["gradient_path"] else "no", each["sentence"])
+        for name, each in found.items()
+    )
+    table = Table(title="Conventions", columns=("target", "kind", "takes", "returns", "gradient path", "in words"), rows=rows)
+    study = Study(
+        name="conventions",
+        title="How foreign code was called",
+        text=(
+            "What probing found of each target that is not written for this package. --takes, --returns and --state state it "
+            "where the finding is wrong.",
+        ),
+        exhibits=Exhibits(tables=(table,)),
+    )
+    return replace(record, studies=(*record.studies, study))
+
+
+def _examined_together(targets: Sequence[str], wanted: Wanted, limit: float) -> list[Finding]:
+    """Findings of the targets up to the first one that ends or hangs the process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_look, args=(theirs, list(targets), wanted), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return list(_heard(ours, process, targets, limit))
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _heard(connection: Connection, process: Any, targets: Sequence[str], limit: float) -> Iterator[Finding]:
+    patience = _START
+    for target in targets:
+        # Two messages a target: that it begins, and what was found.
+        for begins in (True, False):
+            if not connection.poll(patience):
+                yield Finding(target, None, "timeout", _WORDS["timeout"].format(limit=patience))
+                return
+            try:
+                message = connection.recv()
+            except EOFError:
+                if not begins or target == targets[0]:
+                    process.join()
+                    yield Finding(target, None, "crashed", _WORDS["crashed"].format(code=process.exitcode))
+                return
+            patience = limit
+        yield message
+
+
+def _look(connection: Connection, targets: list[str], wanted: Wanted) -> None:
+    import torch
+
+    isolate()
+    torch.set_num_threads(1)
+    start = memory()
+    for target in targets:
+        connection.send(target)
+        connection.send(_looked_at(target, wanted))
+        if memory() - start > _KEPT:
+            return
+
+
+def _looked_at(target: str, wanted: Wanted) -> Finding:
+    from ..estimators.registry import load_estimator
+
+    try:
+        return Finding(target, convention_of(load_estimator(target, wanted)))
+    except UnrecognisedTargetError as error:
+        return Finding(target, None, "failed", said(error))
+    except TargetError as error:
+        return Finding(target, None, "refused", said(error))
+    except BaseException as error:
+        return Finding(target, None, "crashed", f"{type(error).__name__} while it was probed: {said(error)}"[:500])
