@@ -16,7 +16,7 @@ from .group_bias import GroupBias, Trials
 from .plan import Settings
 from .problems.problem import Problem
 from .record import Cell, Check
-from .work import Workbench
+from .workbench import Workbench
 
 __all__ = ["Attribution", "GroupBias", "SiteBias", "attribute", "attribution_check", "wants_attribution"]
 

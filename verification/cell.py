@@ -35,7 +35,7 @@ class CellRun:
         forward: The forward check's answer, once known.
         fitted: The estimator as it was verified.
         failure: Set when a task gave no result.
-        rows: Moments of all rows drawn, decided or not.
+        rows: Moments of all rows drawn, decided or not, without what was subtracted from them.
         seconds: Spent in the estimator, and the rows drawn meanwhile.
     """
 
@@ -148,8 +148,8 @@ class CellRun:
         self._constant = result.constant and (self._constant or self._used == 1)
         if self._dependent(result, task):
             return
-        for each in result.moments:
-            self.rows = self.rows.merge(each)
+        for each, own in zip(result.moments, result.own, strict=True):
+            self.rows = self.rows.merge(own)
             self._seen = self._seen.merge(each)
             self._look()
             if each.nonfinite and self.test.verdict is not None and self.test.verdict.outcome != "failed":

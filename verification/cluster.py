@@ -13,7 +13,8 @@ import torch
 from .executors import Failure, guarded
 from .journal import package_digest
 from .plan import Settings
-from .work import Task, Workbench, registry_workbench
+from .work import Task
+from .workbench import Workbench, registry_workbench
 
 __all__ = ["Cluster"]
 

@@ -17,7 +17,7 @@ from .problems.problem import Problem
 from .record import Cell, Check
 from .truth import Reference
 from .verdicts import claimed, hold_bias_claim
-from .work import Workbench, estimator_facts
+from .workbench import Workbench, estimator_facts
 
 __all__ = ["exact_cells"]
 

@@ -17,7 +17,7 @@ from .moments import Moments
 from .plan import chunk_rows
 from .problems.problem import probe
 from .seeds import directions
-from .work import Workbench
+from .workbench import Workbench
 
 __all__ = ["GroupBias", "Trials"]
 

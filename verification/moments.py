@@ -183,9 +183,9 @@ class Moments:
         """Log variance without group g ``[30, c]``; the difference of two tables is a paired jackknife."""
         size = self.group_count[:, None]
         rest = self.count - size
-        between = (self.group_mean - self.mean) ** 2 * size * self.count / rest
-        m2 = np.maximum(self.m2 - self.group_m2 - between, 0.0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            between = (self.group_mean - self.mean) ** 2 * size * self.count / rest
+            m2 = np.maximum(self.m2 - self.group_m2 - between, 0.0)
             return np.asarray(np.log(m2 / (rest - 1)))
 
     def nonfinite_rate(self, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..estimators.adapters import Convention
 from ..estimators.protocol import Estimator, describe
 from .problems.problem import Probe
 
@@ -24,6 +25,7 @@ class Profile:
         r_target: Relative tolerance at which a cell may stop as unbiased.
         r_accept: Relative tolerance that is accepted when its rows are used up.
         reference_rows: Rows of each check of one reference against another.
+        least_share: A cell whose rows cost much gets ``max_rows / least_share`` of them at least.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Profile:
     r_target: float
     r_accept: float
     reference_rows: int
+    least_share: int = 30
 
 
 PROFILES = {
@@ -55,6 +58,9 @@ class Settings:
         device: ``cpu`` or ``cuda``.
         expect: What every estimator is held to: ``unbiased``, ``biased``, ``any``, or its own ``claims``.
         seconds: Time after which open cells are closed; None for no limit.
+        conventions: Target -> how its foreign code is used, found out once and the same in every process.
+        fused: Draw rows by compiled walks in cells that are worth it.
+        dtype: Floating type that everything is computed in, ``float32`` or ``float64``; None for each problem's own.
     """
 
     profile: Profile
@@ -63,6 +69,9 @@ class Settings:
     device: str = "cpu"
     expect: str = "claims"
     seconds: float | None = None
+    conventions: tuple[tuple[str, Convention], ...] = ()
+    fused: bool = True
+    dtype: str | None = None
 
 
 WORK_PER_ROW = 1000
@@ -80,6 +89,7 @@ def settle(
     device: str = "cpu",
     expect: str = "claims",
     seconds: float | None = None,
+    dtype: str | None = None,
 ) -> Settings:
     """The settings that a caller's options come to.
 
@@ -91,6 +101,7 @@ def settle(
         device: ``cpu`` or ``cuda``.
         expect: What every estimator is held to.
         seconds: Time limit.
+        dtype: ``float32`` or ``float64``; None for each problem's own.
 
     Raises:
         ValueError: An option is out of range, or the device is not there; the message says what was expected.
@@ -107,10 +118,12 @@ def settle(
         raise ValueError(f"device={device!r}; expected 'cpu' or 'cuda'")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' was asked for and PyTorch sees none; use 'cpu', or a machine with a GPU")
+    if dtype not in (None, "float32", "float64"):
+        raise ValueError(f"dtype={dtype!r}; expected 'float32' or 'float64'")
     chosen = PROFILES[profile]
     if tolerance is not None:
         chosen = replace(chosen, r_accept=tolerance, r_target=tolerance / 2)
-    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, seconds=seconds)
+    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, seconds=seconds, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -156,7 +169,7 @@ def affordable_rows(profile: Profile, estimator: Estimator, probe: Probe) -> int
     It depends on the problem and the estimator alone, so that a record is the same on any machine.
     """
     cost = probe.categories * (describe(estimator).evaluations or probe.elements + 1)
-    return min(profile.max_rows, max(profile.max_rows // 30, WORK_PER_ROW * profile.max_rows // cost))
+    return min(profile.max_rows, max(profile.max_rows // profile.least_share, WORK_PER_ROW * profile.max_rows // cost))
 
 
 def chunk_rows(estimator: Estimator, probe: Probe) -> Iterator[int]:

@@ -28,7 +28,8 @@ from .record import Cell, Check, Record, Run
 from .seeds import directions
 from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference
 from .verdicts import cell_record, reference_check
-from .work import Task, Workbench, estimator_facts
+from .work import Task
+from .workbench import Workbench, estimator_facts
 
 __all__ = ["Progress", "Verification", "verify_cells"]
 
@@ -160,7 +161,7 @@ class Verification:
 
     def _cell(self, name: str, problem: str, seen: Probe) -> CellRun:
         subject = self.bench.bare(name, problem)
-        reference = self.bench.reference(problem)
+        reference = self.bench.reference_for(name, problem)
         profile = self.settings.profile
         plan = self._plan(problem, reference, self.budget.per_cell, describe(subject).deterministic)
         plan = replace(plan, max_rows=affordable_rows(profile, subject, seen))
@@ -213,7 +214,7 @@ class Verification:
             profile=self.settings.profile.name,
             seed=self.settings.seed,
             device=self.settings.device,
-            dtypes={each.params.dtype for each in self.problems},
+            dtypes={self.bench.problem(each.name).params.dtype for each in self.problems},
             alpha=self.settings.alpha,
             tolerance=self.settings.profile.r_accept,
             timing=timing,
@@ -225,7 +226,7 @@ class Verification:
         cell = cell_record(
             run,
             self.bench.problem(run.problem),
-            self.bench.reference(run.problem),
+            self.bench.reference_for(run.estimator, run.problem),
             self.settings.expect,
             self.replay(run.estimator, run.problem),
             self._known[run.estimator, run.problem],

@@ -15,8 +15,8 @@ from .channels import scales
 from .problems.problem import Problem
 from .record import Cell, Check
 from .truth import LIKELIHOOD_RATIO, Reference
-from .variance import measurable, variance_interval
-from .work import estimator_facts
+from .variance import left_out_log_variances, measurable, variance_interval
+from .workbench import estimator_facts
 
 __all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
 
@@ -243,6 +243,7 @@ def _variance_checks(run: CellRun, exact: float | None, alpha: float) -> list[Ch
             "kurtosis": float(moments.kurtosis[channel]),
             "exact": exact,
             "measurable": bool(variance > 0 and measurable(moments, channel)),
+            "leave_one_out": left_out_log_variances(moments, channel),
         },
     )
     # A sample that has not seen its tail is no evidence against an exact variance.

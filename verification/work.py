@@ -7,31 +7,29 @@ problem; a `Workbench` knows what the names mean.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..estimators.protocol import Estimator, NotApplicableError, describe
+from ..estimators.protocol import NotApplicableError
 from .channels import Channels
 from .conformance import Conformance, check_conformance
 from .dependence import correlation, digest
 from .forward_law import ForwardLaw, check_forward_law
 from .moments import Moments
-from .plan import Settings
-from .problems.problem import Problem, probe
-from .seeds import chunk_generator, stable_repr
-from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference, difference_reference, find_reference, sampled_reference
+from .problems.problem import probe
+from .seeds import stable_repr
+from .truth import Reference
+from .workbench import Workbench
 
-__all__ = ["ChunkResult", "ChunkTask", "ConformanceResult", "ConformanceTask", "Task", "Workbench", "perform"]
+__all__ = ["ChunkResult", "ChunkTask", "ConformanceResult", "ConformanceTask", "Task", "perform"]
 
 Array = NDArray[np.float64]
 
-FIT_ROWS = 4096
 BINS = 48
 
 
@@ -84,6 +82,7 @@ class ChunkResult:
 
     Attributes:
         moments: Of the error, ``row - reference``, for each split.
+        own: Of the rows themselves, for each split: a sampled reference has a variance too, which is not the estimator's.
         digest: Hash of the rows; empty where they are so much alike that another chunk may have the same by chance.
         constant: All rows are equal.
         correlation: Of rows with the next one and with the one half a chunk away, per coordinate.
@@ -92,6 +91,7 @@ class ChunkResult:
     """
 
     moments: tuple[Moments, ...]
+    own: tuple[Moments, ...]
     digest: bytes
     constant: bool
     correlation: tuple[float, ...]
@@ -100,75 +100,6 @@ class ChunkResult:
 
 
 Task = ConformanceTask | ChunkTask
-
-
-@dataclass
-class Workbench:
-    """What names mean in this process, and what has been made of them so far.
-
-    Attributes:
-        settings: The run's settings.
-        find_estimator: Name -> estimator.
-        find_problem: Name -> problem, on the run's device.
-    """
-
-    settings: Settings
-    find_estimator: Callable[[str], Estimator]
-    find_problem: Callable[[str], Problem]
-    _problems: dict[str, Problem] = field(default_factory=dict)
-    _references: dict[str, Reference] = field(default_factory=dict)
-    _samplers: dict[tuple[str, str], Reference] = field(default_factory=dict)
-    _fitted: dict[tuple[str, str], Estimator] = field(default_factory=dict)
-
-    def problem(self, name: str) -> Problem:
-        """The problem of that name, its parameters on the run's device."""
-        if name not in self._problems:
-            found = self.find_problem(name)
-            self._problems[name] = replace(found, params=found.params.to(self.settings.device))
-        return self._problems[name]
-
-    def reference(self, name: str) -> Reference:
-        """The reference that decides the problem of that name."""
-        if name not in self._references:
-            settings = self.settings
-            self._references[name] = find_reference(self.problem(name), settings.seed, settings.profile.r_accept)
-        return self._references[name]
-
-    def sampled(self, kind: str, problem: str) -> Reference:
-        """The sampled reference of that kind, whether or not it decides."""
-        if (kind, problem) not in self._samplers:
-            find = sampled_reference if kind == LIKELIHOOD_RATIO else difference_reference
-            self._samplers[kind, problem] = find(self.problem(problem), self.settings.seed)
-        return self._samplers[kind, problem]
-
-    def estimator(self, name: str, problem: str) -> Estimator:
-        """The estimator of that name, fitted to the problem if it learns."""
-        if (name, problem) not in self._fitted:
-            self._fitted[name, problem] = self._fit(self.bare(name, problem), problem)
-        return self._fitted[name, problem]
-
-    def bare(self, name: str, problem: str) -> Estimator:
-        """The estimator of that name before it learns; a reference's own sampler goes by the reference's kind."""
-        if name not in (LIKELIHOOD_RATIO, FINITE_DIFFERENCE):
-            return self.find_estimator(name)
-        return _sampler(self.sampled(name, problem))
-
-    def generator(self, name: str, problem: str, stage: str, chunk: int) -> torch.Generator:
-        """The generator of one chunk, addressed by what is drawn and not by who draws it."""
-        dtype = str(self.problem(problem).params.dtype)
-        described = f"{name} {stable_repr(self.bare(name, problem))}"
-        return chunk_generator(self.settings.seed, described, problem, dtype, stage, chunk, self.settings.device)
-
-    def _fit(self, estimator: Estimator, problem: str) -> Estimator:
-        fit = getattr(estimator, "fit", None)
-        if fit is None:
-            return estimator
-        target = self.problem(problem)
-        generator = chunk_generator(
-            self.settings.seed, stable_repr(estimator), problem, str(target.params.dtype), "fit", 0, self.settings.device
-        )
-        fitted: Estimator = fit(target.program, target.params, num_samples=FIT_ROWS, generator=generator)
-        return fitted
 
 
 def perform(bench: Workbench, task: Task) -> ConformanceResult | ChunkResult:
@@ -192,12 +123,12 @@ def _conform(bench: Workbench, task: ConformanceTask) -> ConformanceResult:
     if finding.outcome == "pass":
         types = probe(problem).types
         forward = check_forward_law(estimator, problem.program, problem.params, types, seeded("forward_law"), task.alpha)
-    return ConformanceResult(finding, forward, stable_repr(estimator))
+    return ConformanceResult(finding, forward, stable_repr(bench.drawing(task.estimator, task.problem)))
 
 
 def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:
-    problem, reference = bench.problem(task.problem), bench.reference(task.problem)
-    estimator = bench.estimator(task.estimator, task.problem)
+    problem, reference = bench.problem(task.problem), bench.reference_for(task.estimator, task.problem)
+    estimator = bench.drawing(task.estimator, task.problem)
     generator = bench.generator(task.estimator, task.problem, task.stage, task.number)
     started = time.perf_counter()
     drawn = estimator(problem.program, problem.params, task.rows, generator).reshape(task.rows, -1)
@@ -206,17 +137,24 @@ def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:
     seconds = time.perf_counter() - started
     rows: Array = np.asarray(drawn.double().cpu())
     errors = rows - _reference_rows(bench, reference, task)
-    cuts = [0, *task.splits]
-    watched = task.channels.project(errors)
+    moments = _moments(errors, task)
     constant = bool((rows == rows[:1]).all())
     return ChunkResult(
-        moments=tuple(Moments.from_rows(watched[a:b], first_row=task.first_row + a) for a, b in pairwise(cuts)),
+        moments=moments,
+        own=moments if reference.sampler is None else _moments(rows, task),
         digest=digest(rows),
         constant=constant,
         correlation=correlation(rows),
         histogram=_histograms(rows) if task.number == 0 and task.stage == "screen" else (),
         seconds=seconds,
     )
+
+
+def _moments(rows: Array, task: ChunkTask) -> tuple[Moments, ...]:
+    """Moments of what is watched of rows, for each split of the chunk."""
+    watched = task.channels.project(rows)
+    cuts = pairwise([0, *task.splits])
+    return tuple(Moments.from_rows(watched[a:b], first_row=task.first_row + a) for a, b in cuts)
 
 
 def _reference_rows(bench: Workbench, reference: Reference, task: ChunkTask) -> Array:
@@ -227,11 +165,6 @@ def _reference_rows(bench: Workbench, reference: Reference, task: ChunkTask) -> 
     generator = bench.generator(task.estimator, task.problem, f"{task.stage} reference", task.number)
     rows = reference.sampler(problem.program, problem.params, task.rows, generator)
     return np.asarray(rows.reshape(task.rows, -1).double().cpu())
-
-
-def _sampler(reference: Reference) -> Estimator:
-    assert reference.sampler is not None
-    return reference.sampler
 
 
 def _histograms(rows: Array) -> tuple[tuple[list[float], list[int]], ...]:
@@ -246,26 +179,3 @@ def _histograms(rows: Array) -> tuple[tuple[list[float], list[int]], ...]:
         counts, edges = np.histogram(column.clip(low, high), bins=BINS, range=(low, high))
         made.append(([float(each) for each in edges], [int(each) for each in counts]))
     return tuple(made)
-
-
-def registry_workbench(settings: Settings, problems: Mapping[str, str]) -> Workbench:
-    """The workbench of a process that has only names: estimators from the registry, problems from their targets.
-
-    Args:
-        settings: The run's settings.
-        problems: Name of each problem -> the target that finds it.
-    """
-    from ..estimators.registry import load_estimator
-    from .problems.registry import find_problems
-
-    def find_problem(name: str) -> Problem:
-        found = find_problems([problems[name]], quick=False)
-        return next(each for each in found if each.name == name)
-
-    return Workbench(settings, load_estimator, find_problem)
-
-
-def estimator_facts(estimator: Estimator) -> dict[str, Any]:
-    """What an estimator declares, for the record."""
-    about = describe(estimator)
-    return {**asdict(about.claims), "evaluations": about.evaluations, "reference": about.reference}

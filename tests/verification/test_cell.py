@@ -14,7 +14,8 @@ from gradverify.verification.cell import CellRun
 from gradverify.verification.executors import Failure
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, probe, registered
-from gradverify.verification.work import ChunkTask, ConformanceTask, Workbench, perform
+from gradverify.verification.work import ChunkTask, ConformanceTask, perform
+from gradverify.verification.workbench import Workbench
 
 from .targets import wrong
 

@@ -16,7 +16,8 @@ from gradverify.verification.plan import Settings, settle
 from gradverify.verification.problems import find_problems
 from gradverify.verification.record import Record
 from gradverify.verification.run import Verification
-from gradverify.verification.work import ConformanceResult, ConformanceTask, registry_workbench
+from gradverify.verification.work import ConformanceResult, ConformanceTask
+from gradverify.verification.workbench import registry_workbench
 
 from .targets import wrong
 

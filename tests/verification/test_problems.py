@@ -11,9 +11,12 @@ from torch import Tensor
 from torch.distributions import Bernoulli, OneHotCategorical
 
 from gradverify.estimators import Sample
+from gradverify.estimators.enumeration import enumerate_paths
+from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import ALL_SITES
 from gradverify.estimators.registry import TargetError
 from gradverify.verification.problems import Problem, ProblemError, find_problems, probe, registered
+from gradverify.verification.problems.toys import polynomial_programming
 from gradverify.verification.truth import find_reference
 
 from .targets import programs
@@ -21,6 +24,8 @@ from .targets.programs import FAIR, cubic, scalar
 
 TARGETS = programs.__file__
 BUILT: dict[str, Problem] = registered()
+PUBLISHED = {"random_walk_categorical", "published_walk", "toy_vae"}
+"""Families that are what somebody wrote down, objectives included."""
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -46,7 +51,7 @@ def test_every_registered_problem_keeps_its_contract(name: str) -> None:
 
 def test_objectives_expose_errors_of_every_order() -> None:
     """An objective that is linear or quadratic in its samples hides second-order errors, so every family has others."""
-    for family in {each.family for each in BUILT.values()} - {"random_walk_categorical"}:
+    for family in {each.family for each in BUILT.values()} - PUBLISHED:
         degrees = {each.degree for each in BUILT.values() if each.family == family}
         assert degrees & {None, 3}, f"{family} has objectives of degree {degrees} alone"
 
@@ -62,6 +67,41 @@ def test_rarest_events_are_known() -> None:
 def test_categorical_walk_is_the_walk() -> None:
     one, other = (find_reference(BUILT[f"{each}:10/square/p"], 0, 0.1) for each in ("random_walk", "random_walk_categorical"))
     assert one.gradient == pytest.approx(other.gradient, rel=1e-12)
+
+
+@pytest.mark.parametrize(("length", "gradient"), [(10, 1.48981782), (50, 7.55818819), (100, 15.13490144), (800, 121.19683906)])
+def test_published_walk_has_its_published_gradient(length: int, gradient: float) -> None:
+    """Sizes that are not registered are made; at p = n instead of 2n the gradient is nearly twice as large."""
+    (problem,) = find_problems([f"published_walk:{length}"], quick=True)
+    assert not problem.quick
+    assert float(problem.params) == 2 * length
+    assert abs(float(find_reference(problem, 0, 0.1).gradient[0]) - gradient) < 6e-9
+
+
+def test_toys_have_their_closed_forms() -> None:
+    """``n (1 - 2 p0) p (1 - p)`` for bits that share a logit; ``p (1 - p) (0.55^a - 0.45^a)`` for polynomial programming."""
+    (toy,) = find_problems(["toy_vae:7"], quick=True)
+    p = float(toy.params.sigmoid())
+    assert find_reference(toy, 0, 0.1).gradient[0] == pytest.approx(7 * 0.1 * p * (1 - p), rel=1e-12)
+    logits = torch.tensor([[0.0, 0.8]], dtype=torch.float64)
+    one = float(logits.softmax(-1)[0, 1])
+    found = enumerate_paths(polynomial_programming(3.0), logits).gradient()[0, 1]
+    assert float(found) == pytest.approx(one * (1 - one) * (0.55**3 - 0.45**3), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["subsets:4/linear/logits", "subsets:4/cubic/logits", "subsets:4/exponential/logits"])
+def test_subsets_are_not_independent_bits(name: str) -> None:
+    """Bits of the same marginals have another gradient, even of a linear objective: their covariance is diagonal."""
+    problem = BUILT[name]
+    marginals = KSubset(problem.params, 2).marginals()
+
+    def independent(params: Tensor, sample: Sample) -> Tensor:
+        probs = marginals + marginals * (1 - marginals) * (params - params.detach())
+        return problem.program(params, lambda _: sample(Bernoulli(probs, validate_args=False)))
+
+    truth = find_reference(problem, 0, 0.1).gradient
+    other = enumerate_paths(independent, problem.params).gradient()
+    assert abs(other.numpy() - truth).max() > 0.1 * abs(truth).max()
 
 
 def test_quick_profile_leaves_out_what_three_minutes_do_not_hold() -> None:
@@ -127,12 +167,13 @@ def test_probe_counts_sites_and_elements() -> None:
         ("random_walk:0", "'0' is no size of random_walk"),
         ("random_walk:-3", "'-3' is no size of random_walk"),
         ("bernoulli:nan", "'nan' is no size of bernoulli"),
+        ("subsets:2", "'2' is no size of subsets; expected int, as 4"),
         ("random_walk:15/septic", "random_walk has random_walk:15/square/p, "),
         ("no_such_module:x", "there is no module 'no_such_module'"),
         ("nowhere.py:x", "there is no file"),
         (f"{TARGETS}:absent", "has no attribute 'absent'"),
         (f"{TARGETS}:NOT_A_PROBLEM", "is a str, not a problem; expected a gradverify.verification.Problem"),
-        (f"{TARGETS}:cubic", "calling it raised TypeError"),
+        (f"{TARGETS}:cubic", "is a program, and where to differentiate it is not said"),
         (f"{TARGETS}:no_problem", "calling it raised RuntimeError: no data"),
         (f"{TARGETS}:not_finite", "params hold NaN"),
     ],

@@ -236,3 +236,18 @@ def test_the_error_budget_counts_every_test() -> None:
     assert spent == pytest.approx(0.01)
     # Two references a problem, a forward law a cell, and the one exact variance.
     assert run.budget.other_tests == 2 * 4 + 4 + 1
+
+
+def test_a_sampled_reference_adds_nothing_to_the_estimators_variance() -> None:
+    """The same rows are compared with an exact gradient and with a sampled one, whose own variance is not theirs."""
+    problem = Problem(name="reference", program=cubic, params=scalar(0.3), chained=False)
+    sampled = Problem(name="reference", program=cubic, params=scalar(0.3), chained=False, reference="likelihood ratio")
+    found = []
+    for each in (problem, sampled):
+        check = only(verify({"pair": LeaveOneOut()}, each)).find("variance")
+        assert check is not None
+        assert check.interval is not None
+        found.append((check.estimate, check.interval))
+    (exact, (low, high)), (estimate, _) = found
+    assert low <= estimate <= high
+    assert exact == pytest.approx(estimate, rel=0.2)  # the likelihood ratio's rows would multiply it by more than two

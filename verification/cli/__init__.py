@@ -9,8 +9,8 @@ except ImportError as error:
         f"gradverify's command needs {error.name}; install it with: pip install 'gradverify[cli,report]'"
     ) from error
 
+from . import bench, compare, experiment, report, selftest, variance, verify
 from . import list as listing
-from . import report, selftest, verify
 
 __all__ = ["main"]
 
@@ -21,5 +21,14 @@ def main() -> None:
     """The gradcheck for stochastic gradients: unbiased or not, at what variance, at what cost."""
 
 
-for each in (verify.verify, selftest.selftest, report.report, listing.list_):
+for each in (
+    bench.bench,
+    compare.compare,
+    experiment.experiment,
+    verify.verify,
+    selftest.selftest,
+    variance.variance,
+    report.report,
+    listing.list_,
+):
     main.add_command(each)

@@ -17,13 +17,15 @@ __all__ = ["list_"]
 def list_(what: str, record: Path | None) -> None:
     """List what is registered: estimators, or problems."""
     if what == "problems":
-        from ..problems.registry import registered
+        from ..problems.registry import registered, unusable
 
         for name in registered():
             click.echo(name)
+        for said in unusable().values():
+            click.echo(said, err=True)
         return
     from ...estimators.protocol import describe
-    from ...estimators.registry import load_estimator, names
+    from ...estimators.registry import TargetError, load_estimator, names
 
     if record is not None:
         from ..record import Record
@@ -33,5 +35,9 @@ def list_(what: str, record: Path | None) -> None:
             click.echo(estimator_table({name: load_estimator(name) for name in names()}, Record.read(record)), nl=False)
         return
     for name in names():
-        about = describe(load_estimator(name))
+        try:
+            about = describe(load_estimator(name))
+        except TargetError as error:  # a plug-in that is broken costs its own line
+            click.echo(error, err=True)
+            continue
         click.echo(f"{name:34} {about.claims.bias.replace('_', '-'):12} {about.reference}")

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from itertools import chain as flatten
 from typing import Any
 
-from ...estimators.registry import TargetError, load_attribute
+from ...estimators.registry import TargetError, load_attribute, load_plugin
+from .agents import agents
 from .bits import bernoulli, bits
+from .calibration_walk import calibration_walk
 from .categorical import categorical, categorical_one_hot
 from .chain import chain
 from .counts import binomial, geometric, poisson
-from .problem import Problem
-from .random_walk import random_walk, random_walk_categorical
+from .edges import edges
+from .problem import Problem, ProblemError
+from .programs import is_program, program_problem, split_params
+from .random_walk import published_walk, random_walk, random_walk_categorical
+from .subsets import subsets
+from .toys import toy_vae
 
-__all__ = ["find_problems", "registered"]
+__all__ = ["find_problems", "registered", "unusable"]
 
 GROUP = "gradverify.problems"
 """The entry-point group under which other packages register theirs: a `Problem` or a list of them."""
@@ -30,17 +37,50 @@ _FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | t
     "geometric": (geometric, (0.6,)),
     "poisson": (poisson, (1.5,)),
     "chain": (chain, (4,)),
+    "edges": (edges, (3,)),
+    "agents": (agents, (3,)),
     "random_walk": (random_walk, (10, 20, 50, 100)),
     "random_walk_categorical": (random_walk_categorical, (10,)),
+    "calibration_walk": (calibration_walk, (10,)),
+    "published_walk": (published_walk, (10, 50, 100)),
+    "toy_vae": (toy_vae, (3,)),
+    "subsets": (subsets, (4,)),
 }
 
 
-@cache
 def registered() -> dict[str, Problem]:
-    """Every registered problem by its name."""
-    own = (make(size) for make, sizes in _FAMILIES.values() for size in sizes)
-    others = (_as_problems(each.load(), each.name) for each in entry_points(group=GROUP))
-    return {each.name: each for each in flatten.from_iterable((*own, *others))}
+    """Every registered problem by its name, the package's own first; plug-ins that cannot be loaded are left out."""
+    own = _own()
+    return own | {name: each for name, each in _plugins().problems.items() if name not in own}
+
+
+def unusable() -> dict[str, str]:
+    """Plug-ins that cannot be loaded: the name of the entry point, and why."""
+    return dict(_plugins().errors)
+
+
+@cache
+def _own() -> dict[str, Problem]:
+    return {each.name: each for make, sizes in _FAMILIES.values() for size in sizes for each in make(size)}
+
+
+@dataclass(frozen=True)
+class _Plugins:
+    problems: Mapping[str, Problem]
+    errors: Mapping[str, str]
+
+
+@cache
+def _plugins() -> _Plugins:
+    """What other packages register; loaded when a name is asked for that is none of the package's own."""
+    problems: dict[str, Problem] = {}
+    errors: dict[str, str] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            problems |= {each.name: each for each in _as_problems(load_plugin(point), point.name)}
+        except (TargetError, ProblemError) as error:
+            errors[point.name] = str(error)
+    return _Plugins(problems, errors)
 
 
 def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
@@ -48,8 +88,9 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
 
     Args:
         targets: Names (``family``, ``family:size``, ``family:size/objective/parameter``, any prefix at a ``:`` or ``/``), or
-            ``package.module:attr``, ``path/to/file.py:attr``. A size that is not registered is made, as in ``random_walk:300``.
-            None at all means every registered problem.
+            ``package.module:attr``, ``path/to/file.py:attr``, behind which a plain program's parameters may stand, as in
+            ``mine.py:walk@0.3,0.5``. A size that is not registered is made, as in ``random_walk:300``. None at all means every
+            registered problem.
         quick: Without targets: only those of the quick profile.
 
     Raises:
@@ -57,24 +98,44 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
     """
     given = list(targets)
     if not given:
+        for said in unusable().values():
+            warnings.warn(f"left out: {said}", RuntimeWarning, stacklevel=2)
         return [each for each in registered().values() if each.quick or not quick]
     found = {each.name: each for target in given for each in _find(target)}
     return list(found.values())
 
 
 def _find(target: str) -> list[Problem]:
-    matches = [each for name, each in registered().items() if _matches(target, name)]
+    matches = [each for name, each in _own().items() if _matches(target, name)]
     if matches:
         return matches
     family, _, rest = target.partition(":")
     if family in _FAMILIES and rest:
         return _made(family, rest, target)
+    if ".py:" in target:
+        return _placed(target)
+    matches = [each for name, each in _plugins().problems.items() if _matches(target, name)]
+    if matches:
+        return matches
+    if family in unusable():
+        raise TargetError(unusable()[family])
     if ":" in target:
-        return _as_problems(load_attribute(target), target)
+        return _placed(target)
     raise TargetError(
         f"unknown problem {target!r}; expected one of the families {', '.join(_FAMILIES)} (see `gradverify list problems`), "
         "'package.module:attr' or 'path/to/file.py:attr'"
     )
+
+
+def _placed(target: str) -> list[Problem]:
+    """What stands at ``path/to/file.py:attr`` or ``package.module:attr``; a program takes the parameters behind an ``@``."""
+    place, given = split_params(target)
+    found = load_attribute(place)
+    if is_program(found):
+        return [program_problem(found, place, given)]
+    if given is not None:
+        raise TargetError(f"{target!r}: parameters are for a program (params, sample); {place} brings its own")
+    return _as_problems(found, target)
 
 
 def _matches(target: str, name: str) -> bool:
@@ -104,7 +165,7 @@ def _as_problems(found: object, target: str) -> list[Problem]:
         return list(problems)
     raise TargetError(
         f"{target!r} is a {type(found).__name__}, not a problem; expected a gradverify.verification.Problem(name=..., "
-        "program=..., params=...), a list of them, or a function without arguments that makes one"
+        "program=..., params=...), a list of them, a function without arguments that makes one, or a program (params, sample)"
     )
 
 

@@ -114,7 +114,8 @@ def exit_status(record: Record) -> int:
 def meaning(record: Record) -> str:
     """What the exit status says of this record."""
     if record.studies and not record.cells and not record.families:
-        return "everything that was asked for was measured; statements are findings and change no exit status"
+        measured = "everything that was asked for was measured" if record.run.complete else "part of it was measured"
+        return f"{measured}; statements are findings and change no exit status"
     return EXIT_MEANING[exit_status(record)]
 
 

@@ -1,0 +1,109 @@
+"""Which cells of two records belong together, whether they may be compared, and what stands in one record alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..record import Cell, Family, Record
+from .change import Change, Quantity
+
+__all__ = ["circumstances", "figures", "membership", "paired_cells"]
+
+_GIVEN_DIGITS = 1e-3  # gradients that agree to three digits belong to the same problem
+
+
+def paired_cells(base: Record, head: Record) -> list[tuple[Cell, Cell]]:
+    """The cells that stand in both records, in the head's order.
+
+    Raises:
+        ValueError: There is none, the tolerances differ, or a problem of the same name has another gradient.
+    """
+    before = {(each.estimator, each.problem): each for each in base.cells}
+    shared = ((before.get((each.estimator, each.problem)), each) for each in head.cells)
+    pairs = [(one, two) for one, two in shared if one is not None]
+    _comparable(base, head, pairs)
+    return pairs
+
+
+def _comparable(base: Record, head: Record, pairs: Sequence[tuple[Cell, Cell]]) -> None:
+    if not pairs:
+        raise ValueError(
+            "the records have no cell in common: no estimator was verified on the same problem in both; "
+            "compare runs of the same targets and problems"
+        )
+    if base.run.tolerance != head.run.tolerance:
+        raise ValueError(
+            f"the records have different tolerances, {base.run.tolerance:g} and {head.run.tolerance:g}, so their verdicts "
+            "mean different things; run both with the same --profile or --tolerance"
+        )
+    changed = dict.fromkeys(two.problem for one, two in pairs if not _same_problem(one.facts, two.facts))
+    if changed:
+        raise ValueError(
+            f"problem {next(iter(changed))!r} has another gradient in the head than in the base ({len(changed)} such "
+            "problems): it is not the same problem; give a changed problem a name of its own"
+        )
+
+
+def _same_problem(base: Mapping, head: Mapping) -> bool:
+    if base.get("dimension") != head.get("dimension"):
+        return None in (base.get("dimension"), head.get("dimension"))
+    before, after = base.get("exact"), head.get("exact")
+    if before is None or after is None:
+        return True
+    size = max(map(abs, [*before, *after]), default=0.0)
+    return all(abs(a - b) <= _GIVEN_DIGITS * size for a, b in zip(before, after, strict=True))
+
+
+def figures(cell: Cell) -> str:
+    """All that a cell found, clocks and the replay command apart; as text, in which NaN equals itself."""
+    checks = [{name: value for name, value in vars(each).items() if name != "timing"} for each in cell.checks]
+    facts = {name: value for name, value in cell.facts.items() if name != "fitted"}
+    return json.dumps([cell.status, checks, facts], default=dict)
+
+
+def membership(base: Record, head: Record) -> Iterator[Change]:
+    """Cells and families that only one of the records has; where an estimator does not apply, nothing is missed."""
+    cells = [{(each.estimator, each.problem): each for each in record.cells} for record in (base, head)]
+    families = [{(each.estimator, each.family): each for each in record.families} for record in (base, head)]
+    yield from _missing(cells[0], cells[1], "cell")
+    yield from _missing(families[0], families[1], "family")
+
+
+def _missing(
+    before: Mapping[tuple[str, str], Cell] | Mapping[tuple[str, str], Family],
+    after: Mapping[tuple[str, str], Cell] | Mapping[tuple[str, str], Family],
+    quantity: Quantity,
+) -> Iterator[Change]:
+    for (estimator, problem), each in before.items():
+        if (estimator, problem) not in after and _known(each) != "not-applicable":
+            yield Change(estimator=estimator, problem=problem, quantity=quantity, direction="gone", base=_known(each))
+    for (estimator, problem), each in after.items():
+        if (estimator, problem) not in before and _known(each) != "not-applicable":
+            yield Change(estimator=estimator, problem=problem, quantity=quantity, direction="new", head=_known(each))
+
+
+def _known(each: Cell | Family) -> str | float | None:
+    if isinstance(each, Family):
+        return each.exponent
+    bias = each.find("bias")
+    return bias.outcome if bias is not None else each.status
+
+
+def circumstances(base: Record, head: Record) -> Iterator[str]:
+    """What a reader must know to judge a comparison: incomplete runs, other devices, other versions."""
+    for name, record in (("base", base), ("head", head)):
+        if not record.run.complete:
+            yield f"the {name} is incomplete: it was interrupted"
+        if record.run.time_truncated:
+            yield f"the {name} was ended by its time budget, so its open cells are undecided"
+    if base.run.profile != head.run.profile:
+        yield f"the profiles differ: {base.run.profile} and {head.run.profile}"
+    for name in ("device", "dtype"):
+        before, after = getattr(base.run, name), getattr(head.run, name)
+        if before != after:
+            yield f"the records differ in {name}: {before} and {after}"
+    changed = [name for name in head.run.versions if base.run.versions.get(name) != head.run.versions[name]]
+    if changed:
+        moves = (f"{name} {base.run.versions.get(name)} -> {head.run.versions[name]}" for name in changed)
+        yield f"the versions differ: {', '.join(moves)}"

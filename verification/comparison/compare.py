@@ -1,0 +1,283 @@
+"""Two records: what changed, significantly and by more than a margin, under one error rate.
+
+It reads records and draws nothing. Cells whose figures are equal bit by bit (same seed, same code) need no test and share no
+error rate; all others, and every exponent, are tested together, by Holm's procedure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..record import Cell, Record, Run
+from .change import Change, Direction, Quantity
+from .comparable import circumstances, figures, membership, paired_cells
+from .differences import (
+    Difference,
+    bias_difference,
+    exponent_difference,
+    time_difference,
+    variance_difference,
+)
+from .sensitivity import Sensitivity, sensitivities
+from .verdict_changes import verdict_change
+
+__all__ = ["EXIT_MEANING", "MARGIN", "Comparison", "compare"]
+
+MARGIN = 0.05
+TIME_MARGIN = 0.2  # timings differ by this much between runs of the same code on a busy machine
+
+EXIT_MEANING = {
+    0: "nothing is worse",
+    1: "something is worse",
+    3: "nothing is worse, something that was known is so no longer, or was left out",
+}
+_SAME_MEANING = {0: "no difference was found", 1: "they differ", 3: "no difference was found, and not all could be compared"}
+_TIMED = "median over {} problems; it means something where one quiet machine made both records"
+_DIRECTIONS = ("worse", "different", "lost", "gone", "new", "changed", "better")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What changed from a base record to a head record.
+
+    Attributes:
+        base: The base's head.
+        head: The head's.
+        margin: Relative change of a variance that is allowed; exponents and evaluations follow it.
+        tolerance: Change of a bias that is allowed, over the gradient's scale; the records' own.
+        alpha: Chance that anything at all is reported as changed where nothing is, verdicts apart: those keep the error
+            rates of their own records.
+        same: Whether any difference was asked for.
+        timing: Whether seconds count towards the exit status.
+        num_cells: Cells in both.
+        num_identical: Those of them whose figures are equal bit by bit.
+        num_tests: Tests that share ``alpha``.
+        changes: What was found, the gravest first.
+        sensitivities: What the tests of the variances would have found, the blindest first.
+        notes: What a reader must know to judge it.
+    """
+
+    base: Run
+    head: Run
+    margin: float
+    tolerance: float
+    alpha: float
+    same: bool
+    timing: bool
+    num_cells: int
+    num_identical: int
+    num_tests: int
+    changes: tuple[Change, ...]
+    sensitivities: tuple[Sensitivity, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0 nothing is worse, 1 something is, 3 nothing is but something known before is known no longer."""
+        found = {each.direction for each in self.changes if not each.advisory}
+        if found & {"worse", "different"}:
+            return 1
+        missing = {"gone", "new"} if self.same else {"lost", "gone"}
+        return 3 if found & missing or not (self.base.complete and self.head.complete) else 0
+
+    @property
+    def meaning(self) -> str:
+        """The exit status in words."""
+        return (_SAME_MEANING if self.same else EXIT_MEANING)[self.exit_status]
+
+
+def compare(
+    base: Record, head: Record, *, margin: float = MARGIN, alpha: float = 1e-3, same: bool = False, timing: bool = False
+) -> Comparison:
+    """Compare two records.
+
+    Args:
+        base: What is compared with.
+        head: What is judged.
+        margin: Relative change of a variance that is allowed. Exponents may change by as much as gives this factor from the
+            smallest size to the largest, evaluations by this factor, a bias by the records' tolerance.
+        alpha: Chance that anything is reported as changed where nothing is, verdicts apart.
+        same: Look for any difference (two devices, two versions that should agree) with no margin.
+        timing: Let seconds count. Else they are shown, and change no status.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        ValueError: An option is out of range, the records have no cell in common, their tolerances differ, or a problem of
+            the same name has another gradient.
+    """
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha={alpha:g}; expected a number above 0 and below 0.5")
+    if not 0 <= margin < 10:
+        raise ValueError(f"margin={margin:g}; expected a number from 0 and below 10")
+    pairs = paired_cells(base, head)
+    allowed = 0.0 if same else margin
+    moved = [(one, two) for one, two in pairs if figures(one) != figures(two)]
+    tests = [*_cell_tests(base, head, moved, allowed, same), *_family_tests(base, head, allowed)]
+    timed = list(_time_tests(pairs, advisory=not timing))
+    found = _holm([*tests, *(timed if timing else [])], alpha) + (_holm(timed, alpha) if not timing else [])
+    if same:
+        found = [each if each.advisory else replace(each, direction="different") for each in found]
+    verdicts = [each for each in (verdict_change(one, two, same=same) for one, two in moved) if each is not None]
+    counted = len(tests) + (len(timed) if timing else 0)
+    changes = [
+        *verdicts,
+        *found,
+        *_unmeasured(moved, found, same),
+        *_evaluations(moved, allowed, same),
+        *_family_verdicts(base, head, same),
+        *membership(base, head),
+    ]
+    return Comparison(
+        base=base.run,
+        head=head.run,
+        margin=allowed,
+        tolerance=0.0 if same else head.run.tolerance,
+        alpha=alpha,
+        same=same,
+        timing=timing,
+        num_cells=len(pairs),
+        num_identical=len(pairs) - len(moved),
+        num_tests=counted,
+        changes=tuple(sorted(changes, key=lambda each: (each.advisory, _DIRECTIONS.index(each.direction)))),
+        sensitivities=tuple(sensitivities(moved, tests, allowed, alpha / max(counted, 1))),
+        notes=tuple(circumstances(base, head)),
+    )
+
+
+def _cell_tests(base: Record, head: Record, moved: Sequence[tuple[Cell, Cell]], margin: float, same: bool) -> Iterator[Change]:
+    paired = all(getattr(base.run, name) == getattr(head.run, name) for name in ("seed", "device", "dtype"))
+    single = any("float32" in each.run.dtype for each in (base, head))
+    for one, two in moved:
+        before, after = one.find("bias"), two.find("bias")
+        if before is not None and after is not None:
+            allowed = 0.0 if same else head.run.tolerance
+            found = bias_difference(before, after, margin=allowed, single=single)
+            yield from _tested(two, "bias", found, (before.num_samples, after.num_samples))
+        before, after = one.find("variance"), two.find("variance")
+        if before is not None and after is not None and _believed(one, two, same):
+            found = variance_difference(before, after, margin=margin, paired=paired)
+            yield from _tested(two, "variance", found, (before.num_samples, after.num_samples))
+
+
+def _believed(base: Cell, head: Cell, same: bool) -> bool:
+    """Whether the samples have seen enough of their tails; beside a margin it is enough that one has."""
+    seen = [_measurable(each) for each in (base, head)]
+    return all(seen) if same else any(seen)
+
+
+def _measurable(cell: Cell) -> bool:
+    check = cell.find("variance")
+    return check is not None and (check.outcome == "exact" or check.estimate == 0 or bool(check.details.get("measurable")))
+
+
+def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
+    """Variances that could be believed before and cannot now: a tail has grown heavy, which no test of a variance shows."""
+    told = {(each.estimator, each.problem) for each in found if each.quantity == "variance"}
+    for one, two in moved:
+        before, after = one.find("variance"), two.find("variance")
+        if before is None or after is None or same or (two.estimator, two.problem) in told:
+            continue
+        if _measurable(two) or not _measurable(one):
+            continue
+        yield Change(
+            estimator=two.estimator, problem=two.problem, quantity="variance", direction="lost", base=before.estimate,
+            head=after.estimate, rows=(before.num_samples, after.num_samples),
+            note="its rows are now so heavy-tailed that the sample variance cannot be believed; it is too small, if anything",
+        )  # fmt: skip
+
+
+def _family_tests(base: Record, head: Record, margin: float) -> Iterator[Change]:
+    before = {(each.estimator, each.family): each for each in base.families}
+    for each in head.families:
+        earlier = before.get((each.estimator, each.family))
+        if earlier is not None and earlier != each:
+            found = exponent_difference(earlier, each, margin=margin)
+            yield from _tested(Cell(estimator=each.estimator, problem=each.family, status="ok"), "exponent", found, None)
+
+
+def _family_verdicts(base: Record, head: Record, same: bool) -> Iterator[Change]:
+    """Declared exponents that are refuted now, and exponents that cannot be fitted any more."""
+    before = {(each.estimator, each.family): each for each in base.families}
+    for each in head.families:
+        earlier = before.get((each.estimator, each.family))
+        if earlier is None or same:
+            continue
+        if each.claim == "refuted" != earlier.claim:
+            direction: Direction = "worse"
+        elif earlier.exponent is not None and each.exponent is None:
+            direction = "lost"
+        else:
+            continue
+        yield Change(
+            estimator=each.estimator, problem=each.family, quantity="exponent", direction=direction, base=earlier.exponent,
+            head=each.exponent, note=each.note,
+        )  # fmt: skip
+
+
+def _time_tests(pairs: Sequence[tuple[Cell, Cell]], *, advisory: bool) -> Iterator[Change]:
+    times: dict[str, list[tuple[float, float]]] = {}
+    for one, two in pairs:
+        seconds = (_seconds(one), _seconds(two))
+        if None not in seconds:
+            times.setdefault(two.estimator, []).append(seconds)  # type: ignore[arg-type]
+    for estimator, several in times.items():
+        found = time_difference([a for a, _ in several], [b for _, b in several], margin=TIME_MARGIN)
+        cell = Cell(estimator=estimator, problem="", status="ok")
+        for change in _tested(cell, "seconds", found, None):
+            yield replace(change, advisory=advisory, note=_TIMED.format(len(several)))
+
+
+def _seconds(cell: Cell) -> float | None:
+    check = cell.find("cost")
+    rate = check.timing.get("rows_per_second") if check is not None else None
+    return 1 / rate if rate is not None and math.isfinite(rate) and rate > 0 else None
+
+
+def _tested(cell: Cell, quantity: Quantity, found: Difference | None, rows: tuple[int, int] | None) -> Iterator[Change]:
+    if found is None:
+        return
+    yield Change(
+        estimator=cell.estimator,
+        problem=cell.problem,
+        quantity=quantity,
+        direction="worse" if found.worse else "better",
+        base=found.base,
+        head=found.head,
+        effect=found.effect,
+        interval=found.interval,
+        p_value=found.p_value,
+        method=found.method,
+        rows=rows,
+    )
+
+
+def _holm(tests: Sequence[Change], alpha: float) -> list[Change]:
+    """The tests that Holm's procedure rejects: the k-th smallest p-value against alpha over the tests that are left."""
+    kept: list[Change] = []
+    ordered = sorted(tests, key=lambda each: 1.0 if each.p_value is None else each.p_value)
+    for place, each in enumerate(ordered):
+        if each.p_value is None or each.p_value > alpha / (len(ordered) - place):
+            break
+        kept.append(each)
+    return kept
+
+
+def _evaluations(moved: Sequence[tuple[Cell, Cell]], margin: float, same: bool) -> Iterator[Change]:
+    """Program evaluations a replicate, once for each estimator: a count, so that nothing is tested."""
+    seen: set[str] = set()
+    for one, two in moved:
+        before, after = (each.claims.get("evaluations") for each in (one, two))
+        if not before or not after or before == after or two.estimator in seen:
+            continue
+        seen.add(two.estimator)
+        effect = after / before - 1
+        if abs(math.log(after / before)) > math.log1p(margin):
+            direction: Direction = "different" if same else ("worse" if effect > 0 else "better")
+            yield Change(
+                estimator=two.estimator, problem="", quantity="evaluations", direction=direction, base=before, head=after,
+                effect=effect, method="exact", note="program evaluations a replicate",
+            )  # fmt: skip
