@@ -9,17 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import assert_unbiased, assert_variance_at_most, verify
+    from .api import verify
+    from .asserting.assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most
     from .problems.problem import Problem
     from .record import Record
 
-__all__ = ["Problem", "Record", "assert_unbiased", "assert_variance_at_most", "verify"]
+__all__ = ["Problem", "Record", "assert_not_worse_than", "assert_unbiased", "assert_variance_at_most", "verify"]
 
 _HOMES = {
     "Problem": ".problems.problem",
     "Record": ".record",
-    "assert_unbiased": ".api",
-    "assert_variance_at_most": ".api",
+    "assert_not_worse_than": ".asserting.assertions",
+    "assert_unbiased": ".asserting.assertions",
+    "assert_variance_at_most": ".asserting.assertions",
     "verify": ".api",
 }
 
@@ -27,7 +29,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    found = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    if name == "Problem":
+        importlib.import_module(".hypothesis_hook", __name__).register()
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,1 @@
+"""Assertions about estimators, and the statistics and sentences behind them."""

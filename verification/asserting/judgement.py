@@ -1,0 +1,269 @@
+"""What an assertion finds, before it passes or fails: one judgement for every problem, with a sentence and a record's cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ...estimators.adapters import Wanted
+from ...estimators.protocol import Estimator
+from ..api import Target, _found, _named, verify
+from ..conformance import Conformance
+from ..plan import settle
+from ..problems.problem import Problem
+from ..record import Cell, Check, Record
+from ..workbench import Workbench, estimator_facts
+from .excess import Excess, variance_above, variance_above_baseline
+from .replicates import Replicates, evaluations
+
+__all__ = ["Judgement", "judge_not_worse", "judge_unbiased", "judge_variance", "judgements_of"]
+
+SOME = 1e-3
+"""Error rate with which `settle` is content where a judgement brings its own."""
+
+_CLAIMS = {"within": "supported", "above": "refuted", "inconclusive": "inconclusive", "failed": "refuted"}
+_REASONS = {
+    "tail": "rows too heavy-tailed to believe their sample variance; give more rows (profile), or use exact moments",
+    "gate": "the problem's rarest event is too rare for these rows; give more rows (profile)",
+    "not finite": "rows hold NaN or infinity",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """One question, asked of one estimator on one problem.
+
+    Attributes:
+        question: ``unbiased``, ``variance`` or ``not worse``.
+        passed: Whether the assertion holds here.
+        sentence: What was found and how sure that is, one line.
+        cell: The same for a record.
+    """
+
+    question: str
+    passed: bool
+    sentence: str
+    cell: Cell
+
+
+def judge_unbiased(
+    estimator: Target,
+    problem: str | Problem,
+    *,
+    tolerance: float,
+    false_fail_rate: float,
+    profile: str,
+    seed: int,
+    wanted: Wanted | None = None,
+    replay: str = "",
+) -> list[Judgement]:
+    """Whether an estimator shows no bias above a tolerance; arguments as in `assert_unbiased`."""
+    record = verify(
+        estimator,
+        problem,
+        profile=profile,
+        tolerance=tolerance,
+        alpha=false_fail_rate,
+        seed=seed,
+        expect="unbiased",
+        wanted=wanted,
+    )
+    judged = judgements_of(record, replay)
+    return [replace(each, question="unbiased", passed=_tolerable(_bias(each.cell))) for each in judged]
+
+
+def judgements_of(record: Record, replay: str = "") -> list[Judgement]:
+    """What a record says of each of its cells: one holds unless a claim is refuted or something failed."""
+    sure = f"false-fail rate {record.run.alpha:g}, seed {record.run.seed}"
+    return [
+        Judgement(
+            question="verify",
+            passed=cell.status == "ok" and all(each.claim != "refuted" for each in cell.checks),
+            sentence=_bias_sentence(cell, record.run.tolerance, sure),
+            cell=replace(cell, replay=replay),
+        )
+        for cell in record.cells
+        if cell.estimator != "references"
+    ]
+
+
+def judge_variance(
+    estimator: Target,
+    problem: str | Problem,
+    variance: float,
+    *,
+    false_fail_rate: float,
+    profile: str,
+    seed: int,
+    wanted: Wanted | None = None,
+    replay: str = "",
+) -> list[Judgement]:
+    """Whether one replicate's variance is not above a limit; arguments as in `assert_variance_at_most`."""
+    if not variance >= 0:
+        raise ValueError(f"variance={variance}; expected a limit that is not negative")
+    ((name, subject),) = _named(estimator, wanted).items()
+    bench = _bench({name: subject}, problem, false_fail_rate, profile, seed)
+    judged = []
+    for place in bench.places:
+        draws = Replicates(bench.bench, (name,), place)
+        test = partial(variance_above, limit=variance, alpha=bench.alpha, rarest=bench.bench.reference(place).rarest)
+        answer = draws.refusal() or test(draws.looks)
+        judged.append(_judgement(_Asked("variance", name, subject, place, f"{variance:.6g}", bench.sure), answer, replay))
+    return judged
+
+
+def judge_not_worse(
+    estimator: Target,
+    baseline: Target,
+    problem: str | Problem,
+    *,
+    margin: float,
+    cost: str | None,
+    false_fail_rate: float,
+    profile: str,
+    seed: int,
+    wanted: Wanted | None = None,
+    replay: str = "",
+) -> list[Judgement]:
+    """Whether a variance is not above a baseline's; arguments as in `assert_not_worse_than`."""
+    if not margin >= 0:
+        raise ValueError(f"margin={margin}; expected a number that is not negative: 0.1 allows ten per cent")
+    if cost not in ("evaluations", None):
+        raise ValueError(f"cost={cost!r}; expected 'evaluations' or None")
+    ((name, subject),) = _named(estimator, wanted).items()
+    ((other, compared),) = _named(baseline, wanted).items()
+    other += " (baseline)" if other == name else ""
+    bench = _bench({name: subject, other: compared}, problem, false_fail_rate, profile, seed)
+    judged = []
+    for place in bench.places:
+        answer = _compared(Replicates(bench.bench, (name, other), place), margin, cost, bench.alpha)
+        allowed = f"{1 + margin:.6g} times that of {other}" + (" at equal evaluations" if cost else "")
+        judged.append(_judgement(_Asked("not worse", name, subject, place, allowed, bench.sure), answer, replay))
+    return judged
+
+
+def _compared(draws: Replicates, margin: float, cost: str | None, alpha: float) -> tuple[str, Conformance] | Excess:
+    refused = draws.refusal()
+    if refused:
+        return refused
+    bench, place = draws.bench, draws.problem
+    target = bench.problem(place)
+    spent = [evaluations(bench.estimator(name, place), target) if cost else 1.0 for name in draws.names]
+    rarest = bench.reference(place).rarest
+    return variance_above_baseline(draws.looks, margin=margin, alpha=alpha, cost_ratio=spent[0] / spent[1], rarest=rarest)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """A workbench, the problems on it, and each one's share of the false-fail rate."""
+
+    bench: Workbench
+    places: tuple[str, ...]
+    alpha: float
+    sure: str
+
+
+def _bench(named: dict[str, Estimator], problem: str | Problem, rate: float, profile: str, seed: int) -> _Bench:
+    if not 0 < rate < 0.5:
+        raise ValueError(f"false_fail_rate={rate:g}; expected a number above 0 and below 0.5")
+    settings = settle(profile=profile, alpha=SOME, seed=seed)
+    problems = {each.name: each for each in _found(problem, quick=profile == "quick")}
+    bench = Workbench(settings, named.__getitem__, problems.__getitem__)
+    return _Bench(bench, tuple(problems), rate / len(problems), f"false-fail rate {rate:g}, seed {seed}")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question about a variance: of whom, where, against what, how sure."""
+
+    question: str
+    name: str
+    estimator: Estimator
+    problem: str
+    allowed: str
+    sure: str
+
+
+def _judgement(asked: _Asked, answer: tuple[str, Conformance] | Excess, replay: str) -> Judgement:
+    if isinstance(answer, Excess):
+        check, sentence = _variance_check(asked, answer), _variance_sentence(asked, answer)
+    else:
+        who, finding = answer
+        note = f"no variance of {who} was measured: {finding.note or finding.reason}"
+        check = Check(check=_check_name(asked), outcome="not measured", claim="inconclusive", note=note)
+        sentence = f"{asked.name} on {asked.problem}: {note}"
+    status = "failed" if check.outcome == "failed" else "ok"
+    facts = estimator_facts(asked.estimator)
+    cell = Cell(
+        estimator=asked.name, problem=asked.problem, status=status, checks=(check,), claims=facts, replay=replay
+    )  # fmt: skip
+    return Judgement(question=asked.question, passed=check.outcome == "within", sentence=sentence, cell=cell)
+
+
+def _check_name(asked: _Asked) -> str:
+    return "variance limit" if asked.question == "variance" else "variance ratio"
+
+
+def _variance_check(asked: _Asked, found: Excess) -> Check:
+    limited = asked.question == "variance"
+    return Check(
+        check=_check_name(asked),
+        outcome=found.outcome,
+        claim=_CLAIMS[found.outcome],
+        estimate=found.variance if limited else found.ratio,
+        interval=found.interval if limited else found.ratio_interval,
+        num_samples=found.num_samples,
+        note=f"allowed: {asked.allowed}" + (f"; {_REASONS[found.reason]}" if found.reason else ""),
+        details={
+            "reason": found.reason,
+            "channel": f"coordinate {found.coordinate}",
+            "variance": found.variance,
+            "ratio": found.ratio,
+            "detectable_ratio": found.detectable,
+            "confirmed": found.confirmed,
+        },
+    )
+
+
+def _variance_sentence(asked: _Asked, found: Excess) -> str:
+    head = f"{asked.name} on {asked.problem}: variance {found.variance:.6g} of one replicate"
+    if asked.question == "variance":
+        measured = f" in [{found.interval[0]:.6g}, {found.interval[1]:.6g}]"
+    else:
+        measured = (
+            f", {found.ratio:.4g} times that of the baseline in [{found.ratio_interval[0]:.4g}, {found.ratio_interval[1]:.4g}]"
+        )
+    against = {"within": "not above", "above": "above"}.get(found.outcome, f"{found.outcome} ({found.reason}) against")
+    rows = f"{found.num_samples} rows" + (", confirmed on fresh ones" if found.outcome == "above" else "")
+    power = f"; an excess beyond {found.detectable:.4g} times would show" if found.outcome == "within" else ""
+    why = f": {_REASONS[found.reason]}" if found.reason else ""
+    return f"{head}{measured}, {against} {asked.allowed}; {rows}{power}; {asked.sure}{why}"
+
+
+def _bias_sentence(cell: Cell, tolerance: float, sure: str) -> str:
+    bias = _bias(cell)
+    head = f"{cell.estimator} on {cell.problem}: {bias.outcome}"
+    reason = bias.details.get("reason")
+    if reason:
+        head += f" ({reason})"
+    if bias.estimate is None or bias.interval is None:
+        return f"{head}: {bias.note}"
+    found = f"bias {bias.estimate:.6g} in [{bias.interval[0]:.6g}, {bias.interval[1]:.6g}]"
+    relative = "" if bias.relative is None else f", {100 * bias.relative:.3g} % of the gradient's scale"
+    needed = bias.details.get("rows_needed")
+    more = f"; about {needed} rows would decide" if bias.outcome == "inconclusive" and needed else ""
+    return (
+        f"{head}: {found}{relative}; tolerance {100 * tolerance:.3g} %, reference {bias.reference}, "
+        f"{bias.num_samples} rows{more}; {sure}. {bias.note}"
+    ).rstrip()
+
+
+def _tolerable(bias: Check) -> bool:
+    """Whether no bias was found, or one that lies inside the tolerance with all that is not known of it."""
+    return bias.outcome == "unbiased" or (bias.outcome, bias.details.get("material")) == ("biased", "negligible")
+
+
+def _bias(cell: Cell) -> Check:
+    check = cell.find("bias")
+    assert check is not None
+    return check
