@@ -1,0 +1,111 @@
+"""Exact mean and variance of one replicate over a range of sizes: the lines behind the measured points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ...estimators.conditional_triples import ConditionalTripleControlVariate
+from ...estimators.moving_average import MovingAverageBaseline
+from ...estimators.protocol import Estimator
+from ...estimators.score_function import FittedBaseline
+from ..chains.chain import ChainError, last_mass
+from ..chains.control_variate import least_variance_shares
+from ..chains.score import score_moments
+from ..known import has_known_variance, known_moments, problem_chain
+from ..problems.problem import Problem
+
+__all__ = ["TAIL", "ExactLine", "exact_lines"]
+
+TAIL = (200, 300, 500, 700, 1000)
+"""Sizes over which the exponent of an exact line is taken: far out, where it no longer moves."""
+
+_LEAST = 1e-9  # a variance this small against the squared mean is rounding
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactLine:
+    """One estimator over a range of sizes.
+
+    Attributes:
+        sizes: n.
+        gradients: The exact gradient at every size.
+        means: The estimator's exact mean.
+        variances: Its exact variance.
+    """
+
+    sizes: tuple[int, ...]
+    gradients: tuple[float, ...]
+    means: tuple[float, ...]
+    variances: tuple[float, ...]
+
+    @property
+    def relative_bias(self) -> tuple[float, ...]:
+        """``mean / gradient - 1`` at every size; what is within rounding of zero is zero."""
+        pairs = zip(self.means, self.gradients, strict=True)
+        found = (mean / gradient - 1 if gradient else 0.0 for mean, gradient in pairs)
+        return tuple(each if abs(each) > _LEAST else 0.0 for each in found)
+
+    def tail(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Sizes of the tail and the variances there; empty where one of them is zero."""
+        points = [(n, v) for n, v in zip(self.sizes, self.variances, strict=True) if n in TAIL]
+        if len(points) < len(TAIL) or not all(v > 0 for _, v in points):
+            return (), ()
+        return tuple(n for n, _ in points), tuple(v for _, v in points)
+
+
+def exact_lines(
+    estimators: Mapping[str, Estimator], problems: Sequence[Problem], progress: Progress | None = None
+) -> dict[str, ExactLine]:
+    """The exact lines of those estimators that have a recursion.
+
+    Estimators that learn are taken as they would be after endless pilot rows: the baseline E f, the shares of least variance.
+
+    Args:
+        estimators: By name.
+        problems: One series of problems, by size.
+        progress: Told of every problem.
+
+    Returns:
+        Lines by name.
+    """
+    points: dict[str, list[tuple[int, float, float, float]]] = {}
+    for done, problem in enumerate(problems, 1):
+        for name, estimator in estimators.items():
+            point = _point(estimator, problem)
+            if point is not None:
+                points.setdefault(name, []).append(point)
+        if progress is not None:
+            progress(done, len(problems), f"exact lines at n = {problem.size}")
+    return {name: _line(several) for name, several in points.items()}
+
+
+def _point(estimator: Estimator, problem: Problem) -> tuple[int, float, float, float] | None:
+    """Size, gradient, mean and variance."""
+    if not has_known_variance(estimator, problem):
+        return None
+    moments = known_moments(_learnt(estimator, problem), problem)
+    if moments is None:
+        return None
+    return int(problem.size), score_moments(problem_chain(problem)).mean, moments.mean, moments.variance
+
+
+def _line(points: list[tuple[int, float, float, float]]) -> ExactLine:
+    sizes, gradients, means, variances = zip(*points, strict=True)
+    return ExactLine(sizes=sizes, gradients=gradients, means=means, variances=variances)
+
+
+def _learnt(estimator: Estimator, problem: Problem) -> Estimator:
+    """What an estimator comes to that is fitted on endless rows."""
+    if isinstance(estimator, FittedBaseline | MovingAverageBaseline):
+        chain = problem_chain(problem)
+        return replace(estimator, baseline=float(chain.objective @ last_mass(chain)))
+    if isinstance(estimator, ConditionalTripleControlVariate):
+        try:
+            upward, downward = least_variance_shares(problem_chain(problem))
+        except ChainError:
+            return estimator
+        return replace(estimator, upward=upward, downward=downward)
+    return estimator

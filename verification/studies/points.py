@@ -1,0 +1,88 @@
+"""What a record says of each estimator at each size of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..record import Cell, Record
+
+__all__ = ["Point", "series_points"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One estimator at one size.
+
+    Attributes:
+        estimator: Its name.
+        size: n.
+        rows: Replicates drawn.
+        variance: Of one replicate.
+        interval: Its 95 % interval.
+        measurable: Whether the rows have seen enough of their tail for the variance to be believed.
+        exact: The exact variance, where it is known.
+        agrees: Whether the run found the variance to be the exact one; None where it did not compare them.
+        biased: Whether the run found a bias.
+        bias: Mean minus gradient.
+        bias_interval: Its interval, which holds at every look.
+        relative_bias: Bias over the gradient's size.
+        scale: The gradient's size.
+        seconds: A replicate.
+    """
+
+    estimator: str
+    size: int
+    rows: int
+    variance: float
+    interval: tuple[float, float]
+    measurable: bool
+    exact: float | None
+    agrees: bool | None
+    biased: bool
+    bias: float | None
+    bias_interval: tuple[float, float] | None
+    relative_bias: float | None
+    scale: float
+    seconds: float | None
+
+
+def series_points(record: Record, series: str) -> list[Point]:
+    """The points of one series, estimator by estimator, in order of size.
+
+    Args:
+        record: Of a run over the series' sizes.
+        series: Family, objective and parameter: ``random_walk/square/p``.
+    """
+    points = [each for cell in record.cells if _series(cell) == series for each in _point(cell)]
+    names = list(dict.fromkeys(each.estimator for each in points))
+    return sorted(points, key=lambda each: (names.index(each.estimator), each.size))
+
+
+def _series(cell: Cell) -> str:
+    head, *rest = cell.problem.split("/")
+    return "/".join((head.partition(":")[0], *rest))
+
+
+def _point(cell: Cell) -> list[Point]:
+    variance, bias, cost = (cell.find(name) for name in ("variance", "bias", "cost"))
+    if variance is None or bias is None or variance.estimate is None or variance.interval is None:
+        return []
+    rate = cost.timing.get("rows_per_second") if cost is not None else None
+    return [
+        Point(
+            estimator=cell.estimator,
+            size=int(cell.problem.split("/")[0].partition(":")[2]),
+            rows=variance.num_samples,
+            variance=variance.estimate,
+            interval=variance.interval,
+            measurable=bool(variance.details["measurable"]),
+            exact=variance.details["exact"],
+            agrees={"matches exact": True, "differs from exact": False}.get(variance.outcome),
+            biased=bias.outcome == "biased",
+            bias=bias.estimate,
+            bias_interval=bias.interval,
+            relative_bias=bias.relative,
+            scale=float(cell.facts["scale"][0]),
+            seconds=1 / rate if rate else None,
+        )
+    ]

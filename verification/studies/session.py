@@ -1,0 +1,73 @@
+"""A variance session: rows drawn at every size, exact lines, cost curves, and one record of it all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ...estimators.protocol import Estimator
+from ..executors import Executor
+from ..plan import Settings
+from ..problems.problem import Problem
+from ..problems.registry import find_problems
+from ..record import Record
+from ..run import Progress, Verification
+from .cost_curves import CostPoint, cost_points
+from .variance import series_lines, variance_study, with_judged_families
+
+__all__ = ["variance_record"]
+
+_TIMED = ("score_function", "leave_one_out", "stochastic_triple", "conditional_triple", "smoothed_triple", "straight_through")
+"""Estimators whose cost curves are measured where many are asked for."""
+
+_VECTORS = tuple(f"bits:{count}/cubic/logits" for count in (2, 8, 32, 128))
+_MOST_TIMED = 8
+
+
+def variance_record(
+    estimators: Mapping[str, Estimator],
+    series: Sequence[Sequence[Problem]],
+    settings: Settings,
+    *,
+    command: str,
+    executor: Callable[[Verification], Executor] | None = None,
+    costs: bool = True,
+    progress: Progress | None = None,
+) -> Record:
+    """Measure, compute, judge.
+
+    Args:
+        estimators: By name.
+        series: Problems of one scalar parameter by size, one list a series.
+        settings: As `sweep_settings` makes them.
+        command: How the run was asked for.
+        executor: Where rows are drawn; None for this process.
+        costs: Measure cost curves, too.
+        progress: Told of every cell and every exact size.
+
+    Returns:
+        A record with the cells, the families judged by exact tails, and one study a series.
+    """
+    started = time.perf_counter()
+    run = Verification(dict(estimators), [each for several in series for each in several], settings, command)
+    record = run.execute(executor(run) if executor is not None else None, progress)
+    if not record.run.complete:
+        return record
+    lines = {each[0].series: series_lines(estimators, each, progress) for each in series}
+    record = with_judged_families(record, estimators, lines)
+    studies = []
+    for several in series:
+        curves = _curves(estimators, several) if costs else []
+        name = several[0].series
+        samples = settings.profile.max_rows
+        studies.append(variance_study(record, name, lines[name], estimators, curves, samples=samples))
+    timing = {**record.run.timing, "seconds": time.perf_counter() - started}
+    return replace(record, studies=tuple(studies), run=replace(record.run, timing=timing))
+
+
+def _curves(estimators: Mapping[str, Estimator], problems: Sequence[Problem]) -> list[CostPoint]:
+    few = dict(estimators) if len(estimators) <= _MOST_TIMED else {}
+    timed = few or {name: estimators[name] for name in _TIMED if name in estimators}
+    vectors = find_problems(_VECTORS, quick=False)
+    return list(cost_points(timed, list(problems), vectors))

@@ -1,0 +1,193 @@
+"""The tables of a variance study: every number that its charts and statements rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..record import Family
+from ..scaling import GrowthFits, compare_growth, fit_exponent, local_exponents, range_fits
+from ..study import Table, Value
+from .exact_lines import ExactLine
+from .points import Point
+
+__all__ = ["bias_table", "exact_table", "exponent_table", "growth_table", "range_table", "variance_table", "work_table"]
+
+
+def variance_table(points: Sequence[Point]) -> Table:
+    """Every measured variance with its interval, and the exact one."""
+    return Table(
+        title="Variance of one replicate",
+        columns=("estimator", "n", "variance", "lower limit", "upper limit", "exact", "rows", "in the fit"),
+        rows=tuple(
+            (
+                each.estimator,
+                each.size,
+                each.variance,
+                *each.interval,
+                each.exact,
+                each.rows,
+                "yes" if each.measurable else "no",
+            )
+            for each in points
+        ),
+        caption="95 % intervals from the sample's own fourth moment. Left out of a fit: rows that have not seen their tail.",
+    )
+
+
+def bias_table(points: Sequence[Point], lines: Mapping[str, ExactLine]) -> Table:
+    """Every measured bias with its interval, and the exact one."""
+    return Table(
+        title="Bias",
+        columns=("estimator", "n", "bias", "lower limit", "upper limit", "over the gradient", "exact, over the gradient"),
+        rows=tuple(
+            (
+                each.estimator,
+                each.size,
+                each.bias,
+                *(each.bias_interval or (None, None)),
+                each.relative_bias,
+                _exact(each, lines),
+            )
+            for each in points
+        ),
+        caption="Limits hold at every look at once; a bias is found where they leave zero out.",
+    )
+
+
+def exponent_table(families: Sequence[Family], lines: Mapping[str, ExactLine], declared: Mapping[str, float | None]) -> Table:
+    """Every exponent: over all sizes, at the tail, without noise, and as declared."""
+    rows = []
+    for family in families:
+        sizes, variances = lines[family.estimator].tail() if family.estimator in lines else ((), ())
+        exact = fit_exponent(sizes, variances).slope if sizes else None
+        last = local_exponents(sizes, variances)[-1].slope if sizes else None
+        rows.append(
+            (
+                family.estimator,
+                family.exponent,
+                *_limits(family.interval),
+                *_tail(family),
+                exact,
+                last,
+                declared.get(family.estimator),
+                family.claim,
+            )
+        )
+    return Table(
+        title="Exponents",
+        columns=(
+            "estimator",
+            "exponent",
+            "lower limit",
+            "upper limit",
+            "at the tail",
+            "tail, lower",
+            "tail, upper",
+            "exact tail",
+            "exact, last step",
+            "declared",
+            "claim",
+        ),
+        rows=tuple(rows),
+        caption="ln V on ln n by weighted least squares, 95 % limits. The tail is what lies within a factor of five of the "
+        "largest size; the exact tail runs from n = 200 to 1000, its last step from 700 to 1000.",
+    )
+
+
+def range_table(families: Sequence[Family]) -> Table:
+    """How far each exponent moves with the range of sizes it is fitted on."""
+    rows = []
+    for family in families:
+        sizes, variances, errors = _fitted(family)
+        if len(sizes) >= 3:
+            fits = range_fits(sizes, variances, errors)
+            rows += [(family.estimator, each.start, each.end, each.slope, *each.interval) for each in fits]
+    return Table(
+        title="Exponent by range",
+        columns=("estimator", "from n", "to n", "exponent", "lower limit", "upper limit"),
+        rows=tuple(rows),
+        caption="An exponent that moves with the range is none yet.",
+    )
+
+
+def growth_table(families: Sequence[Family]) -> Table:
+    """A power of n against an exponential."""
+    return Table(
+        title="Power or exponential",
+        columns=("estimator", "left by a power", "left by an exponential", "c n, lower", "c n, upper", "growth"),
+        rows=tuple(_growth_rows(families)),
+        caption="Root mean square of what either line leaves of ln V, and the interval of c times the largest n in "
+        "ln V = a + beta ln n + c n. Exponential: all of it above ln 1.5; polynomial: all of it within.",
+    )
+
+
+def exact_table(lines: Mapping[str, ExactLine]) -> Table:
+    """The exact lines."""
+    rows: list[tuple[Value, ...]] = []
+    for name, line in lines.items():
+        columns = zip(line.sizes, line.means, line.relative_bias, line.variances, strict=True)
+        rows += [(name, *each) for each in columns]
+    return Table(
+        title="Exact mean and variance",
+        columns=("estimator", "n", "mean", "bias over the gradient", "variance"),
+        rows=tuple(rows),
+        caption="By recursion over the chain's states. Estimators that learn are taken as fitted on endless rows.",
+    )
+
+
+def work_table(points: Sequence[Point]) -> Table:
+    """Bias, variance and time at one size."""
+    return Table(
+        title="Bias, variance and time",
+        columns=("estimator", "n", "seconds a replicate", "variance", "variance x seconds", "seconds to 1 %", "bias"),
+        rows=tuple(
+            (
+                each.estimator,
+                each.size,
+                each.seconds,
+                each.variance,
+                None if each.seconds is None else each.variance * each.seconds,
+                None if each.seconds is None else each.variance * each.seconds / (0.01 * each.scale) ** 2,
+                each.relative_bias,
+            )
+            for each in points
+        ),
+        caption="Seconds to 1 %: until the mean's standard error is a hundredth of the gradient. A bias does not go away.",
+    )
+
+
+_YES = {True: "yes", False: "no"}
+
+
+def _limits(interval: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    return interval or (None, None)
+
+
+def _exact(point: Point, lines: Mapping[str, ExactLine]) -> float | None:
+    line = lines.get(point.estimator)
+    if line is None or point.size not in line.sizes:
+        return None
+    return line.relative_bias[line.sizes.index(point.size)]
+
+
+def _fitted(family: Family) -> tuple[list[float], list[float], list[float]]:
+    used = [each for each in family.points if each["used"]]
+    return tuple([each[name] for each in used] for name in ("size", "variance", "standard_error_log"))  # type: ignore[return-value]
+
+
+def _tail(family: Family) -> tuple[float | None, float | None, float | None]:
+    sizes, variances, errors = _fitted(family)
+    if len(sizes) < 3:
+        return None, None, None
+    fit = fit_exponent(sizes, variances, errors)
+    return fit.tail_slope, *fit.tail_interval
+
+
+def _growth_rows(families: Sequence[Family]) -> Iterator[tuple[Value, ...]]:
+    for family in families:
+        sizes, variances, errors = _fitted(family)
+        if len(sizes) >= 3:
+            fit = fit_exponent(sizes, variances, errors)
+            fits: GrowthFits = compare_growth(sizes, variances, errors)
+            low, high = (limit * max(sizes) for limit in fit.rate_interval)
+            yield family.estimator, fits.power, fits.exponential, low, high, fit.growth
