@@ -1,0 +1,114 @@
+"""The loop: checkpoints, what --resume does again, Ctrl-C, and processes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gradverify.verification.experiments.nri import session
+from gradverify.verification.experiments.nri.checkpoints import Outcome, checkpoint_file
+from gradverify.verification.experiments.nri.dataset import DataSpec
+from gradverify.verification.experiments.nri.plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
+from gradverify.verification.experiments.nri.session import run_plan
+from gradverify.verification.experiments.nri.training import Arm, Training
+
+
+def plan(*estimators: str, seeds: int = 1) -> Plan:
+    jobs = tuple(Job(arm=Arm(estimator=name, steps=3), seed=seed) for name in estimators for seed in range(seeds))
+    spec = DataSpec(particles=3, frames=3, train=4, valid=2, test=2)
+    return Plan(size="small", data=spec, training=Training(hidden=8, batch=2), jobs=jobs)
+
+
+def without_clocks(outcomes: list[Outcome]) -> list[str]:
+    """As text: an error that could not be had is NaN, which equals nothing."""
+    return [repr(each.trained and replace(each, trained=replace(each.trained, seconds=0.0))) for each in outcomes]
+
+
+def test_a_study_that_is_resumed_is_the_one_that_was_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, complete = run_plan(plan("reinmax", "leave_one_out"), cache=tmp_path)
+    assert complete
+    trained: list[str] = []
+    train = session.train
+
+    def interrupted(arm: Arm, *rest: object, **options: object) -> object:
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(arm.estimator)
+        return train(arm, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "train", interrupted)
+    options = {"cache": tmp_path, "checkpoints": tmp_path / "kept"}
+    begun, complete = run_plan(plan("reinmax", "leave_one_out"), **options)  # type: ignore[arg-type]
+    assert not complete
+    assert without_clocks(begun) == without_clocks(whole[:1])
+    monkeypatch.setattr(session, "train", lambda arm, *rest, **more: trained.append(arm.estimator) or train(arm, *rest, **more))
+    resumed, complete = run_plan(plan("reinmax", "leave_one_out"), resume=True, **options)  # type: ignore[arg-type]
+    assert complete
+    assert trained == ["reinmax", "leave_one_out"]
+    assert without_clocks(resumed) == without_clocks(whole)
+
+
+def test_without_resume_everything_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
+    monkeypatch.setattr(session, "train", lambda *rest, **more: pytest.fail("trained"))
+    run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
+    with pytest.raises(pytest.fail.Exception, match="trained"):
+        run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
+
+
+def test_a_broken_or_foreign_checkpoint_counts_as_none(tmp_path: Path) -> None:
+    asked = plan("reinmax")
+    outcomes, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path)
+    path = checkpoint_file(tmp_path, asked, asked.jobs[0])
+    path.write_text(path.read_text()[:-20])
+    again, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, resume=True)
+    assert without_clocks(again) == without_clocks(outcomes)
+    other = replace(asked, training=replace(asked.training, rate=1e-3))
+    assert checkpoint_file(tmp_path, other, other.jobs[0]) != path
+
+
+def test_processes_change_nothing(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    asked = plan("straight_through", TUTORIAL_RULE)
+    alone, _ = run_plan(asked, cache=tmp_path)
+    spread, complete = run_plan(asked, cache=tmp_path, workers=1, progress=lambda *each: told.append(each))
+    assert complete
+    assert without_clocks(spread) == without_clocks(alone)
+    assert told[0] == (0, 6, "simulating")
+
+
+def test_what_cannot_be_trained_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes, complete = run_plan(plan("agent_torch_categorical", "enumeration"), cache=tmp_path, checkpoints=tmp_path)
+    assert complete
+    assert [each.status for each in outcomes] == ["no gradient", "not applicable"]
+    assert all(each.note and each.trained is None for each in outcomes)
+
+    def crash(*rest: object, **more: object) -> None:
+        raise ZeroDivisionError("no rows")
+
+    monkeypatch.setattr(session, "train", crash)
+    resumed, _ = run_plan(plan("agent_torch_categorical", "reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
+    assert [(each.status, each.note) for each in resumed][1] == ("crashed", "ZeroDivisionError: no rows")
+    assert resumed[0] == outcomes[0]
+
+
+def test_the_small_plan_is_the_specified_one() -> None:
+    small = make_plan()
+    arms = {each.arm for each in small.jobs}
+    assert {each.estimator for each in arms if each.steps == 832 and each.encoder == "mlp"} == set(SMALL_ESTIMATORS)
+    assert Arm(estimator="gumbel_softmax", steps=1700) in arms
+    assert {each.decoder for each in arms if each.encoder == "cnn"} == {"rnn"}
+    assert (small.data.frames, small.data.strength, small.data.train, small.data.particles) == (25, 0.5, 1000, 5)
+    assert len([each for each in small.jobs if each.arm == Arm(estimator="reinmax")]) == 3
+
+
+def test_options_replace_a_plans_own() -> None:
+    asked = make_plan("full", simulator="charged", estimators=["reinmax", "reinmax"], encoder="cnn", steps=7, seeds=2, seed=5)
+    assert [(each.arm, each.seed) for each in asked.jobs] == [
+        (Arm(estimator="reinmax", encoder="cnn", steps=7), seed) for seed in (5, 6)
+    ]
+    assert not asked.training.skip_first
+    assert make_plan("full").training.skip_first
+    assert make_plan("full").jobs[0].arm.steps == 500 * 391

@@ -1,0 +1,212 @@
+"""The study: what its statements say of good and of bad models, its tables and charts, and the command."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gradverify.verification.cli import main
+from gradverify.verification.experiments.nri import gradient, plan, record
+from gradverify.verification.experiments.nri.checkpoints import Outcome
+from gradverify.verification.experiments.nri.gradient import gradient_table, zero_statement
+from gradverify.verification.experiments.nri.metrics import Scores
+from gradverify.verification.experiments.nri.plan import TUTORIAL_RULE, Job, make_plan
+from gradverify.verification.experiments.nri.study import nri_study
+from gradverify.verification.experiments.nri.summary import mean_over
+from gradverify.verification.experiments.nri.training import Arm, Point, Trained
+from gradverify.verification.record import Record
+
+from .test_session import plan as tiny
+
+PLAN = make_plan()
+
+
+@pytest.fixture(autouse=True)
+def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer replicates of the six edges' gradient than a study draws."""
+    monkeypatch.setattr(gradient, "_ROWS", 1024)
+
+
+def scores(accuracy: float, kl: float, nll: float) -> Scores:
+    return Scores(accuracy=accuracy, raw_accuracy=1 - accuracy, nll=nll, nll_one_step=nll / 10, kl=kl, kl_plotted=kl - 2.77)
+
+
+def outcome(arm: Arm, seed: int, accuracy: float, *, kl: float = 2.0, falls: float = 4.0) -> Outcome:
+    curve = tuple(
+        Point(step=416 * k, epoch=13 * k, scores=scores(0.5 + k * (accuracy - 0.5) / 2, kl, 900.0 / (falls if k == 2 else 1)))
+        for k in range(3)
+    )
+    errors = (1e-5, 1e-3, math.nan)
+    trained = Trained(curve=curve, best=2, test=scores(accuracy, kl, 200.0), errors=errors, seconds=4.0)
+    return Outcome(job=Job(arm=arm, seed=seed), trained=trained)
+
+
+def said(
+    arm: Arm, accuracies: tuple[float, ...], *, kl: float = 2.0, falls: float = 4.0, of: plan.Plan = PLAN
+) -> dict[str, str]:
+    """Outcomes of the statements of one arm, by the words that tell them apart."""
+    study = nri_study(of, [outcome(arm, seed, each, kl=kl, falls=falls) for seed, each in enumerate(accuracies)])
+    words = ("edges are inferred after", "learns nothing", "still falls", "recommends", "zero in every")
+    return {word: each.outcome for each in study.statements for word in words if word in each.claim}
+
+
+@pytest.mark.parametrize(
+    ("arm", "accuracies", "expected"),
+    [
+        (Arm(estimator="reinmax"), (0.85, 0.86, 0.87), "holds"),
+        (Arm(estimator="reinmax"), (0.55, 0.56, 0.57), "fails"),
+        (Arm(estimator="reinmax"), (0.80, 0.82, 0.84), "open"),
+        (Arm(estimator="reinmax"), (0.99,), "open"),
+        (Arm(estimator="gumbel_softmax", steps=1700), (0.93, 0.92, 0.93), "holds"),
+        (Arm(estimator="gumbel_softmax", steps=1700), (0.88, 0.88, 0.881), "fails"),
+    ],
+)
+def test_accuracy_is_held_against_its_threshold_by_its_interval(arm: Arm, accuracies: tuple[float, ...], expected: str) -> None:
+    assert said(arm, accuracies) == {"edges are inferred after": expected}
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [Arm(estimator="reinmax", steps=100), Arm(estimator="reinmax", encoder="cnn", decoder="rnn")],
+)
+def test_nothing_is_stated_where_nothing_was_expected(arm: Arm) -> None:
+    assert said(arm, (0.9, 0.9)) == {}
+    assert said(Arm(estimator="reinmax"), (0.9, 0.9), of=make_plan(simulator="charged")) == {}
+
+
+def test_the_published_size_and_charges_have_thresholds_of_their_own() -> None:
+    arm = Arm(estimator="reinmax", steps=195_500)
+    assert said(arm, (0.96, 0.961), of=make_plan("full")) == {"edges are inferred after": "fails"}
+    assert said(arm, (0.96, 0.961), of=make_plan("full", simulator="charged")) == {"edges are inferred after": "holds"}
+
+
+def test_statements_on_the_tutorials_rule_can_hold_and_fail() -> None:
+    arm = Arm(estimator=TUTORIAL_RULE)
+    collapsed = {"learns nothing": "holds", "still falls": "holds", "recommends": "fails", "zero in every": "holds"}
+    assert said(arm, (0.51, 0.50), kl=1e-4) == collapsed
+    assert said(arm, (0.51, 0.50), kl=0.5)["learns nothing"] == "fails"
+    assert said(arm, (0.51, 0.50), kl=1e-4, falls=1.5)["still falls"] == "fails"
+    learned = said(arm, (0.9, 0.9))
+    assert (learned["learns nothing"], learned["recommends"]) == ("fails", "holds")
+
+
+def test_the_zero_gradient_would_be_seen_if_it_were_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert zero_statement(0).outcome == "holds"
+    monkeypatch.setattr(gradient, "TUTORIAL_RULE", "reinmax")
+    assert zero_statement(0).outcome == "fails"
+
+
+def test_the_gradients_table_tells_bias_from_noise() -> None:
+    rows = {each[0]: each for each in gradient_table(["leave_one_out", "straight_through", "agent_torch_categorical"], 0).rows}
+    for name, biased in (("leave_one_out", False), ("straight_through", True)):
+        _, error, noise, _, note = rows[name]
+        assert isinstance(error, float)
+        assert isinstance(noise, float)
+        # Twelve numbers' error has the noise's length in the mean of squares; four times it is beyond any chance.
+        assert (error > 4 * noise) is biased
+        assert note == "one-hot edges"
+    assert rows["agent_torch_categorical"][1] is None
+    assert "carries none" in str(rows["agent_torch_categorical"][4])
+
+
+def test_what_could_not_be_trained_stands_in_the_study() -> None:
+    refused = Outcome(job=Job(arm=Arm(estimator="relax"), seed=0), trained=None, status="not applicable", note="why")
+    study = nri_study(PLAN, [refused, replace(refused, job=Job(arm=Arm(estimator="relax"), seed=1))])
+    table = next(each for each in study.exhibits.tables if "could not" in each.title)
+    assert table.rows == (("relax", "not applicable", "why"),)
+    assert [(each.outcome, each.measured) for each in study.statements] == [("fails", "not applicable")]
+
+
+def test_charts_show_means_and_spread_and_networks_apart() -> None:
+    arms = (Arm(estimator="reinmax"), Arm(estimator="reinmax", encoder="cnn", decoder="rnn"))
+    study = nri_study(PLAN, [outcome(arm, seed, 0.8 + seed / 10) for arm in arms for seed in (0, 1)])
+    charts = {each.name: each for each in study.exhibits.charts}
+    assert len(charts) == 8
+    line, chance = charts["nri-accuracy-mlp-mlp"].series
+    assert (line.label, charts["nri-accuracy-cnn-rnn"].series[0].label) == ("reinmax", "reinmax, CNN/RNN")
+    assert (line.low[-1], line.y[-1], line.high[-1]) == pytest.approx((0.8, 0.85, 0.9))
+    assert (chance.style, chance.y) == ("dashed", (0.5, 0.5))
+    assert charts["nri-kl-as-plotted-mlp-mlp"].series[-1].y[0] == pytest.approx(-4 * math.log(2))
+    scores_table = study.exhibits.tables[0]
+    row = dict(zip(scores_table.columns, scores_table.rows[0], strict=True))
+    assert row["accuracy"] == pytest.approx(0.85)
+    assert row["MSE, 20 steps"] is None
+    assert "seconds" in study.timing.tables[0].columns[1]
+
+
+def test_a_curve_that_is_the_beginning_of_another_is_left_out() -> None:
+    arms = (Arm(estimator="reinmax"), Arm(estimator="reinmax", steps=1700), Arm(estimator="leave_one_out"))
+    charts = nri_study(PLAN, [outcome(arm, 0, 0.8) for arm in arms]).exhibits.charts
+    assert [each.label for each in charts[0].series] == ["reinmax, 1700 steps", "leave_one_out", "chance"]
+    assert [each.x[0] for each in (charts[0].series[0], charts[1].series[0])] == [0.0, 416.0]
+
+
+def test_a_mean_over_seeds_has_its_student_interval() -> None:
+    found = mean_over([0.86, 0.88, 0.90])
+    assert (found.low, found.high) == pytest.approx(
+        (0.88 - 4.302653 * 0.02 / 3**0.5, 0.88 + 4.302653 * 0.02 / 3**0.5), abs=1e-6
+    )
+    assert mean_over([0.9]).low == -math.inf
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["experiment", "nri", *map(str, arguments)])
+
+
+@pytest.fixture
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command with the smallest study there is."""
+    monkeypatch.setattr(plan, "make_plan", lambda size, *, estimators, **rest: tiny(*(estimators or ("reinmax",))))
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_the_command_writes_a_report_and_resumes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, options = tmp_path / "out", ("--workers", 0, "--cache", tmp_path / "cache")
+    result = invoke("--estimator", "leave_one_out", "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    found = Record.read(out / "report.json")
+    assert found.studies[0].name == "relational-inference"
+    assert found.run.complete
+    assert {each.name for each in out.iterdir()} >= {"report.md", "report.html", "nri-accuracy-mlp-mlp.png", "checkpoints"}
+    for each in out.iterdir():  # as after a kill: checkpoints, and nothing else
+        if each.is_file():
+            each.unlink()
+    assert "holds checkpoints and no report" in invoke("--out", out, *options).stderr
+    monkeypatch.setattr("gradverify.verification.experiments.nri.session.train", lambda *rest, **more: pytest.fail("trained"))
+    again = invoke("--estimator", "leave_one_out", "--out", out, "--resume", *options)
+    assert again.exit_code == 0, again.output
+    assert Record.read(out / "report.json").studies[0].exhibits.tables[:1] == found.studies[0].exhibits.tables[:1]
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_an_interrupted_study_is_written_and_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "run_plan", lambda asked, **rest: ([outcome(Arm(estimator="reinmax"), 0, 0.8)], False))
+    result = invoke("--out", tmp_path, "--workers", 0)
+    assert result.exit_code == 130
+    assert not Record.read(tmp_path / "report.json").run.complete
+    monkeypatch.setattr(record, "run_plan", lambda asked, **rest: ([], False))
+    result = invoke("--out", tmp_path, "--workers", 0)
+    assert result.exit_code == 1
+    assert "interrupted before any model was finished" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--estimator", "nobody"), "unknown estimator 'nobody'"),
+        (("--resume",), "--resume needs the folder"),
+        (("--device", "cuda"), "finds no CUDA device"),
+        (("--steps", "0"), "--steps"),
+        (("--encoder", "gnn"), "--encoder"),
+    ],
+)
+def test_wrong_use_is_refused(arguments: tuple[str, ...], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert "Traceback" not in result.output

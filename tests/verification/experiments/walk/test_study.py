@@ -1,0 +1,73 @@
+"""The study: a valid record that is read back as it was, and every exhibit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gradverify.verification.experiments.walk.design import EXACT, jobs
+from gradverify.verification.experiments.walk.session import Outcome
+from gradverify.verification.experiments.walk.study import walk_record
+from gradverify.verification.record import Record
+from gradverify.verification.report import validate
+
+from .designs import TINY, made_up
+
+DESIGN = replace(TINY, estimators=(EXACT, "agent_torch_categorical", "gumbel_softmax"), losses=("trajectory", "mean"))
+RESULTS = tuple(
+    made_up(job, status="no gradient" if job.estimator.startswith("agent") else "descended") for job in jobs(DESIGN)
+)
+
+
+def record(complete: bool = True, results: int = len(RESULTS)) -> Record:
+    outcome = Outcome(RESULTS[:results], complete)
+    return walk_record(DESIGN, outcome, command="gradverify", size="small", started=0.0, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def made() -> Record:
+    return record()
+
+
+def test_record_is_valid_and_read_back(made: Record) -> None:
+    validate(made)
+    read = Record.from_json(made.to_json())
+    assert read.to_json() == made.to_json()
+    (study,) = read.studies
+    assert study.name == "walk"
+    assert study.settings["seeds"] == 2
+    assert {each.title.split(":")[0] for each in study.exhibits.tables} == {
+        "Where the losses are least",
+        "What could not descend",
+        "Calibrated walks",
+        "Gradient of a batch",
+    }
+
+
+def test_charts_are_like_the_tutorials(made: Record) -> None:
+    charts = {each.name: each for each in made.studies[0].exhibits.charts}
+    assert len(charts) == len(made.studies[0].exhibits.charts)
+    walks = charts["walk-paths-from-10"]
+    assert [(each.start, each.end, each.label) for each in walks.regions] == [(0, 70, "training"), (70, 100, "testing")]
+    assert [each.label for each in walks.series] == ["baseline", *DESIGN.estimators]
+    assert walks.series[1].style == "dashed"
+    assert {"walk-theta-mean-from-30", "walk-variance-ratio-mean", "walk-1000-steps-from-30", "walk-loss-slope"} <= set(charts)
+    for chart in charts.values():
+        for series in chart.series:
+            assert len(series.x) == len(series.y) > 1
+            assert len(series.low) == len(series.high) in (0, len(series.x))
+
+
+def test_clocks_stand_under_timing(made: Record) -> None:
+    (study,) = made.studies
+    assert "seconds" in study.timing.tables[0].columns
+    for table in study.exhibits.tables:
+        assert not any("second" in each for each in table.columns)
+        assert {len(each) for each in table.rows} == {len(table.columns)}
+
+
+def test_an_interrupted_run_shows_what_is_done() -> None:
+    cut = record(complete=False, results=1)
+    validate(cut)
+    assert not cut.run.complete

@@ -1,0 +1,1 @@
+"""Experiments: what the field has measured, measured again, each as a study in a record."""

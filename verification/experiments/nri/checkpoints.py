@@ -1,0 +1,65 @@
+"""What became of each job, kept as one file each, so that a study that was ended goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...record import write_atomically
+from .metrics import Scores
+from .plan import Job, Plan
+from .training import Point, Trained
+
+__all__ = ["Outcome", "checkpoint_file", "read_checkpoints", "write_checkpoint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: Which.
+        trained: Its curve and scores; None where it could not be trained.
+        status: ``ok``, ``no gradient``, ``not applicable``, ``diverged`` or ``crashed``.
+        note: Why it could not, one sentence.
+    """
+
+    job: Job
+    trained: Trained | None
+    status: str = "ok"
+    note: str = ""
+
+
+def checkpoint_file(folder: Path, plan: Plan, job: Job) -> Path:
+    """Where a job's outcome is kept; another setting is another name."""
+    return folder / f"{job.arm.encoder}-{job.arm.decoder}-{job.seed}-{plan.identity(job)}.json"
+
+
+def write_checkpoint(folder: Path, plan: Plan, outcome: Outcome) -> None:
+    """Keep an outcome, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = asdict(outcome)
+    del data["job"]
+    write_atomically(checkpoint_file(folder, plan, outcome.job), json.dumps(data))
+
+
+def read_checkpoints(folder: Path, plan: Plan) -> dict[Job, Outcome]:
+    """The outcomes that are kept of a plan's jobs; a file that cannot be read counts as none."""
+    found = {}
+    for job in plan.jobs:
+        try:
+            data = json.loads(checkpoint_file(folder, plan, job).read_text(encoding="utf-8"))
+            found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _trained(data: Mapping[str, Any] | None) -> Trained | None:
+    if data is None:
+        return None
+    curve = tuple(Point(**{**each, "scores": Scores(**each["scores"])}) for each in data["curve"])
+    return Trained(**{**data, "curve": curve, "test": Scores(**data["test"]), "errors": tuple(data["errors"])})

@@ -1,0 +1,71 @@
+"""The complete directed graph on N particles: the order of its edges, and how values move between particles and edges.
+
+Edges stand in the row-major order of an N by N matrix without its diagonal, row = receiver, column = sender, so the N - 1
+edges into one particle are neighbours and a sum over senders is a sum over a dimension.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["edge_labels", "edges_to_nodes", "nodes_to_edges", "num_edges", "receivers", "senders", "sent"]
+
+
+def num_edges(particles: int) -> int:
+    """``N (N - 1)``."""
+    return particles * (particles - 1)
+
+
+def receivers(particles: int) -> Int[Tensor, " edges"]:
+    """The receiver of every edge, ``[N (N - 1)]``.
+
+    Example:
+        >>> receivers(3).tolist()
+        [0, 0, 1, 1, 2, 2]
+    """
+    return torch.arange(particles).repeat_interleave(particles - 1)
+
+
+def senders(particles: int) -> Int[Tensor, " edges"]:
+    """The sender of every edge, ``[N (N - 1)]``.
+
+    Example:
+        >>> senders(3).tolist()
+        [1, 2, 0, 2, 0, 1]
+    """
+    every = torch.arange(particles).expand(particles, particles)
+    return every[~torch.eye(particles, dtype=torch.bool)]
+
+
+def edge_labels(matrix: Tensor) -> Tensor:
+    """The entries of ``[..., N, N]`` matrices (row = receiver) in the order of the edges, ``[..., N (N - 1)]``.
+
+    Example:
+        >>> edge_labels(torch.arange(9).reshape(3, 3)).tolist()
+        [1, 2, 3, 5, 6, 7]
+    """
+    particles = matrix.shape[-1]
+    return matrix[..., receivers(particles), senders(particles)]
+
+
+def sent(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch particles others features"]:
+    """What every particle is sent: the values of the other N - 1, ``[..., N, N - 1, F]``."""
+    particles = nodes.shape[-2]
+    index = senders(particles).to(nodes.device)
+    arriving: Tensor = nodes.index_select(-2, index).unflatten(-2, (particles, particles - 1))
+    return arriving
+
+
+def nodes_to_edges(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch edges doubled"]:
+    """Sender's values, then receiver's, for every edge, ``[..., N (N - 1), 2 F]``."""
+    others = sent(nodes)
+    own = nodes.unsqueeze(-2).expand_as(others)
+    return torch.cat((others, own), dim=-1).flatten(-3, -2)
+
+
+def edges_to_nodes(edges: Float[Tensor, "*batch edges features"], particles: int) -> Float[Tensor, "*batch particles features"]:
+    """The sum over each particle's incoming edges, ``[..., N, F]``."""
+    total: Tensor = edges.unflatten(-2, (particles, particles - 1)).sum(-2)
+    return total

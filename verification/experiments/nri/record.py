@@ -1,0 +1,60 @@
+"""From a plan to a record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ...head import run_head
+from ...record import Record
+from .plan import Plan
+from .session import Progress, run_plan
+from .statements import COLLAPSED
+from .study import nri_study
+from .summary import CONFIDENCE
+
+__all__ = ["nri_record"]
+
+
+def nri_record(
+    plan: Plan,
+    *,
+    command: str,
+    cache: Path,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Record:
+    """Run a study and write down what came of it; after Ctrl-C what is finished, marked incomplete.
+
+    Args:
+        plan: The study.
+        command: How it was asked for.
+        cache: Folder of the simulated data.
+        checkpoints: Folder of the outcomes so far; None keeps none.
+        resume: Take what is there.
+        device: ``cpu`` or ``cuda``.
+        workers: Processes to spawn; 0: none.
+        progress: Told of every epoch.
+    """
+    started, clock = time.time(), time.perf_counter()
+    outcomes, complete = run_plan(
+        plan, cache=cache, checkpoints=checkpoints, resume=resume, device=device, workers=workers, progress=progress
+    )
+    study = nri_study(plan, outcomes)
+    head = run_head(
+        command=command,
+        profile=plan.size,
+        seed=plan.data.seed,
+        device=device,
+        dtypes=[torch.float32],
+        alpha=round(1 - CONFIDENCE, 6),
+        tolerance=COLLAPSED,
+        timing={"started": started, "seconds": time.perf_counter() - clock},
+    )
+    return Record(run=replace(head, complete=complete), cells=(), studies=(study,))

@@ -1,0 +1,166 @@
+"""How a gradient estimator enters training: from logits and a decoder to a surrogate whose gradient is the estimate.
+
+A rule on one-hot samples gives edges that carry a gradient, so the decoder's loss is its own surrogate. Any other estimator is
+run as everywhere else, on the program "draw the edges, decode, return each graph's loss", whose parameter is an offset to the
+logits: its rows are one gradient estimate a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Categorical, OneHotCategorical
+
+from ....estimators.moving_average import MovingAverageBaseline
+from ....estimators.protocol import Estimator, NotApplicableError, Sample, describe
+from ....estimators.relaxed import Rule, with_rule
+from ....estimators.straight_through import StraightThrough, straight_through_rule
+
+__all__ = ["Decode", "Surrogate", "hard_sample", "moved_on", "prepared", "surrogate"]
+
+Decode = Callable[[Tensor], Tensor]
+"""Edges ``[m B, E, K]``, m samples of each graph one behind the other, to the graphs' losses ``[m B]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """What one estimate gave.
+
+    Attributes:
+        value: A number whose gradient is the estimate, in the logits and in the decoder's parameters; its value means nothing.
+        losses: The losses that were seen, ``[m B]``, detached.
+    """
+
+    value: Float[Tensor, ""]
+    losses: Float[Tensor, " samples"]
+
+
+def surrogate(
+    estimator: Estimator,
+    logits: Float[Tensor, "graphs edges types"],
+    decode: Decode,
+    parameters: Iterable[Tensor],
+    generator: torch.Generator,
+) -> Surrogate:
+    """Estimate the gradient of the mean over graphs of the expected loss.
+
+    The decoder learns from the estimator's first evaluation, which for most is the only one.
+
+    Args:
+        estimator: Any that needs no more than the program; see `prepared`.
+        logits: Of every edge's type, connected to the encoder.
+        decode: The graphs' losses; graphs are independent of each other.
+        parameters: The decoder's, ``requires_grad``.
+        generator: The only source of randomness, on the logits' device.
+
+    Raises:
+        NotApplicableError: The estimator cannot be run on these sites.
+        NoGradientPathError: Its samples carry no gradient.
+    """
+    rule = _rule(estimator)
+    if rule is not None:
+        edges = with_rule(rule, len(logits), generator)(OneHotCategorical(logits=logits, validate_args=False))
+        losses = decode(edges)
+        return Surrogate(losses.mean(), losses.detach())
+    program = _EdgeProgram(logits.detach(), decode, tuple(parameters), _drawn_as(estimator, logits.shape[-1]))
+    offset = torch.zeros_like(logits[0], requires_grad=False)
+    rows = estimator(program, offset, len(logits), generator)
+    value = (logits * rows).sum() / len(logits)
+    for parameter, gradient in zip(program.parameters, program.gradients, strict=True):
+        value = value + (parameter * gradient).sum()
+    return Surrogate(value, program.losses)
+
+
+def prepared(estimator: Estimator, loss: float) -> Estimator:
+    """The estimator at the start of training, where the mean loss is ``loss``.
+
+    Raises:
+        NotApplicableError: It is fitted to one program at one point, and training has another at every step.
+    """
+    if isinstance(estimator, MovingAverageBaseline):
+        return replace(estimator, baseline=loss)
+    if hasattr(estimator, "fit"):
+        raise NotApplicableError(
+            f"{type(estimator).__name__} is fitted to one program at one point; in training both move at every step"
+        )
+    return estimator
+
+
+def moved_on(estimator: Estimator, losses: Tensor) -> Estimator:
+    """The estimator for the next step: a moving average takes in these losses, which it was not part of."""
+    if not isinstance(estimator, MovingAverageBaseline):
+        return estimator
+    beta = estimator.decay
+    return replace(estimator, baseline=beta * estimator.baseline + (1 - beta) * float(losses.double().mean()))
+
+
+def hard_sample(logits: Float[Tensor, "graphs edges types"], generator: torch.Generator) -> Float[Tensor, "graphs edges types"]:
+    """One-hot edges drawn from the posterior, without a gradient: what every estimator is evaluated on."""
+    noise = torch.empty_like(logits, requires_grad=False).exponential_(generator=generator)
+    index = (logits.detach().softmax(-1) / noise.clamp_min_(torch.finfo(noise.dtype).tiny)).argmax(-1)
+    return torch.nn.functional.one_hot(index, logits.shape[-1]).to(logits)
+
+
+@dataclass(eq=False)
+class _EdgeProgram:
+    """Draw every graph's edges at its own logits plus the offset, and decode them.
+
+    Attributes:
+        logits: ``[B, E, K]``, detached.
+        decode: Edges to losses.
+        parameters: The decoder's.
+        drawn_as: Draws the edges' types as one-hot vectors.
+        losses: Of the first evaluation.
+        gradients: Of its mean, in the decoder's parameters.
+    """
+
+    logits: Tensor
+    decode: Decode
+    parameters: tuple[Tensor, ...]
+    drawn_as: Callable[[Tensor, Sample], Tensor]
+    losses: Tensor = field(default_factory=lambda: torch.empty(0))
+    gradients: tuple[Tensor, ...] = ()
+
+    def __call__(self, params: Tensor, sample: Sample) -> Tensor:
+        graphs, rows = len(self.logits), len(params)
+        if rows % graphs:
+            raise NotApplicableError(f"the estimator runs {rows} rows for {graphs} graphs; expected the same number for each")
+        edges = self.drawn_as(self.logits.repeat_interleave(rows // graphs, 0) + params, sample)
+        if self.gradients:
+            return self.decode(edges)
+        with torch.enable_grad():
+            losses = self.decode(edges)
+            self.gradients = torch.autograd.grad(losses.mean(), self.parameters, retain_graph=edges.requires_grad)
+        self.losses = losses.detach()
+        return losses if edges.requires_grad else self.losses
+
+
+def _rule(estimator: Estimator) -> Rule | None:
+    """The estimator's rule on one-hot samples, if it is made of one."""
+    if isinstance(estimator, StraightThrough):
+        return straight_through_rule
+    rule: Rule | None = getattr(estimator, "rule", None)
+    return rule
+
+
+def _drawn_as(estimator: Estimator, types: int) -> Callable[[Tensor, Sample], Tensor]:
+    """One-hot sites, or indices and arithmetic for an estimator that knows nothing else."""
+    supported = describe(estimator).sites
+    if OneHotCategorical in supported:
+        return lambda logits, sample: sample(OneHotCategorical(logits=logits, validate_args=False))
+    if Categorical in supported and types == 2:
+        return _from_index
+    raise NotApplicableError(
+        f"{type(estimator).__name__} supports {', '.join(each.__name__ for each in supported)}; edges of {types} types are "
+        "one-hot, or an index where there are two"
+    )
+
+
+def _from_index(logits: Tensor, sample: Sample) -> Tensor:
+    """``(1 - i, i)``: linear in the index, so that a gradient flows."""
+    index = sample(Categorical(logits=logits, validate_args=False))
+    return torch.stack((1 - index, index), dim=-1)

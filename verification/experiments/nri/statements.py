@@ -1,0 +1,117 @@
+"""What was expected beforehand, and whether the models bear it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from ...study import Statement
+from .plan import TUTORIAL_RULE, Plan
+from .summary import ArmResult, Mean
+
+__all__ = ["CHANCE", "COLLAPSED", "statements"]
+
+CHANCE = 0.56
+"""Accuracy that a relabelling alone can make of chance at two hundred graphs and two types."""
+
+COLLAPSED = 0.02
+"""Divergence from the uniform posterior, nats a particle, below which nothing is said about any edge."""
+
+_SMALL_ACCURACY = 0.82
+_LONG_ACCURACY = 0.895
+_LONG_STEPS = 1700
+_SMALL_STEPS = 832
+_FULL_ACCURACY = 0.97
+_CHARGED_ACCURACY = 0.6
+
+
+def statements(plan: Plan, results: Iterable[ArmResult]) -> tuple[Statement, ...]:
+    """One statement an expectation that the trained arms can decide.
+
+    A mean over seeds is held against a threshold by its interval: ``open`` where the threshold lies inside it, or where one
+    seed gives none.
+    """
+    found: list[Statement] = []
+    for each in results:
+        if not each.trained:
+            found += [_refused(each, status, note) for status, note in each.refusals]
+        elif each.arm.estimator == TUTORIAL_RULE:
+            found += [_collapse(each), _decoder_alone(each), _tutorial_claim(each)]
+        else:
+            found += _learned(plan, each)
+    return tuple(found)
+
+
+def _learned(plan: Plan, result: ArmResult) -> list[Statement]:
+    threshold = _threshold(plan, result)
+    if threshold is None:
+        return []
+    accuracy = result.over(lambda each: each.test.accuracy)
+    claim = f"With {result.label} at least {threshold:.3g} of the test edges are inferred after {result.arm.steps} steps."
+    return [Statement(claim=claim, outcome=_at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
+
+
+def _threshold(plan: Plan, result: ArmResult) -> float | None:
+    """The accuracy that is expected of an estimator that works; None where nothing was expected beforehand."""
+    arm = result.arm
+    if plan.data.simulator == "charged":
+        return _CHARGED_ACCURACY if plan.size == "full" else None
+    if plan.size == "full":
+        return _FULL_ACCURACY
+    if (arm.encoder, arm.decoder) != ("mlp", "mlp"):
+        return None
+    if arm.estimator == "gumbel_softmax" and arm.steps >= _LONG_STEPS:
+        return _LONG_ACCURACY
+    return _SMALL_ACCURACY if arm.steps >= _SMALL_STEPS else None
+
+
+def _collapse(result: ArmResult) -> Statement:
+    """The collapse that the tutorial's published curves show: accuracy of chance, and a uniform posterior."""
+    accuracy = result.over(lambda each: each.test.accuracy)
+    kl, plotted = result.over(lambda each: each.test.kl), result.over(lambda each: each.test.kl_plotted)
+    worst = max(each.test.kl for each in result.trained)
+    return Statement(
+        claim=f"With {result.label} the encoder learns nothing: accuracy at most {CHANCE}, true KL below {COLLAPSED}.",
+        outcome="holds" if accuracy.value <= CHANCE and worst < COLLAPSED else "fails",
+        measured=f"accuracy {accuracy}; true KL {kl.value:.2g}, as plotted {plotted.value:.2f}",
+        note="A true KL of zero is the uniform posterior. The curve without its constant then stands at -(N - 1) ln K, "
+        "which is -2.77 for five particles, the value of the tutorial's curve from its first epoch on.",
+    )
+
+
+def _decoder_alone(result: ArmResult) -> Statement:
+    """A falling NLL beside an accuracy of chance."""
+    before = result.over(lambda each: each.curve[1].scores.nll)
+    after = result.over(lambda each: each.curve[each.best].scores.nll)
+    return Statement(
+        claim=f"With {result.label} the validation NLL still falls by half or more after the first epoch.",
+        outcome="holds" if after.value <= before.value / 2 else "fails",
+        measured=f"from {before.value:.4g} to {after.value:.4g} nats a particle",
+        note="The decoder learns alone, so a falling NLL does not show that a graph was inferred.",
+    )
+
+
+def _tutorial_claim(result: ArmResult) -> Statement:
+    accuracy = result.over(lambda each: each.test.accuracy)
+    return Statement(
+        claim=f"The tutorial recommends its Categorical as a gradient estimator; with it ({result.label}) edges are inferred.",
+        outcome="holds" if accuracy.value > CHANCE else "fails",
+        measured=f"accuracy {accuracy}, chance is 0.5",
+        note="For two types its weights on an index give the logits a gradient of exactly zero. Applied to a one-hot sample "
+        "they are ReinMax.",
+    )
+
+
+def _refused(result: ArmResult, status: str, note: str) -> Statement:
+    return Statement(
+        claim=f"{result.label} can train an encoder.",
+        outcome="open" if status == "crashed" else "fails",
+        measured=status,
+        note=note,
+    )
+
+
+def _at_least(mean: Mean, threshold: float) -> Literal["holds", "fails", "open"]:
+    if mean.low >= threshold:
+        return "holds"
+    return "fails" if mean.high < threshold else "open"

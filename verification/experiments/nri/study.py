@@ -1,0 +1,220 @@
+"""The study of a plan's outcomes: text, statements, tables and curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from ...study import Chart, Exhibits, Series, Statement, Study, Table, Value
+from .checkpoints import Outcome
+from .gradient import gradient_table, zero_statement
+from .metrics import FORECASTS, Scores
+from .plan import TUTORIAL_RULE, Plan
+from .statements import statements
+from .summary import CONFIDENCE, ArmResult, arm_results
+from .training import TYPES, Arm
+
+__all__ = ["nri_study"]
+
+_TEXT = (
+    "Neural relational inference (Kipf et al. 2018) recovers which particles interact from their trajectories alone. An "
+    "encoder gives each edge's type a probability, one sample of the types drives a decoder, and the gradient estimator at "
+    "that sampling site decides whether the encoder learns. Every estimator trains the same networks on the same simulations; "
+    "only the estimator differs.",
+    "Accuracy is the share of edges whose most probable type is the true one, under the best relabelling of the types (one for "
+    "the whole split); chance is 0.5. NLL is in nats a particle, its constant dropped. The true KL to the uniform prior lies "
+    "in [0, (N - 1) ln K]; the tutorial plots it without its constant, which is negative and reads upside down, so both are "
+    "shown.",
+    "Each model is tested at its best epoch by validation NLL, with hard samples of the edges. Bands span the least and the "
+    "greatest seed; intervals in the table are Student intervals over seeds. Estimators whose intervals overlap are not "
+    "ranked.",
+    "Motion capture and sports tracking, which the tutorial mentions in passing, are out of scope: their data cannot be "
+    "shipped.",
+)
+
+_CURVES: tuple[tuple[str, str, str, str, Callable[[Scores], float]], ...] = (
+    (
+        "accuracy",
+        "Edges inferred",
+        "accuracy, best relabelling",
+        "Validation accuracy; the dashed line is chance.",
+        lambda scores: scores.accuracy,
+    ),
+    (
+        "nll",
+        "How well trajectories are predicted",
+        "NLL, nats a particle",
+        "Validation NLL from the first epoch on, with a truth every ten steps, hard samples. A decoder lowers it by itself.",
+        lambda scores: scores.nll,
+    ),
+    (
+        "kl",
+        "What the posterior says: true KL",
+        "KL(q || uniform), nats a particle",
+        "Zero is the uniform posterior, the dashed line its greatest possible value.",
+        lambda scores: scores.kl,
+    ),
+    (
+        "kl-as-plotted",
+        "The same KL as the tutorial plots it, without its constant",
+        "sum q ln q / N, nats a particle",
+        "The dashed line is -(N - 1) ln K: the uniform posterior, an encoder that has learned nothing.",
+        lambda scores: scores.kl_plotted,
+    ),
+)
+
+
+def nri_study(plan: Plan, outcomes: Sequence[Outcome]) -> Study:
+    """What the outcomes of a plan come to.
+
+    Args:
+        plan: The study that was asked for.
+        outcomes: Of the jobs that ended.
+    """
+    results = arm_results(outcomes)
+    names = list(dict.fromkeys(each.arm.estimator for each in results))
+    tables = [table for table in (_scores(results), _refusals(results)) if table.rows]
+    tables += [gradient_table(names, plan.data.seed)] if names else []
+    return Study(
+        name="relational-inference",
+        title="Relational inference",
+        text=_TEXT,
+        statements=_statements(plan, results, names),
+        exhibits=Exhibits(charts=tuple(_charts(plan, results)), tables=tuple(tables)),
+        settings=_settings(plan),
+        timing=Exhibits(tables=(_seconds(results),)),
+    )
+
+
+def _statements(plan: Plan, results: Sequence[ArmResult], names: Sequence[str]) -> tuple[Statement, ...]:
+    exact = (zero_statement(plan.data.seed),) if TUTORIAL_RULE in names else ()
+    return (*statements(plan, results), *exact)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    jobs = [{**asdict(each.arm), "seed": each.seed} for each in plan.jobs]
+    return {"size": plan.size, "data": asdict(plan.data), "training": asdict(plan.training), "jobs": jobs}
+
+
+def _charts(plan: Plan, results: Sequence[ArmResult]) -> list[Chart]:
+    """Four curves for each pair of networks: networks of different sizes of step do not belong in one picture."""
+    pairs = list(dict.fromkeys((each.arm.encoder, each.arm.decoder) for each in results if each.trained))
+    charts = []
+    for encoder, decoder in pairs:
+        group = [each for each in _longest(results) if (each.arm.encoder, each.arm.decoder) == (encoder, decoder)]
+        networks = f"{encoder.upper()}/{decoder.upper()}"
+        for key, title, y_label, caption, measure in _CURVES:
+            charts.append(
+                Chart(
+                    name=f"nri-{key}-{encoder}-{decoder}",
+                    title=f"{title} ({plan.data.simulator}, {networks})",
+                    caption=f"{caption} Bands: least and greatest seed.",
+                    x_label="optimisation steps",
+                    y_label=y_label,
+                    # An untrained decoder's NLL, a hundred times what follows, would leave no room for the rest.
+                    series=(*(_curve(each, measure, int(key == "nll")) for each in group), *_limit(key, plan, group)),
+                    y_log=key == "nll",
+                )
+            )
+    return charts
+
+
+def _longest(results: Sequence[ArmResult]) -> list[ArmResult]:
+    """Without the arms that are the beginning of a longer one: from one seed their curves lie under it."""
+    steps: dict[Arm, int] = {}
+    for each in results:
+        if each.trained:
+            alike = replace(each.arm, steps=0)
+            steps[alike] = max(steps.get(alike, 0), each.arm.steps)
+    return [each for each in results if each.trained and steps[replace(each.arm, steps=0)] == each.arm.steps]
+
+
+def _curve(result: ArmResult, measure: Callable[[Scores], float], first: int) -> Series:
+    values = np.array([[measure(point.scores) for point in each.curve[first:]] for each in result.trained])
+    return Series(
+        label=result.label,
+        x=tuple(float(point.step) for point in result.trained[0].curve[first:]),
+        y=tuple(values.mean(0).tolist()),
+        low=tuple(values.min(0).tolist()) if len(values) > 1 else (),
+        high=tuple(values.max(0).tolist()) if len(values) > 1 else (),
+    )
+
+
+def _limit(key: str, plan: Plan, group: Sequence[ArmResult]) -> tuple[Series, ...]:
+    """The dashed line of a chart, over all its steps."""
+    largest = (plan.data.particles - 1) * math.log(TYPES)
+    values = {
+        "accuracy": ("chance", 1 / TYPES),
+        "kl": ("greatest possible", largest),
+        "kl-as-plotted": ("uniform posterior", -largest),
+    }
+    if key not in values:
+        return ()
+    label, value = values[key]
+    last = float(max(each.arm.steps for each in group))
+    return (Series(label=label, x=(0.0, last), y=(value, value), style="dashed"),)
+
+
+def _scores(results: Sequence[ArmResult]) -> Table:
+    columns = (
+        "estimator",
+        "encoder/decoder",
+        "steps",
+        "seeds",
+        "accuracy",
+        "lower limit",
+        "upper limit",
+        "raw accuracy",
+        "validation accuracy",
+        "NLL, 10 steps",
+        "NLL, 1 step",
+        "true KL",
+        "KL as plotted",
+        *(f"MSE, {ahead} step{'s' if ahead > 1 else ''}" for ahead in FORECASTS),
+    )
+    return Table(
+        title="Test scores, means over seeds",
+        columns=columns,
+        rows=tuple(_score_row(each) for each in results if each.trained),
+        caption=f"At the best epoch by validation NLL. Limits: {CONFIDENCE:.0%} Student interval of the accuracy over seeds. "
+        "MSE: of forecasts beyond the frames that the encoder sees, in normalised units squared. NLLs of different decoders do "
+        "not compare: the recurrent one is fed the truth up to the last ten steps.",
+    )
+
+
+def _score_row(result: ArmResult) -> tuple[Value, ...]:
+    arm, accuracy = result.arm, result.over(lambda each: each.test.accuracy)
+    means = [
+        result.over(measure).value
+        for measure in (
+            lambda each: each.test.raw_accuracy,
+            lambda each: each.curve[each.best].scores.accuracy,
+            lambda each: each.test.nll,
+            lambda each: each.test.nll_one_step,
+            lambda each: each.test.kl,
+            lambda each: each.test.kl_plotted,
+            *(lambda each, place=place: each.errors[place] for place in range(len(FORECASTS))),
+        )
+    ]
+    known = accuracy.seeds > 1
+    limits = (accuracy.low, accuracy.high) if known else (None, None)
+    head = (arm.estimator, f"{arm.encoder}/{arm.decoder}", arm.steps, accuracy.seeds, accuracy.value)
+    return (*head, *limits, *(None if math.isnan(each) else each for each in means))
+
+
+def _refusals(results: Sequence[ArmResult]) -> Table:
+    rows = tuple((each.arm.estimator, status, note) for each in results for status, note in each.refusals)
+    return Table(title="What could not be trained", columns=("estimator", "outcome", "why"), rows=rows)
+
+
+def _seconds(results: Sequence[ArmResult]) -> Table:
+    rows = tuple(
+        (each.label, each.over(lambda one: one.seconds).value, each.over(lambda one: one.seconds).value / each.arm.steps * 1e3)
+        for each in results
+        if each.trained
+    )
+    return Table(title="Time", columns=("estimator", "seconds a model", "milliseconds a step, with evaluation"), rows=rows)

@@ -1,0 +1,260 @@
+"""Training one model: one gradient estimator, one seed."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....estimators.protocol import Estimator
+from ....estimators.registry import load_estimator
+from .dataset import Dataset, Split
+from .decoders import DecoderName, make_decoder
+from .encoders import EncoderName, make_encoder
+from .losses import trajectory_nll, true_kl
+from .metrics import Scores, evaluate, forecast_errors
+from .sampling import hard_sample, moved_on, prepared, surrogate
+
+__all__ = ["Arm", "Model", "Point", "Trained", "Training", "make_model", "train"]
+
+TYPES = 2
+"""Types of an edge, in both simulators."""
+
+Told = Callable[[int], None]
+"""Told how many steps were just made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How every model of a study is trained.
+
+    Attributes:
+        hidden: h of all networks.
+        batch: Graphs a step.
+        rate: Adam's learning rate.
+        halve_every: Epochs after which the rate is halved.
+        horizon: Steps between two true frames.
+        dropout: Of all networks.
+        skip_first: Edges of type 0 send no message: so for springs, not for charges.
+    """
+
+    hidden: int = 32
+    batch: int = 32
+    rate: float = 2e-3
+    halve_every: int = 200
+    horizon: int = 10
+    dropout: float = 0.0
+    skip_first: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to train: an estimator between two networks, for a number of steps.
+
+    Attributes:
+        estimator: A registered name, or whatever else names one.
+        encoder: ``mlp`` or ``cnn``.
+        decoder: ``mlp`` or ``rnn``.
+        steps: Optimisation steps.
+    """
+
+    estimator: str
+    encoder: EncoderName = "mlp"
+    decoder: DecoderName = "mlp"
+    steps: int = 832
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An encoder and a decoder."""
+
+    encoder: nn.Module
+    decoder: Any
+
+    def parameters(self) -> list[Tensor]:
+        """Of both."""
+        return [*self.encoder.parameters(), *self.decoder.parameters()]
+
+    def train(self, mode: bool) -> None:
+        """Switch both between training and evaluation."""
+        self.encoder.train(mode)
+        self.decoder.train(mode)
+
+    def state(self) -> tuple[Any, Any]:
+        """A copy of all weights."""
+        return copy.deepcopy(self.encoder.state_dict()), copy.deepcopy(self.decoder.state_dict())
+
+    def restore(self, state: tuple[Any, Any]) -> None:
+        """Put a copy back."""
+        self.encoder.load_state_dict(state[0])
+        self.decoder.load_state_dict(state[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Validation scores after a number of steps.
+
+    Attributes:
+        step: Steps made.
+        epoch: Times that the training data were gone through.
+        scores: On the validation split.
+    """
+
+    step: int
+    epoch: int
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What became of one arm at one seed.
+
+    Attributes:
+        curve: Validation scores, from before the first step to after the last.
+        best: Place in the curve with the least validation NLL, whose weights are tested.
+        test: Test scores there.
+        errors: Mean squared errors of forecasts, one for each of `metrics.FORECASTS`.
+        seconds: Of training and evaluation.
+    """
+
+    curve: tuple[Point, ...]
+    best: int
+    test: Scores
+    errors: tuple[float, ...]
+    seconds: float
+
+
+def make_model(arm: Arm, training: Training, frames: int, seed: int) -> Model:
+    """Networks with fresh weights, on the CPU; the global random state is left as it was."""
+    with _seeded(seed, torch.device("cpu")):
+        encoder = make_encoder(arm.encoder, frames, training.hidden, TYPES, training.dropout)
+        decoder = make_decoder(arm.decoder, training.hidden, TYPES, skip_first=training.skip_first, dropout=training.dropout)
+    return Model(encoder, decoder)
+
+
+def train(arm: Arm, training: Training, data: Dataset, seed: int, *, device: str = "cpu", told: Told | None = None) -> Trained:
+    """Train a model, keep its best epoch by validation NLL, and test that one.
+
+    A step minimises the mean over graphs of ``E_q NLL + KL(q || uniform)``: the second term's gradient is exact, the first
+    one's in the encoder is the estimator's. Everything but the seconds follows from the seed, on one kind of device.
+
+    Args:
+        arm: What is trained.
+        training: How.
+        data: On any device.
+        seed: Of weights, batches and samples; not of the data.
+        device: ``cpu`` or ``cuda``.
+        told: Called with the number of steps just made.
+
+    Raises:
+        NotApplicableError: The estimator cannot be used here.
+        NoGradientPathError: The estimator gives no gradient at all.
+        FloatingPointError: Training diverged.
+    """
+    started = time.perf_counter()
+    data = data.to(device)
+    model = make_model(arm, training, data.train.frames.shape[2], seed)
+    model.encoder.to(device)
+    model.decoder.to(device)
+    with _seeded(seed, torch.device(device)):
+        curve, best, state = _run(model, arm, training, data, seed, told or (lambda steps: None))
+    model.restore(state)
+    model.train(False)
+    frames = data.train.frames.shape[2]
+    test = evaluate(model.encoder, model.decoder, data.test, training.horizon, seed, frames=frames)
+    errors = forecast_errors(model.encoder, model.decoder, data.test, frames, seed)
+    return Trained(curve=curve, best=best, test=test, errors=errors, seconds=time.perf_counter() - started)
+
+
+def _run(
+    model: Model, arm: Arm, training: Training, data: Dataset, seed: int, told: Told
+) -> tuple[tuple[Point, ...], int, tuple[Any, Any]]:
+    """The curve, the place of its best point, and the weights there."""
+    step = _Step(model, training, seed, data.train)
+    curve = [Point(step=0, epoch=0, scores=_validated(model, training, data, seed))]
+    best, state = 0, model.state()
+    estimator = prepared(load_estimator(arm.estimator), step.loss(data.train.first(training.batch)))
+    done, epoch = 0, 0
+    while done < arm.steps:
+        before, epoch = done, epoch + 1
+        for batch in step.batches():
+            estimator = step(estimator, batch)
+            done += 1
+            if done == arm.steps:
+                break
+        step.schedule.step()
+        curve.append(Point(step=done, epoch=epoch, scores=_validated(model, training, data, seed)))
+        if curve[-1].scores.nll < curve[best].scores.nll:
+            best, state = len(curve) - 1, model.state()
+        told(done - before)
+    return tuple(curve), best, state
+
+
+class _Step:
+    """One optimisation step, with the state that goes from one to the next."""
+
+    def __init__(self, model: Model, training: Training, seed: int, data: Split) -> None:
+        self.model, self.training, self.data = model, training, data
+        self.parameters = tuple(model.decoder.parameters())
+        self.optimizer = torch.optim.Adam(model.parameters(), training.rate, foreach=True)
+        self.schedule = torch.optim.lr_scheduler.StepLR(self.optimizer, training.halve_every, gamma=0.5)
+        self.order = torch.Generator().manual_seed(seed)
+        self.noise = torch.Generator(data.frames.device).manual_seed(seed)
+
+    def __call__(self, estimator: Estimator, batch: Split) -> Estimator:
+        """Make it, and return the estimator for the next one."""
+        logits = self.model.encoder(batch.frames)
+        if not bool(torch.isfinite(logits).all()):
+            raise FloatingPointError("training diverged: the encoder's logits are not finite; a smaller rate may help")
+        found = surrogate(estimator, logits, self._decoding(batch), self.parameters, self.noise)
+        value = found.value + true_kl(logits, batch.frames.shape[1]).mean()
+        self.optimizer.zero_grad()
+        value.backward()
+        self.optimizer.step()
+        return moved_on(estimator, found.losses)
+
+    def batches(self) -> Iterator[Split]:
+        """The training data once, in a new order; the last batch may be smaller."""
+        order = torch.randperm(len(self.data), generator=self.order).to(self.data.frames.device)
+        yield from (self.data.rows(index) for index in order.split(self.training.batch))
+
+    @torch.no_grad()
+    def loss(self, batch: Split) -> float:
+        """The mean loss of one batch as the networks stand, which a moving average starts from."""
+        self.model.train(False)
+        logits = self.model.encoder(batch.frames)
+        found = float(self._decoding(batch)(hard_sample(logits, self.noise)).mean())
+        self.model.train(True)
+        return found
+
+    def _decoding(self, batch: Split) -> Callable[[Tensor], Tensor]:
+        def decode(edges: Tensor) -> Tensor:
+            frames = batch.frames
+            if len(edges) != len(frames):
+                frames = frames.repeat_interleave(len(edges) // len(frames), 0)
+            predicted = self.model.decoder(frames, edges, self.training.horizon)
+            return trajectory_nll(predicted, frames[:, :, 1:])
+
+        return decode
+
+
+def _validated(model: Model, training: Training, data: Dataset, seed: int) -> Scores:
+    model.train(False)
+    scores = evaluate(model.encoder, model.decoder, data.valid, training.horizon, seed)
+    model.train(True)
+    return scores
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Weights and dropout draw from the global generators; inside, those start at the seed, and outside nothing changed."""
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

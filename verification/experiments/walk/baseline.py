@@ -1,0 +1,62 @@
+"""The trajectories that are to be matched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...problems.calibration_law import rise
+from ...problems.calibration_walk import SHIFT
+from ...seeds import chunk_generator
+from .design import PATH_STEPS, TRAIN_STEPS, Design, Split
+
+__all__ = ["Baseline", "baseline", "simulated"]
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Training and test parts of every seed's trajectories.
+
+    Attributes:
+        train: ``[seeds, trajectories, steps]``.
+        test: ``[seeds, trajectories, steps]``.
+        test_start: How many steps come before the first test step.
+    """
+
+    train: Float[Tensor, "seeds trajectories steps"]
+    test: Float[Tensor, "seeds held_out test_steps"]
+    test_start: int
+
+    @property
+    def steps(self) -> int:
+        """Steps that training sees."""
+        return self.train.shape[2]
+
+
+def simulated(theta: Float[Tensor, "rows"], steps: int, generator: torch.Generator) -> Float[Tensor, "rows steps"]:
+    """One trajectory a row, without its start at 0."""
+    position = torch.zeros_like(theta)
+    path = []
+    for _ in range(steps):
+        uniform = torch.rand(theta.shape, generator=generator, dtype=theta.dtype, device=theta.device)
+        position = position + 2 * (uniform < rise(position, theta)) - 1
+        path.append(position)
+    return torch.stack(path, 1)
+
+
+def baseline(design: Design, split: Split) -> Baseline:
+    """The baseline of every seed, made with theta* = 20; the same for all estimators, starts, losses and splits."""
+    paths = torch.stack([_trajectories(design, seed) for seed in range(design.seeds)]).to(design.device)
+    if split == "time":
+        return Baseline(paths[:, :, :TRAIN_STEPS], paths[:, :, TRAIN_STEPS:], TRAIN_STEPS)
+    count = design.training_trajectories
+    return Baseline(paths[:, :count], paths[:, count:], 0)
+
+
+def _trajectories(design: Design, seed: int) -> Tensor:
+    generator = chunk_generator(design.seed, "baseline", "calibration_walk", "float64", "reference", seed)
+    theta = torch.full((design.trajectories,), SHIFT, dtype=torch.float64)
+    return simulated(theta, PATH_STEPS, generator)

@@ -1,0 +1,47 @@
+"""Gradient descent on theta from every start, for every seed, all in one batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .design import Design
+
+__all__ = ["descend", "points"]
+
+_BETAS = (0.9, 0.95)
+
+
+def points(design: Design) -> Float[Tensor, "points"]:
+    """Where the descents start: every start once a seed, seeds innermost."""
+    starts = torch.tensor(design.starts, dtype=torch.float64, device=design.device)
+    return starts.repeat_interleave(design.seeds)
+
+
+def descend(gradient: Callable[[Tensor], Tensor], design: Design) -> Float[Tensor, "iterations points"]:
+    """Adam from every start, its rate falling to zero along half a cosine.
+
+    Each point is a parameter of its own: Adam works by element, so descents do not touch each other. Its second moment forgets
+    within some 20 iterations, or a far start's first gradients would still shorten the last steps.
+
+    Args:
+        gradient: theta ``[points]`` -> an estimate of the loss's derivative, ``[points]``.
+        design: Starts, iterations and learning rate.
+
+    Returns:
+        theta before the first step and after each, ``[iterations + 1, points]``, on the CPU.
+    """
+    theta = points(design).requires_grad_()
+    optimiser = torch.optim.Adam([theta], lr=design.learning_rate, betas=_BETAS)
+    path = [theta.detach().clone()]
+    for iteration in range(design.iterations):
+        for group in optimiser.param_groups:
+            group["lr"] = design.learning_rate * (1 + math.cos(math.pi * iteration / design.iterations)) / 2
+        theta.grad = gradient(theta.detach()).to(theta)
+        optimiser.step()
+        path.append(theta.detach().clone())
+    return torch.stack(path).cpu()

@@ -1,0 +1,102 @@
+"""All jobs of a design, in processes, each finished one kept on disk."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .design import Design, Job, jobs
+from .result import JobResult, load, save
+from .work import perform
+
+__all__ = ["Outcome", "Progress", "run_jobs"]
+
+Progress = Callable[[int, int, str], None]
+"""Told how many jobs are done, of how many, and the name of the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a session came to.
+
+    Attributes:
+        results: Of the jobs that are done, in the order of the design.
+        complete: Whether that is all of them.
+    """
+
+    results: tuple[JobResult, ...]
+    complete: bool
+
+
+def run_jobs(
+    design: Design, *, workers: int = 0, folder: Path | None = None, resume: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Run every job of a design; Ctrl-C ends with what is done.
+
+    A job's result depends on the design and its own name alone, not on the other jobs, the workers or an interruption.
+
+    Args:
+        design: What is compared.
+        workers: Processes to spawn; 0 does everything in this one.
+        folder: Where each finished job's checkpoint goes; None keeps none.
+        resume: Whether checkpoints that are there already are used.
+        progress: Told of every job that is done.
+
+    Raises:
+        BrokenProcessPool: A worker died. What was finished before is kept on disk.
+    """
+    tell = progress or (lambda done, total, name: None)
+    wanted = jobs(design)
+    found = {job: kept for job in wanted if resume and folder and (kept := load(_place(folder, job, design)))}
+    complete = True
+    try:
+        for result in _performed([job for job in wanted if job not in found], design, workers):
+            found[result.job] = result
+            if folder is not None:
+                save(result, _place(folder, result.job, design))
+            tell(len(found), len(wanted), result.job.name)
+    except KeyboardInterrupt:
+        complete = False
+    return Outcome(tuple(found[job] for job in wanted if job in found), complete)
+
+
+def _place(folder: Path, job: Job, design: Design) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{job.key(design)}.json"
+
+
+def _performed(wanted: list[Job], design: Design, workers: int) -> Iterator[JobResult]:
+    """Results as they are ready."""
+    if workers == 0:
+        yield from (perform(job, design) for job in wanted)
+        return
+    with _pool(workers) as pool:
+        for future in as_completed([pool.submit(perform, job, design) for job in wanted]):
+            yield future.result()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers that are ended, not waited for, when anything goes wrong."""
+    others = {child.pid for child in multiprocessing.active_children()}
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_enter)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            if child.pid not in others:
+                child.kill()
+
+
+def _enter() -> None:
+    """Prepare a worker: one thread, Ctrl-C left to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,106 @@
+"""Means over seeds with their intervals, and which results belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ...study import Series
+from .accuracy import Accuracy
+from .design import Design, Loss, Split, jobs
+from .result import JobResult
+
+__all__ = ["Findings", "Spread", "curve"]
+
+Array = NDArray[np.float64]
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with its 95 % interval (Student's t)."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Array) -> Self:
+        """Of one number a seed, ``[seeds]``."""
+        mean = float(values.mean())
+        reach = float(stats.t.isf(_LEVEL / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+        return cls(mean, mean - reach, mean + reach)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Results with the design that they are of.
+
+    Attributes:
+        design: What was asked.
+        results: What is done.
+    """
+
+    design: Design
+    results: tuple[JobResult, ...]
+
+    def select(
+        self, *, split: Split | None = None, loss: Loss | None = None, names: Iterable[str] | None = None
+    ) -> list[JobResult]:
+        """The results of one split, one loss, some estimators."""
+        chosen = None if names is None else set(names)
+        return [
+            each
+            for each in self.results
+            if split in (None, each.job.split)
+            and loss in (None, each.job.loss)
+            and (chosen is None or each.job.estimator in chosen)
+        ]
+
+    def spread(self, result: JobResult, figure: str, start: int) -> Spread:
+        """One figure over the seeds of one start, given by its place among the starts."""
+        return Spread.of(result.figures[figure][start])
+
+    def spreads(self, figure: str, names: Iterable[str], split: Split | None = None) -> list[Spread]:
+        """One figure at every start and loss, of one split or all."""
+        places = range(len(self.design.starts))
+        chosen = self.select(names=names, split=split)
+        return [self.spread(result, figure, place) for result in chosen for place in places]
+
+    @property
+    def intervals(self) -> int:
+        """Number of gradient intervals in the whole design, which share one error rate of 5 %."""
+        return len(jobs(self.design)) * (len(self.design.starts) + 1)
+
+    def bias(self, measured: Accuracy) -> Spread:
+        """A gradient's bias with an interval; all of the design's intervals together are right 95 % of the time."""
+        bias = measured.mean - measured.exact
+        reach = float(stats.t.isf(_LEVEL / 2 / self.intervals, measured.batches - 1)) * measured.error
+        return Spread(bias, bias - reach, bias + reach)
+
+
+def curve(label: str, x: Iterable[float], values: Array) -> Series:
+    """A line of means over seeds with its intervals.
+
+    Args:
+        label: Its name.
+        x: Abscissae, ``[n]``.
+        values: ``[n, seeds]``.
+    """
+    spreads = [Spread.of(each) for each in values]
+    return Series(
+        label=label,
+        x=tuple(float(each) for each in x),
+        y=tuple(each.mean for each in spreads),
+        low=tuple(each.low for each in spreads),
+        high=tuple(each.high for each in spreads),
+    )

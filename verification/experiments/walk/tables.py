@@ -1,0 +1,169 @@
+"""The tables of the study."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from itertools import product
+
+import numpy as np
+import torch
+
+from ...problems.calibration_walk import SHIFT
+from ...study import Table
+from .baseline import baseline
+from .design import PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
+from .fit import fit
+from .losses import Target, minimisers
+from .result import JobResult
+from .summary import Findings, Spread
+
+__all__ = ["accuracy_tables", "fit_tables", "least_at_law", "minimiser_table", "reason_tables", "seconds_table"]
+
+_FIGURES = {
+    "error": "|theta - theta*|",
+    "train_mse": "train MSE",
+    "test_mse": "test MSE",
+    "test_mean_mse": "test MSE of means",
+    "wasserstein": "Wasserstein",
+    "variance_ratio": "variance ratio",
+    "long_error": "1,000 steps: position error",
+    "long_ratio": "1,000 steps: variance ratio",
+}
+_ACCURACY = (
+    "estimator",
+    "theta",
+    "exact",
+    "bias",
+    "low",
+    "high",
+    "relative bias",
+    "variance",
+    "variance: low",
+    "variance: high",
+)
+_LOG_QUANTILE = 1.96
+
+
+def fit_tables(findings: Findings) -> tuple[Table, ...]:
+    """For each split and loss: what every estimator ends at from every start."""
+    design = findings.design
+    columns = ["start", "estimator", "status", "theta"]
+    for name in _FIGURES.values():
+        columns += [name, f"{name}: low", f"{name}: high"] if name == _FIGURES["error"] else [name]
+    return tuple(
+        Table(
+            title=f"Calibrated walks: {split} split, {loss} loss",
+            columns=tuple(columns),
+            rows=(
+                _floor_row(design, split),
+                *(
+                    _fit_row(findings, result, place)
+                    for place in range(len(design.starts))
+                    for result in findings.select(split=split, loss=loss)
+                ),
+            ),
+            caption="Means over seeds; 95 % intervals over seeds. The first row is the walk at theta* itself, which differs "
+            "from the trajectories only because they are finitely many.",
+        )
+        for split in design.splits
+        for loss in design.losses
+    )
+
+
+def _fit_row(findings: Findings, result: JobResult, place: int) -> tuple[str | float, ...]:
+    theta = float(result.theta[-1, place].mean())
+    row: list[str | float] = [findings.design.starts[place], result.job.estimator, result.status, theta]
+    for name in _FIGURES:
+        spread = findings.spread(result, name, place)
+        row += [spread.mean, max(spread.low, 0.0), spread.high] if name == "error" else [spread.mean]
+    return tuple(row)
+
+
+def _floor_row(design: Design, split: Split) -> tuple[str | float | None, ...]:
+    data = baseline(design, split)
+    found = fit(torch.full((design.seeds,), SHIFT, dtype=torch.float64), data)
+    row: list[str | float | None] = [None, "theta* itself", "", SHIFT]
+    for name in _FIGURES:
+        mean = float(found.figures[name].mean())
+        row += [mean, mean, mean] if name == "error" else [mean]
+    return tuple(row)
+
+
+def reason_tables(findings: Findings) -> tuple[Table, ...]:
+    """Why some calibrations could not move theta, once for each estimator; no table where all could."""
+    reasons = {(each.job.estimator, each.status, each.note): None for each in findings.results if each.status != "descended"}
+    if not reasons:
+        return ()
+    return (Table(title="What could not descend", columns=("estimator", "status", "reason"), rows=tuple(reasons)),)
+
+
+def accuracy_tables(findings: Findings) -> tuple[Table, ...]:
+    """For each split and loss: bias and variance of a batch's gradient at every start and at theta*."""
+    return tuple(
+        Table(
+            title=f"Gradient of a batch: {split} split, {loss} loss",
+            columns=_ACCURACY,
+            rows=tuple(row for result in findings.select(split=split, loss=loss) for row in _accuracy_rows(findings, result)),
+            caption="What one step of the optimiser receives, against the first seed's baseline. All bias intervals of the "
+            "study together are right 95 % of the time; each variance interval is a 95 % interval that allows for kurtosis. "
+            "At theta* the exact gradient is nearly zero, so that no relative bias is given.",
+        )
+        for split in findings.design.splits
+        for loss in findings.design.losses
+    )
+
+
+def _accuracy_rows(findings: Findings, result: JobResult) -> list[tuple[str | float | None, ...]]:
+    rows: list[tuple[str | float | None, ...]] = []
+    for each in result.accuracy:
+        bias = findings.bias(each)
+        relative = None if each.theta == SHIFT else bias.mean / abs(each.exact)
+        factor = math.exp(_LOG_QUANTILE * each.log_error) if math.isfinite(each.log_error) else 1.0
+        limits = (each.variance / factor, each.variance * factor)
+        interval = (bias.mean, bias.low, bias.high)
+        rows.append((result.job.estimator, each.theta, each.exact, *interval, relative, each.variance, *limits))
+    return rows
+
+
+@cache
+def least_at_law(split: Split, loss: Loss) -> float:
+    """Where a split's and loss's exact loss is least when the baseline is the law at theta* itself."""
+    steps = TRAIN_STEPS if split == "time" else PATH_STEPS
+    return float(minimisers(Target.law(SHIFT, steps), loss)[0])
+
+
+def minimiser_table(design: Design) -> Table:
+    """Where each loss is least: for infinitely many baseline trajectories, and for those of the seeds."""
+    rows = []
+    for split, loss in product(design.splits, design.losses):
+        least = least_at_law(split, loss)
+        spread = Spread.of(np.asarray(minimisers(Target.of(baseline(design, split).train), loss)))
+        rows.append((split, loss, least, least - SHIFT, spread.mean, spread.low, spread.high))
+    return Table(
+        title="Where the losses are least",
+        columns=("split", "loss", "theta, exact law", "minus theta*", "theta, seeds' baselines", "low", "high"),
+        rows=tuple(rows),
+        caption="Where the exact derivative is zero. The squared distance between single trajectories holds the walk's own "
+        "variance, so theta moves to where that is smaller.",
+    )
+
+
+def seconds_table(findings: Findings) -> Table:
+    """How long the descents took: all starts and seeds of a job together."""
+    return Table(
+        title="Seconds",
+        columns=("estimator", "split", "loss", "seconds", "processor seconds", "processor milliseconds an iteration"),
+        rows=tuple(
+            (
+                each.job.estimator,
+                each.job.split,
+                each.job.loss,
+                each.seconds,
+                each.cpu_seconds,
+                1e3 * each.cpu_seconds / findings.design.iterations,
+            )
+            for each in findings.results
+        ),
+        caption="Of a job's descents, all starts and seeds in one batch, one thread.",
+    )

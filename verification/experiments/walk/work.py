@@ -1,0 +1,84 @@
+"""One job: descend from all starts with all seeds, and measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ....estimators.protocol import NoGradientPathError, NotApplicableError
+from ....estimators.registry import load_estimator
+from ...seeds import chunk_generator, stable_repr
+from .accuracy import accuracy
+from .baseline import Baseline, baseline
+from .calibration import descend, points
+from .design import EXACT, Design, Job
+from .fit import fit
+from .gradients import batch_gradient
+from .losses import Target, exact_gradient
+from .result import JobResult, Status
+
+__all__ = ["perform"]
+
+Gradient = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+
+
+def perform(job: Job, design: Design) -> JobResult:
+    """Calibrate one estimator under one split and loss; an estimator that cannot move theta leaves it at its start.
+
+    What an estimator raises is part of the result: it may be anyone's, and must not end the others' calibrations.
+    """
+    data = baseline(design, job.split)
+    status: Status
+    try:
+        return _descended(job, design, data, _gradient(job, design, data))
+    except NoGradientPathError as error:
+        status, note = "no gradient", str(error)
+    except NotApplicableError as error:
+        status, note = "not applicable", str(error)
+    except Exception as error:
+        status, note = "crashed", f"{type(error).__name__}: {error}"
+    return _result(job, design, data, points(design).unsqueeze(0).cpu(), status, note=note)
+
+
+def _gradient(job: Job, design: Design, data: Baseline) -> Gradient:
+    if job.estimator == EXACT:
+        target = Target.of(data.train.repeat(len(design.starts), 1, 1))
+        return lambda theta, paths, generator: exact_gradient(theta, target, job.loss)
+    return batch_gradient(load_estimator(job.estimator), job.loss, design.batch)
+
+
+def _descended(job: Job, design: Design, data: Baseline, gradient: Gradient) -> JobResult:
+    paths = data.train.repeat(len(design.starts), 1, 1)
+    generator = _generator(job, design, "descent")
+    started, cpu_started = time.perf_counter(), time.process_time()
+    theta = descend(lambda theta: gradient(theta, paths, generator), design)
+    timing = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started}
+    finite = bool(torch.isfinite(theta).all())
+    measured = () if job.estimator == EXACT else accuracy(gradient, data, job.loss, design, _generator(job, design, "accuracy"))
+    result = _result(job, design, data, theta, "descended" if finite else "not finite")
+    return JobResult(**{**vars(result), "accuracy": measured, **timing})
+
+
+def _generator(job: Job, design: Design, stage: str) -> torch.Generator:
+    """A stream of its own for every estimator with its hyper-parameters, split, loss and stage."""
+    estimator = EXACT if job.estimator == EXACT else stable_repr(load_estimator(job.estimator))
+    problem = f"calibration_walk/{job.split}/{job.loss}"
+    return chunk_generator(design.seed, estimator, problem, "float64", stage, 0, design.device)
+
+
+def _result(job: Job, design: Design, data: Baseline, theta: Tensor, status: Status, note: str = "") -> JobResult:
+    found = fit(theta[-1], data)
+    shape = (len(design.starts), design.seeds)
+    return JobResult(
+        job=job,
+        status=status,
+        note=note,
+        theta=theta.reshape(-1, *shape).numpy(),
+        figures={name: each.reshape(shape) for name, each in found.figures.items()},
+        mean=found.mean.reshape(-1, *shape),
+        ratio=found.ratio.reshape(-1, *shape),
+        long_mean=found.long_mean.reshape(-1, *shape),
+    )
