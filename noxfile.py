@@ -1,4 +1,4 @@
-"""The project's sessions: ``verify`` (the main job), ``selftest``, ``tests``, ``lint`` and ``types``.
+"""The sessions: ``verify`` is the main job; ``nox --list`` shows all.
 
 Every session has an environment of its own, kept between runs, with the versions of ``constraints.txt`` and the package
 installed as a user gets it: never editable, so that what runs is what a wheel holds.
@@ -22,6 +22,20 @@ nox.options.sessions = ["tests", "lint", "types"]
 ROOT = Path(__file__).parent
 CONSTRAINTS = ("-c", "constraints.txt")
 PACKAGES = ("gradverify.estimators", "gradverify.verification")
+
+DOCUMENTED = (
+    "gradverify.estimators",
+    "gradverify.estimators.adapters",
+    "gradverify.estimators.protocol",
+    "gradverify.estimators.markov",
+    "gradverify.verification.api",
+    "gradverify.verification.asserting.assertions",
+    "gradverify.verification.problems.problem",
+    "gradverify.verification.record",
+    "gradverify.verification.study",
+    "gradverify.verification.strategies",
+)
+"""The modules that users import from."""
 
 MEANING = {
     0: "every claim holds",
@@ -48,6 +62,34 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def variance(session: nox.Session) -> None:
+    """Measure how variance grows with program length; writes reports/variance/ (arguments go to the command)."""
+    _install(session, "cli,report")
+    session.run("gradverify", "variance", "--out", "reports/variance", *session.posargs, success_codes=ACCEPTED)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure throughput beside what one would otherwise write; writes reports/bench/ (arguments go to the command).
+
+    ``--with-peers`` among the arguments installs the other libraries that are measured too.
+    """
+    arguments = [each for each in session.posargs if each != "--with-peers"]
+    _install(session, "cli,report,pytest,fast" + (",peers" if len(arguments) < len(session.posargs) else ""))
+    session.run("gradverify", "bench", "--out", "reports/bench", *arguments)
+    timed = ("--benchmark-only", "--benchmark-columns=median,ops", "--benchmark-group-by=group")
+    session.run("pytest", "tests/benchmarks", *timed, "--benchmark-json=reports/bench/pytest-benchmark.json")
+
+
+@nox.session
+def experiments(session: nox.Session) -> None:
+    """Run walk calibration and relational inference, small; writes reports/experiments/ (arguments go to both commands)."""
+    _install(session, "cli,report")
+    for name in ("walk", "nri"):
+        session.run("gradverify", "experiment", name, "--out", f"reports/experiments/{name}", *session.posargs)
+
+
+@nox.session
 def selftest(session: nox.Session) -> None:
     """Measure the verifier itself: false alarms, planted bugs, power; writes reports/selftest/ (arguments go on)."""
     _install(session, "cli,report")
@@ -60,7 +102,8 @@ def tests(session: nox.Session) -> None:
     _install(session, "dev")
     # One process a core, one thread a process. Benchmarks mean nothing beside other tests: each runs once, untimed.
     parallel = ("--numprocesses=auto", "--benchmark-disable")
-    doctests = ("--doctest-modules", "--pyargs", *PACKAGES)
+    # Triton, which comes with CUDA builds of PyTorch alone, cannot be imported here.
+    doctests = ("--doctest-modules", "--doctest-ignore-import-errors", "--pyargs", *PACKAGES)
     selected = session.posargs or ["tests", *doctests]
     session.run("pytest", *parallel, *selected, env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"})
 
@@ -80,6 +123,14 @@ def types(session: nox.Session) -> None:
     # From a neutral folder: in the checkout each module would also be found by its path, under a second name.
     session.chdir(session.create_tmp())
     session.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *(word for name in PACKAGES for word in ("-p", name)))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the reference of the Python API to reports/docs/."""
+    _install(session, "report,pytest")
+    session.install("pdoc", *CONSTRAINTS)
+    session.run("pdoc", *DOCUMENTED, "--docformat", "google", "--output-directory", "reports/docs")
 
 
 def _install(session: nox.Session, extras: str) -> None:
