@@ -19,9 +19,8 @@ def paired_cells(base: Record, head: Record) -> list[tuple[Cell, Cell]]:
     Raises:
         ValueError: There is none, the tolerances differ, or a problem of the same name has another gradient.
     """
-    before = {(each.estimator, each.problem): each for each in base.cells}
-    shared = ((before.get((each.estimator, each.problem)), each) for each in head.cells)
-    pairs = [(one, two) for one, two in shared if one is not None]
+    before = _cells(base)
+    pairs = [(before[key], each) for key, each in _cells(head).items() if key in before]
     _comparable(base, head, pairs)
     return pairs
 
@@ -64,23 +63,39 @@ def figures(cell: Cell) -> str:
 
 def membership(base: Record, head: Record) -> Iterator[Change]:
     """Cells and families that only one of the records has; where an estimator does not apply, nothing is missed."""
-    cells = [{(each.estimator, each.problem): each for each in record.cells} for record in (base, head)]
-    families = [{(each.estimator, each.family): each for each in record.families} for record in (base, head)]
-    yield from _missing(cells[0], cells[1], "cell")
-    yield from _missing(families[0], families[1], "family")
+    yield from _missing(_cells(base), _cells(head), "cell")
+    yield from _missing(_families(base), _families(head), "family")
+
+
+_Key = tuple[str, ...]
+"""What names an answer: estimator, problem or family, and in a record of a pytest session the test."""
+
+
+def _families(record: Record) -> dict[_Key, Family]:
+    return {(each.estimator, each.family): each for each in record.families}
+
+
+def _cells(record: Record) -> dict[_Key, Cell]:
+    """The cells by what names them; a test that asks the same thing twice has its answers told apart by their order."""
+    found: dict[_Key, Cell] = {}
+    for each in record.cells:
+        name = (each.estimator, each.problem, str(each.facts.get("test", "")))
+        again = sum(key[:3] == name for key in found) if (*name, "0") in found else 0
+        found[*name, str(again)] = each
+    return found
 
 
 def _missing(
-    before: Mapping[tuple[str, str], Cell] | Mapping[tuple[str, str], Family],
-    after: Mapping[tuple[str, str], Cell] | Mapping[tuple[str, str], Family],
+    before: Mapping[_Key, Cell] | Mapping[_Key, Family],
+    after: Mapping[_Key, Cell] | Mapping[_Key, Family],
     quantity: Quantity,
 ) -> Iterator[Change]:
-    for (estimator, problem), each in before.items():
-        if (estimator, problem) not in after and _known(each) != "not-applicable":
-            yield Change(estimator=estimator, problem=problem, quantity=quantity, direction="gone", base=_known(each))
-    for (estimator, problem), each in after.items():
-        if (estimator, problem) not in before and _known(each) != "not-applicable":
-            yield Change(estimator=estimator, problem=problem, quantity=quantity, direction="new", head=_known(each))
+    for key, each in before.items():
+        if key not in after and _known(each) != "not-applicable":
+            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="gone", base=_known(each))
+    for key, each in after.items():
+        if key not in before and _known(each) != "not-applicable":
+            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="new", head=_known(each))
 
 
 def _known(each: Cell | Family) -> str | float | None:

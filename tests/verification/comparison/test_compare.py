@@ -238,6 +238,23 @@ def test_new_and_gone_cells() -> None:
     assert compare(both, one(), same=True).exit_status == 3
 
 
+def test_cells_of_a_pytest_session_are_told_apart_by_their_tests() -> None:
+    """Two tests ask about one pair, and one of them asks twice: what becomes worse in any of the three is found."""
+    law = LAWS["normal"]
+
+    def session(*factors: float) -> Record:
+        cells = [simulated("a", law, seed=at, factor=factor, rows=60_000) for at, factor in enumerate(factors)]
+        tests = ("t.py::one", "t.py::two", "t.py::two")
+        return record([replace(each, facts={**each.facts, "test": test}) for each, test in zip(cells, tests, strict=True)])
+
+    base = session(1.0, 1.0, 1.0)
+    assert compare(base, base).num_cells == 3
+    for at in range(3):
+        factors = [1.0, 1.0, 1.0]
+        factors[at] = 1.3
+        assert [each.quantity for each in compare(base, session(*factors)).changes] == ["variance"]
+
+
 def test_evaluations_count_as_cost() -> None:
     dearer = ended(one(1), claims={**one(1).cells[0].claims, "evaluations": 4})
     assert found(compare(one(0), dearer)) == {("evaluations", "worse")}
