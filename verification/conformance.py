@@ -79,6 +79,10 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
         return Conformance("failed", "not reproducible", "the same seed gave other rows; draw from the generator given alone")
     if describe(estimator).deterministic:
         return Conformance("pass")
+    other = estimator(problem.program, params, ROWS, seeded(1))
+    if all(bool((each == each[:1]).all()) for each in (rows, other)) and not torch.allclose(rows, other):
+        note = f"all {ROWS} rows of a call are equal, and those of another seed are others: one draw serves all rows"
+        return Conformance("failed", "dependent rows", note)
     return _isolated(estimator, problem, seeded)
 
 

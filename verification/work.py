@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..estimators.protocol import NotApplicableError
 from .channels import Channels
+from .compiled import check_compiled
 from .conformance import Conformance, check_conformance
 from .dependence import correlation, digest
 from .forward_law import ForwardLaw, check_forward_law
@@ -35,7 +36,7 @@ BINS = 48
 
 @dataclass(frozen=True)
 class ConformanceTask:
-    """Fit the estimator if it learns, and hold it to its contract; ``alpha`` is the forward law's false-alarm rate."""
+    """Fit the estimator if it learns, and hold it to its contract; ``alpha`` is the false-alarm rate of the laws' checks."""
 
     estimator: str
     problem: str
@@ -120,10 +121,14 @@ def _conform(bench: Workbench, task: ConformanceTask) -> ConformanceResult:
 
     finding = check_conformance(estimator, problem, seeded("conformance"))
     forward = ForwardLaw("not-tested")
+    drawing = bench.drawing(task.estimator, task.problem)
+    alpha = task.alpha if drawing is estimator else task.alpha / 2
     if finding.outcome == "pass":
         types = probe(problem).types
-        forward = check_forward_law(estimator, problem.program, problem.params, types, seeded("forward_law"), task.alpha)
-    return ConformanceResult(finding, forward, stable_repr(bench.drawing(task.estimator, task.problem)))
+        forward = check_forward_law(estimator, problem.program, problem.params, types, seeded("forward_law"), alpha)
+        if drawing is not estimator:
+            finding = check_compiled(estimator, drawing, problem, seeded("compiled"), alpha)
+    return ConformanceResult(finding, forward, stable_repr(drawing))
 
 
 def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:

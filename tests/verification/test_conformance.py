@@ -41,10 +41,16 @@ class ReturnsNumber:
         return 1.0
 
 
+class OneDrawForAll:
+    def __call__(self, program: object, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.randn((), generator=generator, dtype=params.dtype).expand(num_samples, *params.shape).clone()
+
+
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda each: each.name)
 @pytest.mark.parametrize(
     ("estimator", "outcome", "reason", "said"),
     [
+        (OneDrawForAll(), "failed", "dependent rows", "one draw serves all rows"),
         (wrong.WrongShape(), "failed", "shape", "for 64 samples; expected (64"),
         (ReturnsNumber(), "failed", "shape", "returned float"),
         (wrong.SinglePrecision(), "failed", "dtype or device", "returned torch.float32 on cpu; expected torch.float64 on cpu"),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributions import Bernoulli
 
-from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut
+from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut, ScoreFunction
 from gradverify.verification import Record, verify
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, find_problems
@@ -251,3 +252,13 @@ def test_a_sampled_reference_adds_nothing_to_the_estimators_variance() -> None:
     (exact, (low, high)), (estimate, _) = found
     assert low <= estimate <= high
     assert exact == pytest.approx(estimate, rel=0.2)  # the likelihood ratio's rows would multiply it by more than two
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 5])
+def test_a_reference_that_saw_no_jump_contradicts_nothing(seed: int) -> None:
+    """Finite differences of so rare a bit move no uniform across its threshold in most pilots: zeros, which are no evidence."""
+    rare = Problem(name="rare_bit", program=lambda params, sample: sample(Bernoulli(params)), params=scalar(4e-4))
+    record = verify({"score": ScoreFunction()}, rare, seed=seed, expect="any")
+    (references,) = [each for each in record.cells if each.estimator == "references"]
+    assert references.status == "ok"
+    assert only(record).status == "ok"
