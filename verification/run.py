@@ -23,7 +23,7 @@ from .families import fit_families
 from .head import run_head
 from .known import has_known_variance, known_variance
 from .plan import ErrorBudget, Settings, affordable_rows
-from .problems.problem import Probe, Problem, probe
+from .problems.problem import Probe, Problem, hold_to_rows, probe
 from .record import Cell, Check, Record, Run
 from .seeds import directions
 from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference
@@ -64,6 +64,7 @@ class Verification:
         # A problem is held to its contract before anything is measured on it.
         self._probes = {each.name: probe(self.bench.problem(each.name)) for each in self.problems}
         for each in self.problems:
+            hold_to_rows(self.bench.problem(each.name))
             self.bench.reference(each.name)
         self._refused: list[Cell] = []
         self._pairs = list(self._applicable())

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, OneHotCategorical
 
-from gradverify.estimators import Sample
+from gradverify.estimators import Program, Sample
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import ALL_SITES
 from gradverify.estimators.registry import TargetError
-from gradverify.verification.problems import Problem, ProblemError, find_problems, probe, registered
+from gradverify.verification import verify
+from gradverify.verification.problems import Problem, ProblemError, find_problems, hold_to_rows, probe, registered
 from gradverify.verification.problems.toys import polynomial_programming
 from gradverify.verification.truth import find_reference
 
@@ -192,3 +193,53 @@ def test_targets_name_problems() -> None:
     assert [each.name for each in walks] == ["random_walk:15/square/p", "random_walk:15/square/theta"]
     assert len(find_problems(["bernoulli:0.3", "bernoulli:0.3/cubic"], quick=True)) == 3
     assert {each.family for each in find_problems(["chain"], quick=False)} == {"chain"}
+
+
+def by_place(params: Tensor, sample: Sample) -> Tensor:
+    """Its objective knows which row it is."""
+    bit = sample(Bernoulli(params))
+    return bit * (1 + torch.arange(len(bit)) % 2)
+
+
+def remembering() -> Program:
+    """It asks for one more sample at each call."""
+    calls: list[int] = []
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        calls.append(1)
+        return sum((sample(Bernoulli(params)) for _ in calls), torch.zeros_like(params))
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (
+            lambda params, sample: cubic(params, sample) - cubic(params, sample).mean(),
+            "its rows depend on each other",
+        ),
+        (by_place, "its rows depend on each other"),
+        (lambda params, sample: cubic(params, sample) + torch.rand_like(params), "random state of its own or remembers"),
+        (remembering(), "random state of its own or remembers"),
+    ],
+    ids=["batch mean", "place", "hidden noise", "memory"],
+)
+def test_a_program_whose_rows_are_not_runs_of_their_own_is_refused(program: Program, said: str) -> None:
+    """Else sound estimators would be accused of what the program does."""
+    with pytest.raises(ProblemError, match=f"problem 'mine': .*{said}"):
+        verify("leave_one_out", Problem(name="mine", program=program, params=scalar(0.3)))
+
+
+@pytest.mark.parametrize("name", sorted(BUILT))
+def test_every_registered_problems_rows_are_runs_of_their_own(name: str) -> None:
+    hold_to_rows(BUILT[name])
+
+
+def test_rows_that_all_draw_alike_have_nothing_to_exchange() -> None:
+    hold_to_rows(Problem(name="certain", program=cubic, params=scalar(1.0)))
+
+
+def test_a_series_is_named_without_its_size() -> None:
+    names = [each.name for each in find_problems(["random_walk/square/p"], quick=False)]
+    assert names == [f"random_walk:{size}/square/p" for size in (10, 20, 50, 100)]

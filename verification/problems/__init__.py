@@ -1,6 +1,6 @@
 """Problems: stochastic programs whose gradient is known, made to expose different errors."""
 
-from .problem import Probe, Problem, ProblemError, probe
+from .problem import Probe, Problem, ProblemError, hold_to_rows, probe
 from .registry import find_problems, registered
 
-__all__ = ["Probe", "Problem", "ProblemError", "find_problems", "probe", "registered"]
+__all__ = ["Probe", "Problem", "ProblemError", "find_problems", "hold_to_rows", "probe", "registered"]

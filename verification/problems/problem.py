@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ...estimators.protocol import Program, evaluate
+from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.sites import site_of
-from ...estimators.tape import draw
+from ...estimators.tape import Tape, draw, forcing, recording
 
-__all__ = ["Probe", "Problem", "ProblemError", "probe"]
+__all__ = ["Probe", "Problem", "ProblemError", "hold_to_rows", "probe"]
 
 
 class ProblemError(ValueError):
@@ -135,3 +135,50 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
     if not sizes:
         raise ProblemError(f"problem {problem.name!r}: its program sampled nothing; call sample(distribution) in it")
     return Probe(frozenset(types), len(sizes), sum(e for e, _ in sizes), sum(c for _, c in sizes))
+
+
+def hold_to_rows(problem: Problem, rows: int = 8) -> None:
+    """Run a problem's program on outcomes that are set, and see that each row's objective follows from its own row.
+
+    A mean over the batch, hidden random state or a memory would be blamed on sound estimators.
+
+    Raises:
+        ProblemError: The same outcomes gave another objective, or one row's outcomes changed another row's objective.
+    """
+    tape = Tape()
+    generator = torch.Generator(problem.params.device).manual_seed(0)
+    place = torch.arange(rows, device=problem.params.device)
+    with torch.no_grad():
+        first = _run(problem, recording(rows, generator, tape), rows)
+        if not _alike(_rerun(problem, tape, place), first):
+            raise ProblemError(
+                f"problem {problem.name!r}: the same samples gave another objective; its program draws from random state of "
+                "its own or remembers, and must be a function of params and of what sample(...) returns"
+            )
+        outcomes = torch.cat([each.index.reshape(rows, -1).double() for each in tape.draws], 1)
+        unlike = int((outcomes != outcomes[:1]).any(1).double().argmax())  # 0 where all rows drew alike
+        # A mean over rows sees the first, a row's place the second.
+        for taken in (torch.where(place == 0, unlike, place), place.roll(1)):
+            if not _alike(_rerun(problem, tape, taken), first[taken]):
+                raise ProblemError(
+                    f"problem {problem.name!r}: its rows depend on each other or on their place: rows were given the samples "
+                    "of other rows, and the objectives did not follow; rows are independent runs, so take no mean over them"
+                )
+
+
+def _rerun(problem: Problem, tape: Tape, taken: Tensor) -> Tensor:
+    """The objective where every row is given the outcomes of the row that it takes; NaN where there are too few."""
+    rows = len(taken)
+    try:
+        return _run(problem, forcing(rows, lambda number, _: tape.draws[number].index[taken], Tape()), rows)
+    except IndexError:
+        return problem.params.new_full((rows,), torch.nan)
+
+
+def _run(problem: Problem, sample: Sample, rows: int) -> Tensor:
+    return evaluate(problem.program, problem.params.expand(rows, *problem.params.shape), sample)
+
+
+def _alike(one: Tensor, two: Tensor) -> bool:
+    """Equal up to the order in which a batch is summed."""
+    return bool(torch.allclose(one, two, rtol=1e-4, atol=1e-5 * max(1.0, float(one.abs().max()))))

@@ -87,10 +87,10 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
     """The problems that the given targets name, each once, in the order given.
 
     Args:
-        targets: Names (``family``, ``family:size``, ``family:size/objective/parameter``, any prefix at a ``:`` or ``/``), or
-            ``package.module:attr``, ``path/to/file.py:attr``, behind which a plain program's parameters may stand, as in
-            ``mine.py:walk@0.3,0.5``. A size that is not registered is made, as in ``random_walk:300``. None at all means every
-            registered problem.
+        targets: Names (``family``, ``family:size``, ``family:size/objective/parameter``, any prefix at a ``:`` or ``/``, also
+            without the size), or ``package.module:attr``, ``path/to/file.py:attr``, behind which a plain program's parameters
+            may stand, as in ``mine.py:walk@0.3,0.5``. A size that is not registered is made, as in ``random_walk:300``. None
+            at all means every registered problem.
         quick: Without targets: only those of the quick profile.
 
     Raises:
@@ -106,7 +106,7 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
 
 
 def _find(target: str) -> list[Problem]:
-    matches = [each for name, each in _own().items() if _matches(target, name)]
+    matches = [each for name, each in _own().items() if _matches(target, name) or _matches(target, each.series)]
     if matches:
         return matches
     family, _, rest = target.partition(":")

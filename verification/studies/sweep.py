@@ -64,7 +64,7 @@ def sweep_settings(*, profile: str, samples: int | None, seed: int, alpha: float
     Raises:
         ValueError: An option is out of range.
     """
-    settings = settle(profile=profile, seed=seed, alpha=alpha, device=device, expect="any", dtype=dtype)
+    settings = settle(profile=profile, seed=seed, alpha=alpha, device=device, dtype=dtype)
     rows = SAMPLES[profile] if samples is None else samples
     if rows < 2048:
         raise ValueError(f"samples={rows}; a variance needs at least 2048 rows")

@@ -36,7 +36,7 @@ def test_settings() -> None:
     settings = sweep_settings(profile="quick", samples=None, seed=3, alpha=1e-3, device="cpu", dtype="float32")
     assert (settings.profile.max_rows, settings.profile.min_rows) == (SAMPLES["quick"],) * 2
     assert settings.profile.max_rows // settings.profile.least_share >= LEAST
-    assert (settings.seed, settings.dtype, settings.expect) == (3, "float32", "any")
+    assert (settings.seed, settings.dtype, settings.expect) == (3, "float32", "claims")
     with pytest.raises(ValueError, match="at least 2048 rows"):
         sweep_settings(profile="quick", samples=100, seed=0, alpha=1e-3, device="cpu", dtype=None)
     with pytest.raises(ValueError, match="dtype='int8'"):
