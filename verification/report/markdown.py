@@ -8,7 +8,9 @@ from ..record import Record
 from ..study import Study
 from .overview import (
     KINDS,
+    REFERENCES,
     Finding,
+    cell_line,
     exit_status,
     findings,
     grid,
@@ -28,6 +30,7 @@ _TABLE_SHARE = 150_000
 _EXPONENT_SHARE = 50_000
 _STUDY_SHARE = 60_000
 _MOST_STUDIES = 4
+_MOST_CELLS = 60
 _MOST_FAMILIES = 40
 _LONGEST = {"name": 160, "note": 400, "replay": 600}
 
@@ -46,6 +49,12 @@ def to_markdown(record: Record) -> str:
         lines += ["", f"## {KINDS[kind]} ({len(several)})", ""]
         lines += _table(_FINDING_COLUMNS, map(_finding_row, several), _SHARES[kind])
         lines += _replays(several) if kind in ("refuted", "failed") else []
+    cells = [each for each in record.cells if each.estimator != REFERENCES]
+    if 0 < len(cells) <= _MOST_CELLS:
+        rows = [
+            [clip(each.estimator, _LONGEST["name"]), clip(each.problem, _LONGEST["name"]), cell_line(each)] for each in cells
+        ]
+        lines += ["", "## What was found", "", *_table(("estimator", "problem", "found"), rows, _TABLE_SHARE)]
     for study in record.studies[:_MOST_STUDIES]:
         lines += ["", f"## {_escape(study.title)}", "", *_study(study)]
     if record.cells:

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 from ..record import Cell, Check, Family, Record
 from ..study import Study
-from .quantities import MISSING, finite, number, percent
+from .quantities import MISSING, count, finite, number, percent, span
 
 __all__ = [
     "EXIT_MEANING",
     "KINDS",
+    "REFERENCES",
     "Finding",
     "Grid",
     "answers",
     "bias_detail",
+    "cell_line",
     "exit_status",
     "family_of",
     "findings",
@@ -47,6 +49,7 @@ EXIT_MEANING: Mapping[int, str] = {
 }
 
 REFERENCES = "references"
+"""What the cells of the references are entered under."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +180,27 @@ def bias_detail(cell: Cell) -> str:
         return percent(bias.relative) if bias.relative is not None else number(bias.estimate)
     reason = str(bias.details.get("reason") or "")
     return reason if reason != MISSING else ""
+
+
+def cell_line(cell: Cell) -> str:
+    """A cell in one line: its verdict with the numbers behind it, and its variance."""
+    bias, variance = cell.find("bias"), cell.find("variance")
+    if bias is None:
+        return verdict_word(cell)
+    facts = []
+    if bias.interval is not None and bias.estimate is not None:
+        facts.append(f"bias {number(bias.estimate)} in {span(bias.interval)}")
+    elif bias.estimate is not None:
+        facts.append(f"bias {number(bias.estimate)}")
+    if bias.outcome == "unbiased" and finite(bias.details.get("r")):
+        facts.append(f"none above {percent(bias.details['r'])} of the gradient")
+    elif bias.relative is not None:
+        facts.append(f"{percent(bias.relative)} of the gradient")
+    facts += [str(bias.details["material"])] if bias.outcome == "biased" and bias.details.get("material") else []
+    facts += [f"{count(bias.num_samples)} rows"] if bias.num_samples else []
+    facts += [f"variance {number(variance.estimate)}"] if variance is not None else []
+    facts += [bias.note.removeprefix("not applicable: ")] if not facts and bias.note else []
+    return "; ".join([bias.outcome, *facts])
 
 
 def grid(record: Record) -> Grid:

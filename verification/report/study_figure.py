@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from matplotlib.axes import Axes
@@ -28,12 +28,15 @@ def study_pictures(study: Study, taken: set[str]) -> list[Picture]:
         study: What to show.
         taken: File names in use; those of the new pictures are added.
     """
-    return [_picture(chart, taken) for chart in (*study.exhibits.charts, *study.timing.charts)]
+    charts = [each for each in (*study.exhibits.charts, *study.timing.charts) if each.series]
+    # One colour an estimator, in all charts of a study.
+    order = list(dict.fromkeys(label for each in charts for label in _drawn(each)))
+    return [_picture(each, order, taken) for each in charts]
 
 
-def _picture(chart: Chart, taken: set[str]) -> Picture:
-    references = [each for each in _labels(chart.series) if _is_reference(each, chart)]
-    labels = [each for each in _labels(chart.series) if each not in references]
+def _picture(chart: Chart, order: Sequence[str], taken: set[str]) -> Picture:
+    labels = _drawn(chart)
+    references = [each for each in _labels(chart.series) if each not in labels]
     # Even shares: nine labels are five and four, not eight and one.
     panels = max(1, -(-len(labels) // LABELS_A_PANEL))
     groups = _batches(labels, -(-len(labels) // panels) or 1)
@@ -49,7 +52,7 @@ def _picture(chart: Chart, taken: set[str]) -> Picture:
             line, column = divmod(index, columns)
             axes = figure.add_subplot(cells[2 * line, column], sharex=first, sharey=first)
             first = first or axes
-            _panel(axes, chart, group, references)
+            _panel(axes, chart, _colours(group, order), references)
             legend_in(figure.add_subplot(cells[2 * line + 1, column]), axes)
         return to_picture(
             figure,
@@ -69,12 +72,27 @@ def _labels(series: Sequence[Series]) -> list[str]:
     return list(dict.fromkeys(each.label for each in series))
 
 
+def _drawn(chart: Chart) -> list[str]:
+    """The labels that have a colour of their own."""
+    return [each for each in _labels(chart.series) if not _is_reference(each, chart)]
+
+
+def _colours(labels: Sequence[str], order: Sequence[str]) -> dict[str, int]:
+    """A colour for every label of a panel: its place among all of the study's labels, or the next one that is free."""
+    chosen: dict[str, int] = {}
+    for label in labels:
+        first = order.index(label)
+        free = (at % len(SERIES) for at in range(first, first + len(SERIES)) if at % len(SERIES) not in chosen.values())
+        chosen[label] = next(free)
+    return chosen
+
+
 def _is_reference(label: str, chart: Chart) -> bool:
     """A label that is only ever dashed is what the others are compared with: it stands in every panel."""
     return all(each.style == "dashed" for each in chart.series if each.label == label)
 
 
-def _panel(axes: Axes, chart: Chart, labels: Sequence[str], references: Sequence[str]) -> None:
+def _panel(axes: Axes, chart: Chart, labels: Mapping[str, int], references: Sequence[str]) -> None:
     if chart.x_log:
         axes.set_xscale("log")
     if chart.y_log:
@@ -83,7 +101,7 @@ def _panel(axes: Axes, chart: Chart, labels: Sequence[str], references: Sequence
         axes.axvspan(region.start, region.end, color=BAND, alpha=0.45 if index % 2 else 1.0, linewidth=0)
         axes.text((region.start + region.end) / 2, 1.01, region.label, transform=axes.get_xaxis_transform(), ha="center",
                   va="bottom", fontsize=8, color=MUTED)  # fmt: skip
-    for index, label in enumerate(labels):
+    for label, index in labels.items():
         for each in chart.series:
             if each.label == label:
                 _draw(axes, each, chart, SERIES[index], MARKERS[index])

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from ..record import Record
 from ..study import Study
-from .overview import KINDS, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
+from .overview import KINDS, REFERENCES, Finding, cell_line, exit_status, findings, grid, headline, meaning, outcome_counts
 from .quantities import clip, count, number, percent, shorten, span
 
 __all__ = ["render"]
@@ -16,8 +16,14 @@ __all__ = ["render"]
 MOST_FINDINGS = 20
 """How many findings of a kind are listed; the others are counted."""
 
+MOST_CELLS = 12
+"""Of so many cells each gets a line of its own; of more, those that need attention."""
+
 MOST_ROWS = 24
 """Longer tables of a study are left to the report."""
+
+LONGEST_TEXT = 40
+"""A study's table with longer texts is written as lines of text."""
 
 _LETTERS = {
     "unbiased": "U",
@@ -72,8 +78,19 @@ def _lines(record: Record, width: int) -> Iterator[_Line]:
         yield "", ""
         yield from _study(study, width)
     yield "", ""
+    yield from _cells(record, width)
     yield from _grid(record, width)
     yield from _wrapped(f"Exit status {status}: {meaning(record)}.", width, style="bold")
+
+
+def _cells(record: Record, width: int) -> Iterator[_Line]:
+    """What was found of each cell, where there are few."""
+    cells = [each for each in record.cells if each.estimator != REFERENCES]
+    if not 0 < len(cells) <= MOST_CELLS:
+        return
+    for each in cells:
+        yield from _wrapped(f"{each.estimator} on {each.problem}: {cell_line(each)}", width, indent=2)
+    yield "", ""
 
 
 def _study(study: Study, width: int) -> Iterator[_Line]:
@@ -86,12 +103,17 @@ def _study(study: Study, width: int) -> Iterator[_Line]:
         yield "", ""
         yield from _wrapped(f"  {table.title}", width, indent=4)
         if len(table.rows) > MOST_ROWS:
-            yield f"    {count(len(table.rows))} rows, listed in the report", ""
+            yield f"    {count(len(table.rows))} rows; a report lists them (--out)", ""
+            continue
+        if any(isinstance(value, str) and len(value) > LONGEST_TEXT for row in table.rows for value in row):
+            for row in table.rows:
+                facts = (f"{name}: {number(value, digits=5)}" for name, value in zip(table.columns, row, strict=True))
+                yield from _wrapped("    " + "; ".join(facts), width, indent=6)
             continue
         texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
-        rooms = [max(len(shorten(row[at], 28)) for row in texts) for at in range(len(table.columns))]
-        for at, row in enumerate(texts):
-            line = "  ".join(f"{shorten(text, 28):<{room}}" for text, room in zip(row, rooms, strict=True))
+        rooms = [max(len(shorten(words[at], LONGEST_TEXT)) for words in texts) for at in range(len(table.columns))]
+        for at, words in enumerate(texts):
+            line = "  ".join(f"{shorten(text, LONGEST_TEXT):<{room}}" for text, room in zip(words, rooms, strict=True))
             yield f"  {line}".rstrip(), "" if at else "bold"
 
 

@@ -95,8 +95,17 @@ def test_what_has_no_place_on_the_axes_is_left_out(log: bool) -> None:
     assert ("line", "0", "NaN", "-1", "1") in picture.rows
 
 
-def test_an_empty_chart_is_drawn() -> None:
-    assert pictures(record(chart(0, series=()))).all()
+def test_an_empty_chart_is_left_out() -> None:
+    assert pictures(record(chart(0, series=()))).all() == []
+
+
+def test_an_estimator_has_one_colour_in_all_charts_of_a_study() -> None:
+    whole = chart(3)
+    last = replace(whole, series=whole.series[2:3])
+    first, second = (picture.svg.decode() for picture in pictures(record(whole, last)).all())
+    assert "#00825f" in first
+    assert "#00825f" in second
+    assert "#0072b2" not in second
 
 
 def test_markdown_stays_within_its_limit() -> None:

@@ -63,3 +63,19 @@ def test_plain_text_needs_neither_rich_nor_torch() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_few_cells_are_told_with_their_numbers(small_record: Callable[..., Record]) -> None:
+    bias = Check(check="bias", outcome="biased", estimate=-1.25, interval=(-1.5, -1.0), relative=-0.125, num_samples=2000,
+                 details={"material": "negligible"})  # fmt: skip
+    text = " ".join(render(small_record(bias, Check(check="variance", outcome="measured", estimate=67.53)), 200).split())
+    assert "biased; bias -1.25 in [-1.5, -1]; -12.5 % of the gradient; negligible; 2,000 rows; variance 67.5" in text
+
+
+def test_what_does_not_apply_is_told_with_its_reason(small_record: Callable[..., Record]) -> None:
+    refused = Check(check="bias", outcome="not-applicable", note="not applicable: it needs bits")
+    assert "not-applicable; it needs bits" in render(small_record(refused), 200)
+
+
+def test_many_cells_are_counted_alone(record: Record) -> None:
+    assert "; variance " not in render(record, 200)
