@@ -14,6 +14,8 @@ from .record import Run
 
 __all__ = ["run_head", "versions"]
 
+_COMPILERS = ("numba", "triton")
+
 
 def run_head(
     *,
@@ -53,13 +55,14 @@ def run_head(
 
 
 def versions() -> dict[str, str]:
-    """The versions that numbers may depend on."""
+    """The versions that numbers may depend on; of the compilers those that are installed."""
     found = {"python": platform.python_version()}
-    for package in ("gradverify", "torch", "numpy", "scipy"):
+    for package in ("gradverify", "torch", "numpy", "scipy", *_COMPILERS):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
+            if package not in _COMPILERS:
+                found[package] = "unknown"
     return found
 
 

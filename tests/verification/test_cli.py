@@ -117,7 +117,9 @@ def test_exit_4_where_something_could_not_be_run(tmp_path: Path) -> None:
 TARGETS, PROBLEMS = wrong.__file__, programs.__file__
 
 BAD_USE = [
-    (("walker",), "unknown estimator 'walker'; expected a registered name (enumeration, "),
+    (("walker",), "unknown estimator 'walker'; expected a registered name (`gradverify list estimators` shows them)"),
+    (("leave_on_out",), "unknown estimator 'leave_on_out'; did you mean leave_one_out"),
+    (("mine.py",), "'mine.py' is a file; name what stands in it, as in mine.py:MyEstimator"),
     (("no_such_module:x",), "there is no module 'no_such_module' to import; install it"),
     (("nowhere.py:x",), "there is no file"),
     ((f"{TARGETS}:absent",), "has no attribute 'absent'; it has "),
@@ -265,3 +267,11 @@ def test_ctrl_c_writes_what_is_finished_and_exits_130(tmp_path: Path, monkeypatc
     assert not record.run.complete
     assert len(record.cells) == 14
     assert (tmp_path / "report.html").exists()
+
+
+def test_a_runs_folder_stands_for_its_record(tmp_path: Path) -> None:
+    assert invoke("verify", "leave_one_out", *QUICK, "--out", tmp_path).exit_code == 0
+    assert invoke("compare", tmp_path, tmp_path / "report.json").exit_code == 0
+    assert invoke("report", tmp_path).exit_code == 0
+    (tmp_path / "report.json").unlink()
+    assert "holds no report.json" in refused(invoke("report", tmp_path))

@@ -14,6 +14,14 @@ from gradverify.verification.record import Record
 
 TINY = ("--estimator", "exact_gradient", "--start", "12", "--seeds", "2", "--steps", "2", "--split", "time", "--loss", "mean")
 
+CRASHING = """
+class Mine:
+    def __call__(self, program, params, num_samples, generator):
+        raise RuntimeError("boom")
+
+mine = Mine()
+"""
+
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["experiment", "walk", *(str(each) for each in arguments)])
@@ -33,6 +41,16 @@ def test_a_run_is_written_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.M
     assert invoke(*TINY, "--workers", "0", "--out", out, "--resume").exit_code == 0
     assert checkpoint.stat().st_mtime_ns == before
     assert repr(Record.read(out / "report.json").studies[0].exhibits) == repr(read.studies[0].exhibits)
+
+
+def test_a_crash_is_a_failure_of_the_command(tmp_path: Path) -> None:
+    target = tmp_path / "mine.py"
+    target.write_text(CRASHING)
+    found = invoke("--estimator", f"{target}:mine", *TINY, "--workers", "0")
+    assert found.exit_code == 4, found.output
+    assert "something could not be run" in found.output
+    assert "RuntimeError: boom" in found.output
+    assert "was measured" not in found.output
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_options_that_cannot_be_meant_together_are_refused(options: tuple[str, .
     assert said in found.stderr
 
 
-def test_a_changed_file_cannot_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changed", ["mine.py", "helper.py"])
+def test_a_changed_file_cannot_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
     source = Path(programs.__file__).read_text(encoding="utf-8")
     target = tmp_path / "mine.py"
     target.write_text(source, encoding="utf-8")
@@ -163,7 +164,8 @@ def test_a_changed_file_cannot_be_resumed(tmp_path: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(Inline, "next", stopped)
         invoke(*command)
-    target.write_text(source + "\n", encoding="utf-8")
+    with (tmp_path / changed).open("a", encoding="utf-8") as file:
+        file.write("\n")
     found = invoke(*command, "--resume")
     assert found.exit_code == 2
     assert "differs in sources" in found.stderr

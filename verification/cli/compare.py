@@ -7,16 +7,14 @@ from pathlib import Path
 
 import click
 
-from .output import usage_errors
+from .output import RECORD, usage_errors
 
 __all__ = ["compare"]
 
-_RECORD = click.Path(path_type=Path, exists=True, dir_okay=False)
-
 
 @click.command()
-@click.argument("base", type=_RECORD, metavar="BASE.json")
-@click.argument("head", type=_RECORD, metavar="HEAD.json")
+@click.argument("base", type=RECORD, metavar="BASE.json")
+@click.argument("head", type=RECORD, metavar="HEAD.json")
 @click.option("--margin", type=float, metavar="R", default=0.05, show_default=True, help="Change of a variance allowed.")
 @click.option("--alpha", type=float, metavar="A", default=1e-3, show_default=True, help="False-alarm rate of the comparison.")
 @click.option("--same", is_flag=True, help="Look for any difference, with no margin: two devices, two versions.")

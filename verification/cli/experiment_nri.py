@@ -57,7 +57,8 @@ def nri(
     are simulated, by seed, and kept in a cache (by default the user's own); nothing is downloaded. Each model that is done
     stands under checkpoints in the folder; --resume trains the others.
 
-    Exit status: 0 it ran, whatever was found; 2 wrong usage; 130 interrupted, with what is finished written.
+    Exit status: 0 it ran, whatever was found; 2 wrong usage; 4 a model's training crashed, which --resume tries again; 130
+    interrupted, with what is finished written.
     """
     with usage_errors():
         _claim(out, resume)

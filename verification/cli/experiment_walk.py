@@ -51,7 +51,8 @@ def walk(
 ) -> None:
     """Calibrate a walk's shift from trajectories, once with every estimator, and say which claims hold.
 
-    Exit status: 0 it ran; what holds stands in the report.
+    Exit status: 0 it ran; what holds stands in the report; 2 wrong usage; 4 a calibration crashed, which --resume tries again;
+    130 interrupted, with what is done written.
     """
     began, clock = time.time(), time.perf_counter()
     with usage_errors():

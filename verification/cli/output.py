@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from ..record import Record
 
-__all__ = ["INTERRUPTED", "claim_folder", "finish", "usage_errors"]
+__all__ = ["INTERRUPTED", "RECORD", "claim_folder", "finish", "usage_errors"]
 
 INTERRUPTED = 130
+
+
+class _RecordPath(click.Path):
+    """A record's file, or the folder that a run wrote."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.is_dir():
+            return path
+        if not (path / "report.json").is_file():
+            self.fail(f"folder {path} holds no report.json; expected the folder of a run, or a record", param, ctx)
+        return path / "report.json"
+
+
+RECORD = _RecordPath(path_type=Path, exists=True)
 
 
 def claim_folder(folder: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from .output import claim_folder, usage_errors
+from .output import RECORD, claim_folder, usage_errors
 
 __all__ = ["report"]
 
 
 @click.command()
-@click.argument("record", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="RUN.json")
+@click.argument("record", type=RECORD, metavar="RUN.json")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; the record's own otherwise.")
 def report(record: Path, out: Path | None) -> None:
     """Render the reports of a record again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -37,7 +36,9 @@ __all__ = ["verify"]
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Floating type; each problem's own otherwise.")
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0: none. Default: the cores.")
 @click.option(
-    "--expect", type=click.Choice(["unbiased", "biased", "any"]), help="Hold every target to this, not to its claims."
+    "--expect",
+    type=click.Choice(["unbiased", "biased", "any"]),
+    help="Hold targets to this, not to their claims; what claims nothing is held to unbiased.",
 )
 @foreign_options
 @click.option("--exact", is_flag=True, help="No sampling: run each estimator over all its draws, where they are finite.")
@@ -149,21 +150,16 @@ def _executor(run: Any, places: dict[str, str], dask: str | None, workers: int |
 def _journal(executor: Executor, out: Path, settings: Any, targets: list[str], *, resume: bool) -> Executor:
     """The executor with its answers kept in the run's folder."""
     from ..journal import JOURNAL, Journal, fingerprint
+    from ..sources import source_digests
 
     try:
-        journal = Journal(executor, out / JOURNAL, fingerprint(settings, _sources(targets)), resume=resume)
+        journal = Journal(executor, out / JOURNAL, fingerprint(settings, source_digests(targets)), resume=resume)
     except BaseException:
         executor.close()
         raise
     if resume:
         click.echo(f"{journal.answered} tasks were answered before", err=True)
     return journal
-
-
-def _sources(targets: list[str]) -> dict[str, str]:
-    """The files that targets point to, each with its hash."""
-    files = {each.rpartition(":")[0] for each in targets if ".py:" in each}
-    return {each: hashlib.blake2b(Path(each).read_bytes(), digest_size=16).hexdigest() for each in files}
 
 
 def _insist_on_a_verdict(record: Record) -> None:

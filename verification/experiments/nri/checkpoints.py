@@ -13,7 +13,7 @@ from .metrics import Scores
 from .plan import Job, Plan
 from .training import Point, Trained
 
-__all__ = ["Outcome", "checkpoint_file", "read_checkpoints", "write_checkpoint"]
+__all__ = ["Outcome", "checkpoint_files", "read_checkpoints", "write_checkpoint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +33,30 @@ class Outcome:
     note: str = ""
 
 
-def checkpoint_file(folder: Path, plan: Plan, job: Job) -> Path:
-    """Where a job's outcome is kept; another setting is another name."""
-    return folder / f"{job.arm.encoder}-{job.arm.decoder}-{job.seed}-{plan.identity(job)}.json"
+def checkpoint_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
+    """Where each job's outcome is kept; another setting, device or text of the estimator is another name."""
+    return {
+        each: folder / f"{each.arm.encoder}-{each.arm.decoder}-{each.seed}-{plan.identity(each, device)}.json"
+        for each in plan.jobs
+    }
 
 
-def write_checkpoint(folder: Path, plan: Plan, outcome: Outcome) -> None:
-    """Keep an outcome, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_checkpoint(path: Path, outcome: Outcome) -> None:
+    """Keep an outcome, whole or not at all; a crash is not kept, so that it is tried again."""
+    if outcome.status == "crashed":
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     data = asdict(outcome)
     del data["job"]
-    write_atomically(checkpoint_file(folder, plan, outcome.job), json.dumps(data))
+    write_atomically(path, json.dumps(data))
 
 
-def read_checkpoints(folder: Path, plan: Plan) -> dict[Job, Outcome]:
-    """The outcomes that are kept of a plan's jobs; a file that cannot be read counts as none."""
+def read_checkpoints(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
+    """The outcomes that are kept in these files; one that cannot be read counts as none."""
     found = {}
-    for job in plan.jobs:
+    for job, path in files.items():
         try:
-            data = json.loads(checkpoint_file(folder, plan, job).read_text(encoding="utf-8"))
+            data = json.loads(path.read_text(encoding="utf-8"))
             found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from ...sources import code_digest
 from .dataset import DataSpec
 from .decoders import DecoderName
 from .encoders import EncoderName
@@ -62,9 +63,10 @@ class Plan:
     training: Training
     jobs: tuple[Job, ...]
 
-    def identity(self, job: Job) -> str:
-        """A digest of everything that a job's result follows from, the estimator's own text aside."""
-        text = json.dumps([asdict(self.data), asdict(self.training), asdict(job)], sort_keys=True)
+    def identity(self, job: Job, device: str) -> str:
+        """A digest of everything that a job's result follows from, the code as it is now included."""
+        code = code_digest([job.arm.estimator])
+        text = json.dumps([asdict(self.data), asdict(self.training), asdict(job), device, code], sort_keys=True)
         return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ...head import run_head
-from ...record import Record
+from ...record import Cell, Record
+from ..crashed import crashed_cell
+from .checkpoints import Outcome
 from .plan import Plan
 from .session import Progress, run_plan
 from .statements import COLLAPSED
@@ -31,6 +34,8 @@ def nri_record(
     progress: Progress | None = None,
 ) -> Record:
     """Run a study and write down what came of it; after Ctrl-C what is finished, marked incomplete.
+
+    Jobs that crashed are cells of the record, which its exit status follows from.
 
     Args:
         plan: The study.
@@ -57,4 +62,11 @@ def nri_record(
         tolerance=COLLAPSED,
         timing={"started": started, "seconds": time.perf_counter() - clock},
     )
-    return Record(run=replace(head, complete=complete), cells=(), studies=(study,))
+    return Record(run=replace(head, complete=complete), cells=tuple(_crashed(plan, outcomes)), studies=(study,))
+
+
+def _crashed(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Cell]:
+    for job, note in ((each.job, each.note) for each in outcomes if each.status == "crashed"):
+        networks = f"{plan.data.simulator}-{job.arm.encoder}-{job.arm.decoder}"
+        problem = f"relational_inference/{networks}/{job.arm.steps}-steps/seed-{job.seed}"
+        yield crashed_cell(job.arm.estimator, problem, note)

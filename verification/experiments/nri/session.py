@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ....estimators.protocol import NoGradientPathError, NotApplicableError
-from .checkpoints import Outcome, read_checkpoints, write_checkpoint
+from .checkpoints import Outcome, checkpoint_files, read_checkpoints, write_checkpoint
 from .dataset import Dataset, DataSpec, load_dataset
 from .plan import Job, Plan
 from .training import train
@@ -45,7 +45,7 @@ def run_plan(
     Args:
         plan: The study.
         cache: Folder of the simulated data.
-        checkpoints: Folder to keep each outcome in as its job ends; None keeps none.
+        checkpoints: Folder to keep each outcome in as its job ends, unless it crashed; None keeps none.
         resume: Take the outcomes that this folder already holds.
         device: ``cpu`` or ``cuda``.
         workers: Processes to spawn; 0 trains in this one. The outcomes do not depend on it, their seconds do.
@@ -56,7 +56,9 @@ def run_plan(
         the jobs that had ended.
     """
     tell = progress or (lambda done, total, name: None)
-    done = read_checkpoints(checkpoints, plan) if checkpoints is not None and resume else {}
+    # Named before anything runs: an estimator's file may be edited while it does.
+    files = {} if checkpoints is None else checkpoint_files(checkpoints, plan, device)
+    done = read_checkpoints(files) if resume else {}
     left = [each for each in plan.jobs if each not in done]
     count = _Count(tell, sum(each.arm.steps for each in plan.jobs), sum(each.arm.steps for each in done))
     try:
@@ -65,8 +67,8 @@ def run_plan(
             data = load_dataset(plan.data, cache)
             for outcome in _outcomes(plan, left, data, cache, device, workers, count):
                 done[outcome.job] = outcome
-                if checkpoints is not None:
-                    write_checkpoint(checkpoints, plan, outcome)
+                if outcome.job in files:
+                    write_checkpoint(files[outcome.job], outcome)
     except (KeyboardInterrupt, BrokenProcessPool):
         pass  # what is finished is kept, and --resume goes on from there
     return [done[each] for each in plan.jobs if each in done], len(done) == len(plan.jobs)

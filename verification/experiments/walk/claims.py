@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 
 from ....estimators.protocol import describe
@@ -10,6 +12,7 @@ from ....estimators.registry import load_estimator
 from ...problems.calibration_walk import SHIFT
 from ...study import Statement
 from .design import EXACT
+from .result import JobResult
 from .summary import Findings, Spread
 from .tables import least_at_law
 
@@ -29,23 +32,39 @@ Outcome = Literal["holds", "fails", "open"]
 
 
 def statements(findings: Findings) -> tuple[Statement, ...]:
-    """Every claim that the design's estimators can decide."""
-    makers: tuple[Callable[[Findings], Statement | None], ...] = (
-        _shipped_is_differentiable,
-        _float_rule_calibrates,
-        _lower_wasserstein,
-        _lower_error,
-        _ratio_near_one,
-        _stays_aligned,
-        _gumbel_deviates,
-        _gumbel_drifts,
-        _convergence_varies,
-        _gumbel_is_biased,
-        _unbiased_as_declared,
-        _least_at_the_truth,
-        _others_calibrate,
+    """Every claim that the design's estimators can decide.
+
+    What crashed or is not finite is no evidence, for or against: without it a claim may still fail, and no longer holds.
+    """
+    makers: tuple[tuple[Callable[[Findings], Statement | None], Iterable[str]], ...] = (
+        (_shipped_is_differentiable, (SHIPPED,)),
+        (_float_rule_calibrates, (FLOAT,)),
+        (_lower_wasserstein, (SHIPPED, GUMBEL[0])),
+        (_lower_error, (SHIPPED, GUMBEL[0])),
+        (_ratio_near_one, TUTORIAL),
+        (_stays_aligned, TUTORIAL),
+        (_gumbel_deviates, GUMBEL),
+        (_gumbel_drifts, GUMBEL),
+        (_convergence_varies, TUTORIAL),
+        (_gumbel_is_biased, GUMBEL),
+        (_unbiased_as_declared, _unbiased(findings)),
+        (_least_at_the_truth, ()),
+        (_others_calibrate, _others(findings)),
     )
-    return tuple(made for make in makers if (made := make(findings)) is not None)
+    evidence = findings.evidence
+    return tuple(_without(findings.lost(names), made) for make, names in makers if (made := make(evidence)) is not None)
+
+
+def _without(lost: list[JobResult], statement: Statement) -> Statement:
+    """A statement beside results that it lacks."""
+    if not lost:
+        return statement
+    names = "; ".join(f"{each.job.name} ({each.status})" for each in lost)
+    return replace(
+        statement,
+        outcome="open" if statement.outcome == "holds" else statement.outcome,
+        measured=f"{statement.measured}; left out: {names}",
+    )
 
 
 def _shipped_is_differentiable(findings: Findings) -> Statement | None:
@@ -55,7 +74,7 @@ def _shipped_is_differentiable(findings: Findings) -> Statement | None:
     stopped = sum(each.status == "no gradient" for each in results)
     return Statement(
         claim="The tutorial claims that its Categorical is differentiable and allows gradient-based optimisation.",
-        outcome="fails" if stopped == len(results) else "holds",
+        outcome=_decided(stopped == 0, stopped == len(results)),
         measured=f"no gradient in {stopped} of {len(results)} calibrations ({SHIPPED})",
         note="It returns an integer index, and automatic differentiation ends at integers: theta stays at its start.",
     )
@@ -193,10 +212,10 @@ def _convergence_varies(findings: Findings) -> Statement | None:
 
 
 def _gumbel_is_biased(findings: Findings) -> Statement | None:
-    biases = _biases(findings, GUMBEL)
+    biases, _ = _biases(findings, GUMBEL)
     if not biases:
         return None
-    seen = sum(each.low > 0 or each.high < 0 for each, _ in biases)
+    seen = _seen(biases)
     largest = max(abs(each.mean / exact) for each, exact in biases)
     errors = findings.spreads("error", GUMBEL)
     return Statement(
@@ -208,28 +227,38 @@ def _gumbel_is_biased(findings: Findings) -> Statement | None:
 
 
 def _unbiased_as_declared(findings: Findings) -> Statement | None:
-    names = [each for each in findings.design.estimators if each != EXACT and _declared(each) == "unbiased"]
-    biases = _biases(findings, names)
+    names = _unbiased(findings)
+    biases, unknown = _biases(findings, names)
     if not biases:
         return None
-    seen = sum(each.low > 0 or each.high < 0 for each, _ in biases)
+    seen = _seen(biases)
     widest = max((each.high - each.low) / 2 / abs(exact) for each, exact in biases)
     return Statement(
         claim=f"The estimators that declare themselves unbiased ({', '.join(names)}) show no bias at the starts.",
-        outcome="fails" if seen else "holds",
-        measured=f"a bias is seen at {seen} of {len(biases)} points; half-widths up to {widest:.0%} of the gradient",
+        outcome=_decided(not seen and not unknown, seen > 0),
+        measured=f"a bias is seen at {seen} of {len(biases)} points; half-widths up to {widest:.0%} of the gradient"
+        + (f"; at {unknown} more a batch was not finite" if unknown else ""),
         note="One in twenty studies of sound estimators shows one.",
     )
 
 
-def _biases(findings: Findings, names: Iterable[str]) -> list[tuple[Spread, float]]:
-    """The biases at the starts, where the gradient is not zero, each with the exact gradient."""
+def _biases(findings: Findings, names: Iterable[str]) -> tuple[list[tuple[Spread, float]], int]:
+    """The biases at the starts, where the gradient is not zero, each with the exact gradient; and at how many there is none."""
     measured = [one for each in findings.select(names=names) for one in each.accuracy if one.theta != SHIFT]
-    return [(findings.bias(each), each.exact) for each in measured]
+    known = [each for each in measured if math.isfinite(each.mean) and math.isfinite(each.error)]
+    return [(findings.bias(each), each.exact) for each in known], len(measured) - len(known)
 
 
-def _declared(name: str) -> str:
-    return describe(load_estimator(name)).claims.bias
+def _seen(biases: Iterable[tuple[Spread, float]]) -> int:
+    """At how many points a bias is seen."""
+    return sum(each.low > 0 or each.high < 0 for each, _ in biases)
+
+
+def _unbiased(findings: Findings) -> list[str]:
+    """The estimators with results that declare themselves unbiased."""
+    names = {each.job.estimator for each in findings.results} - {EXACT}
+    chosen = [each for each in findings.design.estimators if each in names]
+    return [each for each in chosen if describe(load_estimator(each)).claims.bias == "unbiased"]
 
 
 def _least_at_the_truth(findings: Findings) -> Statement | None:
@@ -247,7 +276,7 @@ def _least_at_the_truth(findings: Findings) -> Statement | None:
 
 
 def _others_calibrate(findings: Findings) -> Statement | None:
-    names = {each.job.estimator for each in findings.results} - {*TUTORIAL, EXACT}
+    names = _others(findings)
     errors = findings.spreads("error", names)
     if not errors:
         return None
@@ -257,6 +286,10 @@ def _others_calibrate(findings: Findings) -> Statement | None:
         measured=f"|theta - theta*| {_range(errors)}",
         note="A bias in the derivative of the mean path is multiplied by a residual that vanishes at the answer.",
     )
+
+
+def _others(findings: Findings) -> set[str]:
+    return {each.job.estimator for each in findings.results} - {*TUTORIAL, EXACT}
 
 
 def _decided(holds: bool, fails: bool) -> Outcome:

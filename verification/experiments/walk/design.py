@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from ...sources import code_digest
+
 __all__ = ["COMPARED", "EXACT", "LONG_STEPS", "PATH_STEPS", "SIZES", "TRAIN_STEPS", "Design", "Job", "Loss", "Split", "jobs"]
 
 Split = Literal["time", "trajectories"]
@@ -103,12 +105,13 @@ class Job:
         return f"{self.estimator}, {self.split} split, {self.loss} loss"
 
     def key(self, design: Design) -> str:
-        """The name of its checkpoint: equal where the result would be equal."""
+        """The name of its checkpoint: equal where the result would be equal, the code as it is now."""
         settings: dict[str, Any] = asdict(design)
         # A job does not depend on which others are asked for.
         for other in ("estimators", "splits", "losses"):
             del settings[other]
-        address = json.dumps([asdict(self), settings], sort_keys=True)
+        code = code_digest([self.estimator])
+        address = json.dumps([asdict(self), settings, code], sort_keys=True)
         return hashlib.blake2s(address.encode(), digest_size=12).hexdigest()
 
 

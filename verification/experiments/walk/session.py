@@ -45,7 +45,7 @@ def run_jobs(
     Args:
         design: What is compared.
         workers: Processes to spawn; 0 does everything in this one.
-        folder: Where each finished job's checkpoint goes; None keeps none.
+        folder: Where each finished job's checkpoint goes, unless it crashed; None keeps none.
         resume: Whether checkpoints that are there already are used.
         progress: Told of every job that is done.
 
@@ -54,13 +54,15 @@ def run_jobs(
     """
     tell = progress or (lambda done, total, name: None)
     wanted = jobs(design)
-    found = {job: kept for job in wanted if resume and folder and (kept := load(_place(folder, job, design)))}
+    # Named before anything runs: an estimator's file may be edited while it does.
+    places = {} if folder is None else {job: _place(folder, job, design) for job in wanted}
+    found = {job: kept for job, place in places.items() if resume and (kept := load(place))}
     complete = True
     try:
         for result in _performed([job for job in wanted if job not in found], design, workers):
             found[result.job] = result
-            if folder is not None:
-                save(result, _place(folder, result.job, design))
+            if result.job in places and result.status != "crashed":
+                save(result, places[result.job])
             tell(len(found), len(wanted), result.job.name)
     except KeyboardInterrupt:
         complete = False

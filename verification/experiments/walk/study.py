@@ -9,6 +9,7 @@ import torch
 from ...head import run_head
 from ...record import Record
 from ...study import Exhibits, Study
+from ..crashed import crashed_cell
 from .charts import charts
 from .claims import statements
 from .design import Design
@@ -56,7 +57,7 @@ def walk_study(findings: Findings) -> Study:
 
 
 def walk_record(design: Design, outcome: Outcome, *, command: str, size: str, started: float, seconds: float) -> Record:
-    """The record of a session.
+    """The record of a session; jobs that crashed are cells too.
 
     Args:
         design: What was asked.
@@ -77,4 +78,9 @@ def walk_record(design: Design, outcome: Outcome, *, command: str, size: str, st
         timing={"started": started, "seconds": seconds},
     )
     run = replace(head, complete=outcome.complete)
-    return Record(run=run, cells=(), studies=(walk_study(Findings(design, outcome.results)),))
+    crashed = tuple(
+        crashed_cell(each.job.estimator, f"calibration_walk/{each.job.split}/{each.job.loss}", each.note)
+        for each in outcome.results
+        if each.status == "crashed"
+    )
+    return Record(run=run, cells=crashed, studies=(walk_study(Findings(design, outcome.results)),))

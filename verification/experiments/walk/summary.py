@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -65,6 +65,15 @@ class Findings:
             and loss in (None, each.job.loss)
             and (chosen is None or each.job.estimator in chosen)
         ]
+
+    @property
+    def evidence(self) -> Findings:
+        """Without the results that say nothing of a gradient: what crashed, did not apply or left the numbers."""
+        return replace(self, results=tuple(each for each in self.results if each.status in ("descended", "no gradient")))
+
+    def lost(self, names: Iterable[str]) -> list[JobResult]:
+        """The results of some estimators that should have been evidence, and crashed or left the numbers."""
+        return [each for each in self.select(names=names) if each.status in ("crashed", "not finite")]
 
     def spread(self, result: JobResult, figure: str, start: int) -> Spread:
         """One figure over the seeds of one start, given by its place among the starts."""

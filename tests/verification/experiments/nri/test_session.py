@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradverify.verification.experiments.nri import session
-from gradverify.verification.experiments.nri.checkpoints import Outcome, checkpoint_file
+from gradverify.verification.experiments.nri.checkpoints import Outcome, checkpoint_files
 from gradverify.verification.experiments.nri.dataset import DataSpec
 from gradverify.verification.experiments.nri.plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
 from gradverify.verification.experiments.nri.session import run_plan
@@ -61,12 +61,23 @@ def test_without_resume_everything_is_done_again(tmp_path: Path, monkeypatch: py
 def test_a_broken_or_foreign_checkpoint_counts_as_none(tmp_path: Path) -> None:
     asked = plan("reinmax")
     outcomes, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path)
-    path = checkpoint_file(tmp_path, asked, asked.jobs[0])
+    path = checkpoint_files(tmp_path, asked, "cpu")[asked.jobs[0]]
     path.write_text(path.read_text()[:-20])
     again, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert without_clocks(again) == without_clocks(outcomes)
     other = replace(asked, training=replace(asked.training, rate=1e-3))
-    assert checkpoint_file(tmp_path, other, other.jobs[0]) != path
+    assert checkpoint_files(tmp_path, other, "cpu")[other.jobs[0]] != path
+    assert checkpoint_files(tmp_path, asked, "cuda")[asked.jobs[0]] != path
+
+
+def test_a_checkpoint_of_other_code_counts_as_none(tmp_path: Path) -> None:
+    target = tmp_path / "mine.py"
+    target.write_text("from gradverify.estimators.reinmax import ReinMax\n\nmine = ReinMax()\n")
+    asked = plan(f"{target}:mine")
+    before = checkpoint_files(tmp_path, asked, "cpu")
+    assert checkpoint_files(tmp_path, asked, "cpu") == before
+    (tmp_path / "helper.py").write_text("SCALE = 2\n")
+    assert set(checkpoint_files(tmp_path, asked, "cpu").values()).isdisjoint(before.values())
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
@@ -92,6 +103,14 @@ def test_what_cannot_be_trained_is_an_outcome(tmp_path: Path, monkeypatch: pytes
     resumed, _ = run_plan(plan("agent_torch_categorical", "reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert [(each.status, each.note) for each in resumed][1] == ("crashed", "ZeroDivisionError: no rows")
     assert resumed[0] == outcomes[0]
+
+
+def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "train", lambda *rest, **more: 1 / 0)
+        crashed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
+    resumed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
+    assert [crashed[0].status, resumed[0].status] == ["crashed", "ok"]
 
 
 def test_the_small_plan_is_the_specified_one() -> None:

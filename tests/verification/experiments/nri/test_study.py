@@ -87,11 +87,18 @@ def test_the_published_size_and_charges_have_thresholds_of_their_own() -> None:
 def test_statements_on_the_tutorials_rule_can_hold_and_fail() -> None:
     arm = Arm(estimator=TUTORIAL_RULE)
     collapsed = {"learns nothing": "holds", "still falls": "holds", "recommends": "fails", "zero in every": "holds"}
-    assert said(arm, (0.51, 0.50), kl=1e-4) == collapsed
-    assert said(arm, (0.51, 0.50), kl=0.5)["learns nothing"] == "fails"
-    assert said(arm, (0.51, 0.50), kl=1e-4, falls=1.5)["still falls"] == "fails"
-    learned = said(arm, (0.9, 0.9))
+    assert said(arm, (0.51, 0.505, 0.50), kl=1e-4) == collapsed
+    assert said(arm, (0.51, 0.505, 0.50), kl=0.5)["learns nothing"] == "fails"
+    assert said(arm, (0.51, 0.505, 0.50), kl=1e-4, falls=1.5)["still falls"] == "fails"
+    learned = said(arm, (0.9, 0.9, 0.9))
     assert (learned["learns nothing"], learned["recommends"]) == ("fails", "holds")
+
+
+@pytest.mark.parametrize("accuracies", [(0.51,), (0.51, 0.6), (0.45, 0.7, 0.5)])
+def test_seeds_that_do_not_decide_leave_the_tutorials_rule_open(accuracies: tuple[float, ...]) -> None:
+    found = said(Arm(estimator=TUTORIAL_RULE), accuracies, kl=1e-4)
+    assert (found["learns nothing"], found["recommends"]) == ("open", "open")
+    assert found["still falls"] == ("open" if len(accuracies) == 1 else "holds")
 
 
 def test_the_zero_gradient_would_be_seen_if_it_were_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +126,15 @@ def test_what_could_not_be_trained_stands_in_the_study() -> None:
     table = next(each for each in study.exhibits.tables if "could not" in each.title)
     assert table.rows == (("relax", "not applicable", "why"),)
     assert [(each.outcome, each.measured) for each in study.statements] == [("fails", "not applicable")]
+
+
+def test_seeds_that_could_not_be_trained_let_no_statement_hold() -> None:
+    arm = Arm(estimator="reinmax")
+    diverged = Outcome(job=Job(arm=arm, seed=3), trained=None, status="diverged", note="why")
+    trained = [outcome(arm, seed, each) for seed, each in enumerate((0.85, 0.86, 0.87))]
+    (said,) = nri_study(PLAN, [*trained, diverged]).statements
+    assert said.outcome == "open"
+    assert said.measured.endswith("without seeds that came to: diverged")
 
 
 def test_charts_show_means_and_spread_and_networks_apart() -> None:
@@ -180,6 +196,15 @@ def test_the_command_writes_a_report_and_resumes_it(tmp_path: Path, monkeypatch:
     again = invoke("--estimator", "leave_one_out", "--out", out, "--resume", *options)
     assert again.exit_code == 0, again.output
     assert Record.read(out / "report.json").studies[0].exhibits.tables[:1] == found.studies[0].exhibits.tables[:1]
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_a_crash_is_a_failure_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gradverify.verification.experiments.nri.session.train", lambda *rest, **more: 1 / 0)
+    result = invoke("--workers", 0, "--cache", tmp_path)
+    assert result.exit_code == 4
+    assert "something could not be run" in result.output
+    assert "was measured" not in result.output
 
 
 @pytest.mark.usefixtures("_tiny")

@@ -70,6 +70,28 @@ def test_a_checkpoint_of_another_design_is_not_used(changed: dict[str, int]) -> 
     assert job.key(replace(TINY, estimators=("reinmax",), losses=("trajectory",))) == job.key(TINY)
 
 
+def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path) -> None:
+    target = tmp_path / "mine.py"
+    target.write_text("mine = 1\n")
+    job = Job(f"{target}:mine", "time", "mean")
+    keys = [job.key(TINY)]
+    target.write_text("mine = 2\n")
+    keys.append(job.key(TINY))
+    (tmp_path / "helper.py").write_text("")
+    keys.append(job.key(TINY))
+    assert len(set(keys)) == 3
+    assert job.key(TINY) == keys[-1]
+
+
+def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = replace(TINY, estimators=("leave_one_out",))
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "perform", lambda job, design: made_up(job, status="crashed"))
+        crashed = run_jobs(design, folder=tmp_path)
+    resumed = run_jobs(design, folder=tmp_path, resume=True)
+    assert [crashed.results[0].status, resumed.results[0].status] == ["crashed", "descended"]
+
+
 def test_checkpoints_are_written_anew_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
