@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -138,11 +139,19 @@ def load_estimator(target: str, wanted: Wanted | None = None, convention: Conven
         if each.name == target:
             return as_estimator(load_plugin(each), target, wanted, convention)
     if ":" not in target:
-        raise TargetError(
-            f"unknown estimator {target!r}; expected a registered name ({', '.join(names())}), "
-            "'package.module:attr' or 'path/to/file.py:attr'"
-        )
+        raise TargetError(_unknown(target))
     return as_estimator(load_attribute(target), target, wanted, convention)
+
+
+def _unknown(target: str) -> str:
+    if target.endswith(".py"):
+        return f"{target!r} is a file; name what stands in it, as in {target}:MyEstimator"
+    close = get_close_matches(target, names())
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return (
+        f"unknown estimator {target!r}; {hint}expected a registered name (`gradverify list estimators` shows them), "
+        "'package.module:attr' or 'path/to/file.py:attr'"
+    )
 
 
 def load_plugin(point: Any) -> Any:

@@ -159,7 +159,9 @@ class Record:
         try:
             data = _decode(json.loads(text))
             version = data["schema_version"]
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
+        except KeyError as error:
+            raise ValueError(f"not a gradverify record (no {error.args[0]}); expected the report.json of a run") from error
+        except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
         if version != SCHEMA_VERSION:
             raise ValueError(f"record has schema version {version!r}, this gradverify reads {SCHEMA_VERSION!r}")
@@ -180,7 +182,10 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> Record:
         """Read a record from a file."""
-        return cls.from_json(path.read_text(encoding="utf-8"))
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
