@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,8 +14,8 @@ from ..plan import settle
 from ..problems.problem import Problem
 from ..record import Cell, Check, Record
 from ..workbench import Workbench, estimator_facts
-from .excess import Excess, variance_above, variance_above_baseline
-from .replicates import Replicates, evaluations
+from .excess import Excess, Looks, variance_above, variance_above_baseline
+from .replicates import DependentRowsError, Replicates, evaluations
 
 __all__ = ["Judgement", "judge_not_worse", "judge_unbiased", "judge_variance", "judgements_of"]
 
@@ -22,6 +23,7 @@ SOME = 1e-3
 """Error rate with which `settle` is content where a judgement brings its own."""
 
 _CLAIMS = {"within": "supported", "above": "refuted", "inconclusive": "inconclusive", "failed": "refuted"}
+_NOT_MEASURED = ("not measured", "inconclusive")
 _REASONS = {
     "tail": "rows too heavy-tailed to believe their sample variance; give more rows (profile), or use exact moments",
     "gate": "the problem's rarest event is too rare for these rows; give more rows (profile)",
@@ -107,7 +109,7 @@ def judge_variance(
     for place in bench.places:
         draws = Replicates(bench.bench, (name,), place)
         test = partial(variance_above, limit=variance, alpha=bench.alpha, rarest=bench.bench.reference(place).rarest)
-        answer = draws.refusal() or test(draws.looks)
+        answer = draws.refusal() or _answer(draws, test)
         judged.append(_judgement(_Asked("variance", name, subject, place, f"{variance:.6g}", bench.sure), answer, replay))
     return judged
 
@@ -150,7 +152,16 @@ def _compared(draws: Replicates, margin: float, cost: str | None, alpha: float) 
     target = bench.problem(place)
     spent = [evaluations(bench.estimator(name, place), target) if cost else 1.0 for name in draws.names]
     rarest = bench.reference(place).rarest
-    return variance_above_baseline(draws.looks, margin=margin, alpha=alpha, cost_ratio=spent[0] / spent[1], rarest=rarest)
+    test = partial(variance_above_baseline, margin=margin, alpha=alpha, cost_ratio=spent[0] / spent[1], rarest=rarest)
+    return _answer(draws, test)
+
+
+def _answer(draws: Replicates, test: Callable[[Looks], Excess]) -> tuple[str, Conformance] | Excess:
+    """What the test finds, or whose rows it cannot be asked of."""
+    try:
+        return test(draws.looks)
+    except DependentRowsError as error:
+        return error.name, error.finding
 
 
 @dataclass(frozen=True)
@@ -190,7 +201,9 @@ def _judgement(asked: _Asked, answer: tuple[str, Conformance] | Excess, replay: 
     else:
         who, finding = answer
         note = f"no variance of {who} was measured: {finding.note or finding.reason}"
-        check = Check(check=_check_name(asked), outcome="not measured", claim="inconclusive", note=note)
+        # A mistake of the baseline's is none of the estimator's.
+        outcome, claim = ("failed", "refuted") if (who, finding.outcome) == (asked.name, "failed") else _NOT_MEASURED
+        check = Check(check=_check_name(asked), outcome=outcome, claim=claim, note=note, details={"reason": finding.reason})
         sentence = f"{asked.name} on {asked.problem}: {note}"
     status = "failed" if check.outcome == "failed" else "ok"
     facts = estimator_facts(asked.estimator)

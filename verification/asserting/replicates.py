@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,19 +12,33 @@ from torch import Tensor
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NotApplicableError, Program, Sample, describe
 from ..conformance import Conformance, applicability, check_conformance
+from ..dependence import correlation, digest, largest_correlation, stale_seed
 from ..moments import Moments
 from ..plan import affordable_rows, chunk_rows
 from ..problems.problem import Probe, Problem, probe
 from ..seeds import chunk_generator
 from ..workbench import Workbench
 
-__all__ = ["Replicates", "evaluations"]
+__all__ = ["DependentRowsError", "Replicates", "evaluations"]
 
 FIRST_LOOK = 8
 LAST_LOOK = 32
 """Times the profile's least rows: enough for a standard error of a few per cent, and four times that for heavy tails."""
 
 _COUNTED_ROWS = 64
+
+
+class DependentRowsError(ValueError):
+    """Rows repeat or follow each other, so that a second stage confirms nothing.
+
+    Attributes:
+        name: The estimator that drew them.
+        finding: What was found.
+    """
+
+    def __init__(self, name: str, finding: Conformance) -> None:
+        super().__init__(f"{name}: {finding.note}")
+        self.name, self.finding = name, finding
 
 
 @dataclass(frozen=True)
@@ -35,11 +49,13 @@ class Replicates:
         bench: What the names mean.
         names: One estimator, or two that are to be compared.
         problem: Name of the problem.
+        digests: Of every chunk drawn so far, over all stages, by estimator, then by stage and place.
     """
 
     bench: Workbench
     names: tuple[str, ...]
     problem: str
+    digests: dict[str, dict[tuple[str, int], bytes]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def refusal(self) -> tuple[str, Conformance] | None:
         """The first estimator that does not apply or breaks its contract, with what was found; None where all is well."""
@@ -56,6 +72,14 @@ class Replicates:
 
         Args:
             stage: What the rows are for; stages never share rows.
+
+        Yields:
+            Moments, one an estimator.
+
+        Raises:
+            DependentRowsError: Chunks of different seeds hold the same rows, in this stage or an earlier one, or rows of a
+                chunk follow each other. Independent rows are refused with a probability of 1e-9 a coordinate, distance and
+                chunk.
         """
         target = self.bench.problem(self.problem)
         estimators = [self.bench.estimator(name, self.problem) for name in self.names]
@@ -66,6 +90,7 @@ class Replicates:
             rows = min(*(next(plan) for plan in plans), sizes[0] - drawn)
             for k, estimator in enumerate(estimators):
                 values = self._draw(estimator, target, stage, chunk, rows)
+                self._require_independent(self.names[k], values, (stage, chunk))
                 seen[k] = seen[k].merge(Moments.from_rows(values, first_row=drawn))
             drawn, chunk = drawn + rows, chunk + 1
             if drawn >= sizes[0]:
@@ -79,6 +104,18 @@ class Replicates:
             settings.seed, "variance", self.problem, str(target.params.dtype), stage, chunk, settings.device
         )
         return np.asarray(estimator(target.program, target.params, rows, generator).reshape(rows, -1).double().cpu())
+
+    def _require_independent(self, name: str, values: np.ndarray, place: tuple[str, int]) -> None:
+        digests = self.digests.setdefault(name, {})
+        digests[place] = digest(values)
+        limit = largest_correlation(len(values))
+        worst = max(map(abs, correlation(values)), default=0.0)
+        if stale_seed(list(digests.values())):
+            note = "rows drawn from different seeds are the same: it reseeds itself, or ignores the generator given"
+            raise DependentRowsError(name, Conformance("failed", "repeated rows", note))
+        if worst > limit:
+            note = f"rows drawn together have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
+            raise DependentRowsError(name, Conformance("failed", "dependent rows", note))
 
     def _sizes(self) -> list[int]:
         profile = self.bench.settings.profile

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..record import Cell, Record, Run
+from .bias_change import bias_difference
 from .change import Change, Direction, Quantity
 from .comparable import circumstances, figures, membership, paired_cells
 from .differences import (
     Difference,
-    bias_difference,
     exponent_difference,
     time_difference,
     variance_difference,
@@ -47,8 +47,8 @@ class Comparison:
         head: The head's.
         margin: Relative change of a variance that is allowed; exponents and evaluations follow it.
         tolerance: Change of a bias that is allowed, over the gradient's scale; the records' own.
-        alpha: Chance that anything at all is reported as changed where nothing is, verdicts apart: those keep the error
-            rates of their own records.
+        alpha: Chance that anything at all is reported as changed where nothing is, apart from verdicts, which keep the error
+            rates of their own records, and variances that are lost, which no test is made of.
         same: Whether any difference was asked for.
         timing: Whether seconds count towards the exit status.
         num_cells: Cells in both.
@@ -98,7 +98,7 @@ def compare(
         head: What is judged.
         margin: Relative change of a variance that is allowed. Exponents may change by as much as gives this factor from the
             smallest size to the largest, evaluations by this factor, a bias by the records' tolerance.
-        alpha: Chance that anything is reported as changed where nothing is, verdicts apart.
+        alpha: Chance that anything is reported as changed where nothing is, apart from verdicts and variances that are lost.
         same: Look for any difference (two devices, two versions that should agree) with no margin.
         timing: Let seconds count. Else they are shown, and change no status.
 
@@ -158,20 +158,27 @@ def _cell_tests(base: Record, head: Record, moved: Sequence[tuple[Cell, Cell]], 
             found = bias_difference(before, after, margin=allowed, single=single)
             yield from _tested(two, "bias", found, (before.num_samples, after.num_samples))
         before, after = one.find("variance"), two.find("variance")
-        if before is not None and after is not None and _believed(one, two, same):
+        if before is not None and after is not None and _believed(one, two):
             found = variance_difference(before, after, margin=margin, paired=paired)
             yield from _tested(two, "variance", found, (before.num_samples, after.num_samples))
 
 
-def _believed(base: Cell, head: Cell, same: bool) -> bool:
-    """Whether the samples have seen enough of their tails; beside a margin it is enough that one has."""
-    seen = [_measurable(each) for each in (base, head)]
-    return all(seen) if same else any(seen)
+def _believed(base: Cell, head: Cell) -> bool:
+    """Whether both samples have seen enough of their tails, or one is constant: then rows are counted, and no tail matters.
+
+    One that has is not enough. Of the same law, the other may have met its rarest event more often, or have missed it.
+    """
+    return _constant(base) or _constant(head) or (_measurable(base) and _measurable(head))
 
 
 def _measurable(cell: Cell) -> bool:
     check = cell.find("variance")
-    return check is not None and (check.outcome == "exact" or check.estimate == 0 or bool(check.details.get("measurable")))
+    return check is not None and (check.outcome == "exact" or bool(check.details.get("measurable")))
+
+
+def _constant(cell: Cell) -> bool:
+    check = cell.find("variance")
+    return check is not None and check.estimate == 0
 
 
 def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
@@ -181,12 +188,12 @@ def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], sam
         before, after = one.find("variance"), two.find("variance")
         if before is None or after is None or same or (two.estimator, two.problem) in told:
             continue
-        if _measurable(two) or not _measurable(one):
+        if _measurable(two) or _constant(two) or not (_measurable(one) or _constant(one)):
             continue
         yield Change(
             estimator=two.estimator, problem=two.problem, quantity="variance", direction="lost", base=before.estimate,
             head=after.estimate, rows=(before.num_samples, after.num_samples),
-            note="its rows are now so heavy-tailed that the sample variance cannot be believed; it is too small, if anything",
+            note="its rows now show a tail of which they have seen too little for the sample variance to be believed",
         )  # fmt: skip
 
 

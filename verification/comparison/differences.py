@@ -1,4 +1,4 @@
-r"""Tests of one number against the same number of another record: bias, variance, exponent, time.
+"""Tests of one number against the same number of another record: variance, exponent, time.
 
 Every test is of a change *within* a margin, two-sided, and works from what the records hold alone.
 """
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ..bias_plan import MIN_ROWS
 from ..moments import GROUPS
 from ..record import Check, Family
 
 __all__ = [
+    "CONFIDENCE_TAIL",
+    "ROUNDING",
     "Difference",
-    "bias_difference",
     "exponent_difference",
     "log_variance_error",
     "time_difference",
@@ -29,7 +29,7 @@ __all__ = [
 ROUNDING = 1e-8
 """A change of a logarithm, or of a bias over its scale, that is rounding; single precision gets a thousand times as much."""
 
-_CONFIDENCE_TAIL = 0.025
+CONFIDENCE_TAIL = 0.025
 _WORTH_PAIRING = 0.5  # Student's tail with 29 degrees of freedom costs more than a smaller gain brings
 
 
@@ -95,14 +95,14 @@ def variance_difference(base: Check, head: Check, *, margin: float, paired: bool
     if before is None or after is None or not (math.isfinite(before) and math.isfinite(after)):
         return None
     if min(before, after) <= 0:
-        return _from_zero(before, after)
+        return _from_zero(base, head)
     change = math.log(after) - math.log(before)
     error, method = math.hypot(log_variance_error(base), log_variance_error(head)), "unpaired"
     law: Any = stats.norm
     together = _paired_error(base, head) if paired else math.inf
     if together < _WORTH_PAIRING * error:
         error, method, law = together, "paired", stats.t(GROUPS - 1)
-    reach = float(law.isf(_CONFIDENCE_TAIL)) * error
+    reach = float(law.isf(CONFIDENCE_TAIL)) * error
     return Difference(
         base=before,
         head=after,
@@ -113,39 +113,6 @@ def variance_difference(base: Check, head: Check, *, margin: float, paired: bool
         method=method if error > 0 else "exact",
         error=error,
     )
-
-
-def bias_difference(base: Check, head: Check, *, margin: float, single: bool = False) -> Difference | None:
-    r"""Whether the bias of any coordinate has changed by more than ``margin`` times the gradient's scale.
-
-    Both means were stopped when their verdicts were clear, so a z-test between them does not hold its level. What does is
-    the product of both means' mixture martingales, at the common mean that favours it most:
-
-    .. math:: 2 \ln E = \frac{d^2}{\sigma_b^2 (n_b + m) / n_b^2 + \sigma_h^2 (n_h + m) / n_h^2}
-              - \ln\frac{n_b + m}{m} - \ln\frac{n_h + m}{m}, \qquad p = 1 / E
-
-    with m = 1000 and d the difference beyond the margin. Coordinates share the level equally.
-
-    Args:
-        base: A bias check.
-        head: Another one, of the same problem.
-        margin: Change that is allowed, over the gradient's scale.
-        single: The rows are in single precision.
-
-    Returns:
-        The difference in the coordinate that differs most clearly; None where no coordinate's mean can be believed.
-    """
-    if base.details.get("reason") == head.details.get("reason") == "exact":
-        return _exact_bias(base, head, margin)
-    mine, other = _coordinates(base), _coordinates(head)
-    shared = [name for name in mine if name in other]
-    if not shared:
-        return None
-    n = (base.details["looks"][-1]["n"], head.details["looks"][-1]["n"])
-    rounding = ROUNDING * (1e3 if single else 1.0)
-    found = [_mean_difference(mine[name], other[name], n, max(margin, rounding)) for name in shared]
-    first = min(found, key=lambda each: (each.p_value, -abs(each.effect)))
-    return Difference(**{**vars(first), "p_value": min(1.0, first.p_value * len(shared))})
 
 
 def exponent_difference(base: Family, head: Family, *, margin: float) -> Difference | None:
@@ -163,7 +130,7 @@ def exponent_difference(base: Family, head: Family, *, margin: float) -> Differe
         return None
     change, error = head.exponent - base.exponent, math.hypot(*errors)
     allowed = math.log1p(margin) / math.log(max(sizes) / min(sizes))
-    reach = float(stats.norm.isf(_CONFIDENCE_TAIL)) * error
+    reach = float(stats.norm.isf(CONFIDENCE_TAIL)) * error
     return Difference(
         base=base.exponent,
         head=head.exponent,
@@ -195,8 +162,8 @@ def time_difference(base: Sequence[float], head: Sequence[float], *, margin: flo
         return None
     median, allowed = float(np.median(ratios)), math.log1p(margin)
     beyond = int((ratios > allowed).sum()) if median > 0 else int((ratios < -allowed).sum())
-    low = int(stats.binom.ppf(_CONFIDENCE_TAIL, ratios.size, 0.5))
-    inside = float(stats.binom.cdf(low - 1, ratios.size, 0.5)) <= _CONFIDENCE_TAIL and low > 0
+    low = int(stats.binom.ppf(CONFIDENCE_TAIL, ratios.size, 0.5))
+    inside = float(stats.binom.cdf(low - 1, ratios.size, 0.5)) <= CONFIDENCE_TAIL and low > 0
     limits = (math.expm1(ratios[low - 1]), math.expm1(ratios[-low])) if inside else (-1.0, math.inf)
     return Difference(
         base=float(np.median(base)),
@@ -210,14 +177,37 @@ def time_difference(base: Sequence[float], head: Sequence[float], *, margin: flo
     )
 
 
-def _from_zero(before: float, after: float) -> Difference:
-    """A variance that is zero on one side: rows that were constant are so no longer, or the reverse."""
-    same = before == after
-    effect = 0.0 if same else (-1.0 if after == 0 else math.inf)
+def _from_zero(base: Check, head: Check) -> Difference | None:
+    r"""A variance that is zero on one side: rows that were constant are so no longer, or the reverse.
+
+    Rows of which a share q differs from the others have a kurtosis of at least :math:`1 / q - 3`, so that at least
+    :math:`m / (\kappa + 3)` of the m rows that vary differ. Without a change any of the rows might have been those, and that
+    all k of them fall to one side has probability
+
+    .. math:: p \le 2 \left(1 + \frac{m_\mathrm{constant}}{m}\right)^{-k}
+
+    Returns:
+        The difference; None where a sample of constant rows meets a variance that is known without rows.
+    """
+    before, after = base.estimate or 0.0, head.estimate or 0.0
+    p_value = 1.0 if before == after else _all_on_one_side(*((head, base) if before == 0 else (base, head)))
+    if p_value is None:
+        return None
+    effect = 0.0 if before == after else (-1.0 if after == 0 else math.inf)
     return Difference(
-        base=before, head=after, effect=effect, interval=(effect, effect), p_value=1.0 if same else 0.0,
-        worse=after > before, method="exact", error=0.0,
+        base=before, head=after, effect=effect, interval=(effect, effect), p_value=p_value, worse=after > before,
+        method="exact", error=0.0,
     )  # fmt: skip
+
+
+def _all_on_one_side(varying: Check, constant: Check) -> float | None:
+    if constant.outcome == "exact":
+        return 0.0
+    kurtosis, rows = varying.details.get("kurtosis"), varying.num_samples
+    if varying.outcome == "exact" or not isinstance(kurtosis, int | float) or rows < 1:
+        return None
+    differing = max(rows / (kurtosis + 3), 1.0)
+    return min(1.0, 2 * math.exp(-differing * math.log1p(constant.num_samples / rows)))
 
 
 def _paired_error(base: Check, head: Check) -> float:
@@ -237,57 +227,8 @@ def _two_sided(excess: float, error: float, law: Any) -> float:
     return min(1.0, 2 * float(law.sf(excess / error)))
 
 
-def _coordinates(check: Check) -> dict[str, dict[str, Any]]:
-    """The last look of every coordinate whose mean can be believed."""
-    if not check.details.get("looks"):
-        return {}
-    several = check.details.get("channels") or ()
-    believed = [each for each in several if each.get("kind") == "coordinate" and (each.get("open") or each.get("sigma") == 0)]
-    return {each["name"]: each for each in believed if math.isfinite(each["estimate"]) and math.isfinite(each["sigma"])}
-
-
-def _mean_difference(base: dict[str, Any], head: dict[str, Any], n: tuple[int, int], margin: float) -> Difference:
-    scale = max(base["scale"], head["scale"]) or 1.0
-    change = (head["estimate"] - base["estimate"]) / scale
-    spread = [(each["sigma"] / scale) ** 2 * (rows + MIN_ROWS) / rows**2 for each, rows in zip((base, head), n, strict=True)]
-    error = math.sqrt(sum(spread))
-    price = sum(math.log1p(rows / MIN_ROWS) for rows in n)
-    excess = abs(change) - margin
-    reach = math.sqrt(2 * math.log(1 / (2 * _CONFIDENCE_TAIL)) + price) * error
-    if excess <= 0 or error == 0:
-        p_value = 0.0 if excess > 0 else 1.0
-    else:
-        p_value = min(1.0, math.exp((price - (excess / error) ** 2) / 2))
-    return Difference(
-        base=base["estimate"],
-        head=head["estimate"],
-        effect=change,
-        interval=(change - reach, change + reach),
-        p_value=p_value,
-        worse=abs(head["estimate"]) > abs(base["estimate"]),
-        method="anytime" if error > 0 else "exact",
-        error=error,
-    )
-
-
-def _exact_bias(base: Check, head: Check, margin: float) -> Difference | None:
-    if base.relative is None or head.relative is None or base.estimate is None or head.estimate is None:
-        return None
-    change = head.relative - base.relative
-    return Difference(
-        base=base.estimate,
-        head=head.estimate,
-        effect=change,
-        interval=(change, change),
-        p_value=0.0 if abs(change) > max(margin, 1e3 * ROUNDING) else 1.0,
-        worse=abs(head.relative) > abs(base.relative),
-        method="exact",
-        error=0.0,
-    )
-
-
 def _exponent_error(family: Family) -> float:
     if family.interval is None:
         return math.inf
     low, high = family.interval
-    return (high - low) / 2 / float(stats.norm.isf(_CONFIDENCE_TAIL))
+    return (high - low) / 2 / float(stats.norm.isf(CONFIDENCE_TAIL))

@@ -134,7 +134,7 @@ def test_the_widest_coordinates_are_compared() -> None:
 
 
 def test_constant_rows() -> None:
-    still, moving = np.full((100, 1), 3.0), np.random.default_rng(0).normal(size=(100, 1))
+    still, moving = np.full((1000, 1), 3.0), np.random.default_rng(0).normal(size=(1000, 1))
     assert variance_above(looks_at(lambda source: (still,), 0), 0.0, alpha=1e-6).outcome == "within"
     assert variance_above(looks_at(lambda source: (moving,), 0), 0.0, alpha=1e-6).outcome == "above"
     assert variance_above_baseline(looks_at(lambda source: (still, moving), 0), margin=0, alpha=1e-6).outcome == "within"
@@ -160,6 +160,33 @@ def test_a_tail_that_was_not_seen_supports_nothing() -> None:
 
     found = variance_above(looks_at(heavy, 0, sizes=3), 1e9, alpha=1e-6)
     assert (found.outcome, found.reason, found.num_samples) == ("inconclusive", "tail", 6000)
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_an_event_that_was_seen_once_a_stage_accuses_nobody(still: bool) -> None:
+    """It makes the sample variance 33 times the true one, in both stages with probability 9e-4 where 1e-6 was asked.
+
+    The normal rows' own variance is a thousandth of the limit, so that nothing but the event could be above it.
+    """
+
+    def draw(source: np.random.Generator) -> tuple[Rows, ...]:
+        rows, quiet = source.normal(size=(2, 10_000, 1))
+        rows[source.integers(len(rows))] = 1e4
+        return rows, 0 * quiet if still else quiet
+
+    chance = 0.03 / 10_000
+    for seed in range(5):
+        found = variance_above(looks_at(lambda source: draw(source)[:1], seed), chance * 1e8, alpha=1e-6)
+        assert (found.outcome, found.reason, found.confirmed) == ("inconclusive", "tail", True)
+        assert found.ratio > 10
+        against = variance_above_baseline(looks_at(draw, seed), margin=0.1, alpha=1e-6)
+        assert against.outcome in ("inconclusive", "within")
+
+
+def test_any_variation_is_above_zero() -> None:
+    """Proven by one row, however little of a tail it shows."""
+    rows = np.where(np.arange(5000) == 7, 1.0, 3.0)[:, None]
+    assert variance_above(looks_at(lambda source: (rows,), 0), 0.0, alpha=1e-6).outcome == "above"
 
 
 def test_a_baseline_whose_tail_was_not_seen_accuses_nobody() -> None:

@@ -78,6 +78,23 @@ def test_a_heavy_tail_is_named() -> None:
     assert found.sentence.endswith("give more rows (profile), or use exact moments")
 
 
+def test_a_stale_seed_confirms_no_excess() -> None:
+    """Its second stage would repeat the first, and confirm whatever that had found."""
+    (found,) = judge_variance(wrong.StaleSeed(), FAIR, 1e-3, false_fail_rate=1e-6, profile="quick", seed=0, replay="again")
+    (answer,) = found.cell.checks
+    assert (answer.outcome, answer.claim, answer.details["reason"]) == ("failed", "refuted", "repeated rows")
+    assert (found.passed, found.cell.status) == (False, "failed")
+    assert "rows drawn from different seeds are the same" in found.sentence
+    validate(replace(EMPTY, cells=(found.cell,), families=()))
+    assert exit_status(replace(EMPTY, cells=(found.cell,), families=())) == 1
+
+
+def test_a_baselines_stale_seed_is_not_held_against_the_estimator() -> None:
+    options = {"margin": 0.1, "cost": None, "false_fail_rate": 1e-6, "profile": "quick", "seed": 0}
+    (found,) = judge_not_worse(LeaveOneOut(), wrong.StaleSeed(), FAIR, **options)  # type: ignore[arg-type]
+    assert (found.passed, found.cell.checks[0].outcome, found.cell.checks[0].claim) == (False, "not measured", "inconclusive")
+
+
 def test_a_name_of_several_problems_is_judged_on_each_and_shares_its_rate() -> None:
     found = judge_variance(LeaveOneOut(), "bernoulli:0.3", 1e4, false_fail_rate=3e-6, profile="quick", seed=0)
     assert [each.cell.problem for each in found] == [f"bernoulli:0.3/{name}/p" for name in ("square", "cubic", "exponential")]

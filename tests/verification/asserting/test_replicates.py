@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import cycle
 
-from gradverify.estimators import ConditionalTriple, FlipAll, LeaveOneOut, ScoreFunction
+import pytest
+import torch
+from torch import Tensor
+
+from gradverify.estimators import ConditionalTriple, FlipAll, LeaveOneOut, Program, ScoreFunction
 from gradverify.estimators.protocol import Estimator
 from gradverify.verification import Problem
-from gradverify.verification.asserting.replicates import Replicates, evaluations
+from gradverify.verification.asserting.replicates import DependentRowsError, Replicates, evaluations
+from gradverify.verification.conformance import Conformance
 from gradverify.verification.plan import settle
 from gradverify.verification.problems.registry import find_problems
 from gradverify.verification.workbench import Workbench
@@ -47,6 +52,31 @@ def test_a_seed_is_another_sample() -> None:
 def test_an_estimator_that_breaks_its_contract_is_refused(estimator: Estimator, outcome: str | None) -> None:
     refused = drawn({"sound": ScoreFunction(), "other": estimator}).refusal()
     assert (refused and (refused[0], refused[1].outcome)) == (outcome and ("other", outcome))
+
+
+class OncePerStage:
+    """The five chunks of a first look, the same in every stage: no stage repeats itself, and the second confirms nothing."""
+
+    def __init__(self) -> None:
+        self.seeds = cycle(range(5))
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        return LeaveOneOut()(program, params, num_samples, torch.Generator().manual_seed(next(self.seeds)))
+
+
+def test_a_stage_that_repeats_an_earlier_ones_rows_is_refused() -> None:
+    draws = drawn({"a": LeaveOneOut(), "b": OncePerStage()})
+    assert next(draws.looks("variance screen"))[1].count == 32_768
+    with pytest.raises(DependentRowsError, match="b: rows drawn from different seeds are the same") as caught:
+        next(draws.looks("variance confirm"))
+    assert (caught.value.name, caught.value.finding.reason) == ("b", "repeated rows")
+
+
+@pytest.mark.parametrize("estimator", [wrong.Doubled(), wrong.DoubledHalves()])
+def test_rows_that_follow_each_other_are_refused(estimator: Estimator) -> None:
+    with pytest.raises(DependentRowsError, match="rows drawn together have correlation") as caught:
+        next(drawn({"a": estimator}).looks("variance screen"))
+    assert caught.value.finding == Conformance("failed", "dependent rows", caught.value.finding.note)
 
 
 def test_evaluations_are_declared_or_counted() -> None:

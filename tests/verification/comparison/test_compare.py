@@ -8,12 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
-from math import sqrt
+from itertools import pairwise, permutations
+from math import inf, sqrt
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gradverify.verification.comparison.change import Change
 from gradverify.verification.comparison.compare import Comparison, compare
@@ -202,6 +204,43 @@ def test_a_variance_that_can_no_longer_be_believed_is_lost() -> None:
 def test_two_variances_that_cannot_be_believed_are_not_compared() -> None:
     base, head = (changed(one(seed, factor=factor), "variance", measurable=False) for seed, factor in ((0, 1.0), (1, 3.0)))
     assert not [each for each in compare(base, head).changes if each.quantity == "variance"]
+
+
+def test_an_event_that_one_record_met_and_the_other_did_not_is_no_regression() -> None:
+    """870 null comparisons at 1e-6 are all quiet but with probability 9e-4; the worst that is lost is exit status 3.
+
+    Where one believed tail was enough, heads that met the event some times were worse, with p-values down to 1e-20.
+    """
+
+    def law(generator: np.random.Generator, rows: int) -> NDArray[np.float64]:
+        met = generator.random(rows) < 5e-5
+        return 5 * generator.normal(size=rows) + np.where(met, generator.choice([-5_000.0, 5_000.0], size=rows), 0.0)
+
+    records = [record([simulated("mine", law, seed, rows=30_000)], seed=seed) for seed in range(30)]
+    compared = [compare(base, head, alpha=1e-6) for base, head in permutations(records, 2)]
+    assert {each.exit_status for each in compared} == {0, 3}
+
+
+def test_constant_rows_that_meet_an_event_later_are_lost_and_not_worse() -> None:
+    still = changed(one(), "variance", estimate=0.0, interval=(0.0, 0.0), measurable=False)
+    met = changed(one(), "variance", estimate=192.0, kurtosis=2048.0, measurable=False)
+    assert (found(compare(still, met)), compare(still, met).exit_status) == ({("variance", "lost")}, 3)
+    assert compare(met, still).exit_status == 0
+
+
+def test_a_truncated_record_of_rows_that_were_all_alike_is_no_regression() -> None:
+    """An event of 4e-4 that 2,000 rows miss, written and read: no interval was given, and none is assumed."""
+
+    def zeros(generator: np.random.Generator, rows: int) -> NDArray[np.float64]:
+        return np.full(rows, -7.0)
+
+    head = one(1)
+    (entry, *others) = head.cells[0].checks[0].details["channels"]
+    unseen = {**entry, "estimate": -7.0, "sigma": 0.0, "open": False, "interval": (-inf, inf)}
+    truncated = changed(head, "bias", outcome="inconclusive", claim="none", channels=[unseen, *others])
+    assert ("bias", "worse") not in found(compare(one(0), Record.from_json(truncated.to_json())))
+    # The same rows, for long enough, are a bias.
+    assert ("bias", "worse") in found(compare(one(0), record([simulated("mine", zeros, 1)], seed=1)))
 
 
 def test_rows_that_were_constant_and_are_so_no_longer() -> None:

@@ -3,83 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import exp, inf, log, sqrt
+from math import inf, log, sqrt
 
 import numpy as np
 import pytest
 
+from gradverify.verification.comparison.bias_change import bias_difference
 from gradverify.verification.comparison.differences import (
-    bias_difference,
     exponent_difference,
     log_variance_error,
     time_difference,
     variance_difference,
 )
-from gradverify.verification.record import Cell, Check
+from gradverify.verification.moments import Moments
+from gradverify.verification.record import Check
 
 from .simulated_records import LAWS, family, simulated
+from .test_bias_change import check
 
 
-def check(cell: Cell, name: str) -> Check:
-    found = cell.find(name)
-    assert found is not None
-    return found
-
-
-def test_equal_biases_that_stopped_when_seen_are_not_told_apart() -> None:
-    """200 pairs with a bias of half the tolerance, at .05: more than 19 wrong have probability 3e-3."""
-    cells = [simulated("mine", LAWS["exponential"], seed, bias=0.35) for seed in range(400)]
-    pairs = zip(cells[::2], cells[1::2], strict=True)
-    found = [bias_difference(check(one, "bias"), check(two, "bias"), margin=0.0) for one, two in pairs]
-    assert sum(each is not None and each.p_value < 0.05 for each in found) <= 19
-
-
-def test_the_price_of_stopping_is_paid() -> None:
-    """At n = m = 1000 a side the formula by hand: 2 ln E = d^2 / (2 * 2 / 1000) - 2 ln 2."""
-    entry = {"name": "coordinate 0", "kind": "coordinate", "sigma": 1.0, "scale": 1.0, "open": True}
-    one, two = (
-        Check(check="bias", outcome="biased", details={"looks": [{"n": 1000}], "channels": [{**entry, "estimate": mean}]})
-        for mean in (0.0, 0.3)
+def rare(generator: np.random.Generator, rows: int, chance: float) -> Check:
+    """The variance check of rows that are zero but for a symmetric rare event."""
+    drawn = np.where(generator.random(rows) < chance, generator.choice([-1.0, 1.0], size=rows), 0.0)
+    seen = Moments.from_rows(drawn[:, None])
+    kurtosis = float(seen.kurtosis[0]) if seen.m2[0] > 0 else 1.0
+    return Check(
+        check="variance", outcome="measured", estimate=float(seen.variance[0]), num_samples=rows, details={"kurtosis": kurtosis}
     )
-    found = bias_difference(one, two, margin=0.1)
-    assert found is not None
-    assert found.p_value == pytest.approx(exp(-(0.2**2 / 0.004 - 2 * log(2)) / 2))
-    assert (found.worse, found.method) == (True, "anytime")
 
 
-def test_coordinates_share_the_level() -> None:
-    several = [
-        {"name": f"coordinate {k}", "kind": "coordinate", "sigma": 1.0, "scale": 1.0, "open": True, "estimate": 0.0}
-        for k in range(4)
-    ]
-    one = Check(check="bias", outcome="unbiased", details={"looks": [{"n": 1000}], "channels": several})
-    moved = [{**each, "estimate": 0.3 if each["name"] == "coordinate 2" else 0.0} for each in several]
-    two = replace(one, details={"looks": [{"n": 1000}], "channels": moved})
-    alone = replace(one, details={"looks": [{"n": 1000}], "channels": moved[2:3]})
-    whole, single = bias_difference(one, two, margin=0.0), bias_difference(one, alone, margin=0.0)
-    assert whole is not None
-    assert single is not None
-    assert whole.p_value == pytest.approx(4 * single.p_value)
+def test_constant_rows_that_missed_an_event_keep_the_level() -> None:
+    """Of 400 nulls, 5,000 rows against 20,000 of an event of 3e-4, at .05: more than 37 are wrong with probability 1e-4.
+
+    About 89 samples of 5,000 are constant; told from the others without counting, nearly all of those are wrong.
+    """
+    generator = np.random.default_rng(0)
+    pairs = [(rare(generator, 5_000, 3e-4), rare(generator, 20_000, 3e-4)) for _ in range(400)]
+    still = [pair for pair in pairs if min(each.estimate or 0.0 for each in pair) == 0]
+    assert len(still) > 50
+    for first in (0, 1):
+        found = [variance_difference(pair[first], pair[1 - first], margin=0.05, paired=False) for pair in still]
+        assert sum(each is not None and each.p_value < 0.05 for each in found) <= 37
 
 
-@pytest.mark.parametrize("wrong", [{"open": False}, {"kind": "projection"}, {"estimate": inf}])
-def test_a_mean_that_cannot_be_believed_is_not_compared(wrong: dict[str, object]) -> None:
-    entry = {"name": "coordinate 0", "kind": "coordinate", "sigma": 1.0, "scale": 1.0, "open": True, "estimate": 0.0, **wrong}
-    one = Check(check="bias", outcome="inconclusive", details={"looks": [{"n": 500}], "channels": [entry]})
-    assert bias_difference(one, one, margin=0.0) is None
-    assert bias_difference(Check(check="bias", outcome="no-gradient"), one, margin=0.0) is None
-
-
-def test_rounding_is_no_difference() -> None:
-    entry = {"name": "coordinate 0", "kind": "coordinate", "sigma": 0.0, "scale": 2.0, "open": False}
-    one, near, far = (
-        Check(check="bias", outcome="biased", details={"looks": [{"n": 2}], "channels": [{**entry, "estimate": mean}]})
-        for mean in (0.0, 1e-9, 1e-5)
+def test_constant_rows_are_told_from_rows_that_vary_often() -> None:
+    """Twenty of as many rows differ, by the kurtosis: they all fall to one side with probability 2 * 2^-20."""
+    still, moving = (
+        Check(check="variance", outcome="measured", estimate=each, num_samples=2_000, details={"kurtosis": 97.0})
+        for each in (0.0, 3.0)
     )
-    for other, p_value, single in ((near, 1.0, False), (far, 0.0, False), (far, 1.0, True)):
-        found = bias_difference(one, other, margin=0.0, single=single)
-        assert found is not None
-        assert found.p_value == p_value
+    found = variance_difference(still, moving, margin=0.05, paired=True)
+    assert found is not None
+    assert (found.p_value, found.worse, found.method) == (pytest.approx(2 * 2.0**-20), True, "exact")
+    known = variance_difference(replace(still, outcome="exact"), moving, margin=0.05, paired=False)
+    assert known is not None
+    assert known.p_value == 0
+    assert variance_difference(still, replace(moving, outcome="exact"), margin=0.05, paired=False) is None
 
 
 def test_exact_records_are_compared_without_error() -> None:
