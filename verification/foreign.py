@@ -86,7 +86,10 @@ def broken_cells(findings: Sequence[Finding], problems: Sequence[str]) -> list[C
 
 
 def with_conventions(record: Record) -> Record:
-    """The record with a study that says how each foreign callable was called, if there is one."""
+    """The record with a study that says how each foreign callable was called, if there is one.
+
+    Verdicts on one size of batch, or one number of samples, say so.
+    """
     found = {cell.estimator: cell.claims["convention"] for cell in record.cells if "convention" in cell.claims}
     if not found:
         return record
@@ -104,7 +107,34 @@ def with_conventions(record: Record) -> Record:
         ),
         exhibits=Exhibits(tables=(table,)),
     )
-    return replace(record, studies=(*record.studies, study))
+    return replace(record, cells=tuple(map(_with_scope, record.cells)), studies=(*record.studies, study))
+
+
+def _with_scope(cell: Cell) -> Cell:
+    """The cell with the size of batch and the number of samples that its bias was judged at, where that could change it."""
+    scope = _scope(cell.claims.get("convention"))
+    if not scope or cell.status != "ok":
+        return cell
+    return replace(cell, checks=tuple(_noted(each, scope) for each in cell.checks))
+
+
+def _noted(check: Check, scope: str) -> Check:
+    """The check with the scope in its note, if it is a verdict on bias."""
+    if check.check != "bias" or check.outcome not in ("biased", "unbiased", "inconclusive"):
+        return check
+    return replace(check, note="; ".join(filter(None, (check.note, scope))))
+
+
+def _scope(convention: dict[str, Any] | None) -> str:
+    """What a convention fixed of the foreign code that its user may choose otherwise."""
+    if not convention or convention["kind"] not in ("surrogate loss", "gradient"):
+        return ""
+    fixed = []
+    if convention["group"] > 1:
+        fixed.append(f"a batch of {convention['group']}, whose rows depend on each other")
+    if convention["samples"] > 1 and (convention["layout"], convention["reduction"]) != ("single", "rows"):
+        fixed.append(f"{convention['samples']} samples a replicate")
+    return f"judged at {' and '.join(fixed)}; at others its bias may differ" if fixed else ""
 
 
 def _examined_together(targets: Sequence[str], wanted: Wanted, limit: float) -> list[Finding]:

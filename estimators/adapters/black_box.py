@@ -131,7 +131,8 @@ def gradient_rows(target: Any, convention: Convention, objective: Any, theta: Te
     expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
     if found.shape != expected:
         raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")
-    return found.detach().to(theta.dtype).reshape(-1, theta.shape[-1])
+    rows = found.detach().to(theta.dtype).reshape(-1, theta.shape[-1])
+    return rows * len(theta) if not single and convention.reduction == "mean" else rows
 
 
 def _differentiated(loss: Tensor, leaf: Tensor, convention: Convention) -> Tensor:

@@ -60,7 +60,8 @@ class Convention:
         relaxed: Its samples lie between the support's points.
         gradient_path: What it returns carries a gradient.
         layout: ``rows`` where it takes a batch of parameters, ``single`` where it takes one and draws many samples itself.
-        reduction: Of a loss: ``rows``, ``mean`` or ``sum``; of a gradient: ``rows``, or ``mean`` where one call gives one.
+        reduction: Of a loss: ``rows``, ``mean`` or ``sum``; of a gradient: ``rows``, or ``mean`` where one call gives one, or
+            that of a batch's mean.
         samples: What is passed where a number of samples is demanded; in a ``single`` layout, samples of one replicate.
         group: Rows of one call that are one replicate, because they depend on each other; 1 where they do not.
         detached: Its parameters are handed over without a graph, which it refuses.
@@ -124,6 +125,8 @@ class Convention:
     def _gradient_words(self) -> list[str]:
         unit = "one point" if self.layout == "single" else "a batch"
         each = {"rows": "one a row", "mean": "their mean", "sum": "their sum"}[self.reduction]
+        if self.kind == "gradient" and self.layout == "rows" and self.reduction == "mean":
+            each = "one a row, of their mean"
         parts = [f"takes {self.takes} of {unit}", f"calls the objective with {_CALLED_WITH[self.returns]}", f"returns {each}"]
         if self.kind == "surrogate loss":
             parts.append(f"its value {'is' if self.right_value else 'is not'} the objective's")

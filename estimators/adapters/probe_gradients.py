@@ -88,6 +88,8 @@ def _called(
     if wanted.takes not in ("", takes):
         return
     for bits in (False, True) if takes == "logits" else (False,):
+        least: tuple[bool, ...] = ()
+        surest: list[tuple[Convention, float]] = []
         for convention in _layouts(arguments, takes):
             # A few rows first: read in the wrong layout, a call may take the square of its rows in memory.
             if convention.layout == "rows" and _asked(target, convention, bits, _FEW, errors)[0] is None:
@@ -96,8 +98,25 @@ def _called(
             if answered is None or (takes == "logits" and bits != (heard.form == "value")):
                 continue
             distances = [each.distance for each in readings(heard.first)] if heard.first is not None else []
-            yield answered, min(distances, default=1.0)
-            break
+            doubts = _doubts(target, answered, errors)
+            if not surest or doubts < least:
+                least, surest = doubts, [(answered, min(distances, default=1.0))]
+            if not any(doubts):
+                break
+        yield from surest
+
+
+def _doubts(target: Any, convention: Convention, errors: list[str]) -> tuple[bool, ...]:
+    """What speaks against a layout, the gravest first: no gradient, gradients that are all zero, rows that are tied.
+
+    Code for one point often runs on a batch too, and then takes the other rows for samples of its own; a baseline of other rows
+    often runs on one point, and then takes its only sample off itself.
+    """
+    if not convention.gradient_path:
+        return (True, True, True)
+    one = convention.layout == "single" and convention.reduction == "mean"
+    silent = not bool(_slopes(target, convention, _SMALL, errors).any())
+    return (False, silent, not one and _tied(target, convention, errors))
 
 
 def _asked(
@@ -114,10 +133,8 @@ def _layouts(arguments: tuple[Argument, ...], takes: str) -> Iterator[Convention
     heat = TEMPERATURE if "temperature" in roles else None
     base = Convention("gradient", arguments, takes, temperature=heat)
     for detached in (False, True):
-        yield replace(base, detached=detached)
-        # Estimators with a baseline from other samples need two.
-        if "count" in roles:
-            yield replace(base, detached=detached, samples=2)
+        # Estimators with a baseline from other samples need two; of one, some guard against zero and return nothing.
+        yield replace(base, detached=detached, samples=2 if "count" in roles else 1)
         yield replace(base, detached=detached, layout="single", samples=PROBE_ROWS)
 
 
@@ -139,28 +156,30 @@ def filled_for(convention: Convention) -> dict[str, Any]:
 
 def _understood(convention: Convention, given: Any, filled: dict[str, Any], heard: _Objective) -> Convention | None:
     """What an answer is: a loss or a gradient, a row or a batch; None where it is neither."""
-    if given is None or not heard.rows:
+    found = entries(given)
+    if not heard.rows or not all(bool(torch.isfinite(each.detach()).all()) for _, each in found):
         return None
-    theta: Tensor = filled["theta"]
+    read = [_read(replace(convention, item=place), each, filled["theta"], heard) for place, each in found]
+    possible = [each for each in read if each is not None]
+    # A value that is returned for the record looks like a loss without a graph.
+    return next((each for each in possible if each.gradient_path), possible[0] if possible else None)
+
+
+def _read(convention: Convention, tensor: Tensor, theta: Tensor, heard: _Objective) -> Convention | None:
+    """What one tensor of an answer is."""
     single = convention.layout == "single"
     many = convention.samples if single else len(theta)
-    for place, tensor in entries(given):
-        if not bool(torch.isfinite(tensor.detach()).all()):
-            return None
-        settled = replace(convention, item=place, returns=heard.form, sites=_SITES[heard.form])
-        settled = replace(settled, evaluations=max(round(heard.rows / many), 1))
-        if tensor.requires_grad and not single and tuple(tensor.shape) in ((many,), ()):
-            right = heard.last is not None and _is_value(tensor.detach(), heard.last)
-            return replace(settled, kind="surrogate loss", reduction="rows" if tensor.dim() else "mean", right_value=right)
-        if tensor.requires_grad:
-            continue
-        if tuple(tensor.shape) in ((many,), ()) and not single:
-            return replace(settled, kind="surrogate loss", gradient_path=False, reduction="rows" if tensor.dim() else "mean")
-        if tuple(tensor.shape) == (many, len(PROBABILITIES)):
-            return settled
-        if single and tensor.shape == theta.shape:
-            return replace(settled, reduction="mean")
-    return None
+    evaluations = max(round(heard.rows / many), 1)
+    settled = replace(convention, returns=heard.form, sites=_SITES[heard.form], evaluations=evaluations)
+    if not single and tuple(tensor.shape) in ((many,), ()):
+        right = tensor.requires_grad and heard.last is not None and _is_value(tensor.detach(), heard.last)
+        settled = replace(settled, kind="surrogate loss", reduction="rows" if tensor.dim() else "mean")
+        return replace(settled, gradient_path=tensor.requires_grad, right_value=right)
+    if tensor.requires_grad:
+        return None
+    if tuple(tensor.shape) == (many, len(PROBABILITIES)):
+        return settled
+    return replace(settled, reduction="mean") if single and tensor.shape == theta.shape else None
 
 
 def _settled_takes(
@@ -188,35 +207,45 @@ def _grouped(target: Any, convention: Convention, errors: list[str]) -> Conventi
     if convention.kind == "surrogate loss" and convention.reduction == "mean":
         convention = replace(convention, reduction=_reduction(target, convention, errors))
     if convention.layout == "single" and convention.reduction == "mean":
-        return _fewest(target, replace(convention, evaluations=1), errors)
+        return _one_call(target, convention, errors)
+    if convention.kind == "gradient" and convention.layout == "rows" and _is_mean(_growth(target, convention, errors)):
+        convention = replace(convention, reduction="mean")
     if not _tied(target, convention, errors):
         return convention
     return replace(convention, group=2, evaluations=2 * convention.evaluations)
 
 
-def _fewest(target: Any, convention: Convention, errors: list[str]) -> Convention:
-    """One call is one gradient: the fewest samples with which it is finite."""
-    for samples in (1, 2):
-        tried = replace(convention, samples=samples)
-        heard = _Objective()
-        given = attempt(target, tried, _filled(tried, heard, bits=convention.returns == "value"), errors)
-        if any(bool(torch.isfinite(each).all()) and place == tried.item for place, each in entries(given)):
-            return replace(tried, evaluations=max(heard.rows, 1))
-    raise AmbiguousTargetError("it gave no finite gradient of one or two samples; give a function that fixes their number")
+def _one_call(target: Any, convention: Convention, errors: list[str]) -> Convention:
+    """One call is one gradient, of as few samples as make sense: two where their number is asked for."""
+    tried = replace(convention, samples=2 if "count" in convention.roles else 1)
+    heard = _Objective()
+    given = attempt(target, tried, _filled(tried, heard, bits=convention.returns == "value"), errors)
+    if any(bool(torch.isfinite(each).all()) and place == tried.item for place, each in entries(given)):
+        return replace(tried, evaluations=max(heard.rows, 1))
+    raise AmbiguousTargetError("it gave no finite gradient of two samples; give a function that fixes their number")
 
 
 def _reduction(target: Any, convention: Convention, errors: list[str]) -> str:
     """A mean's gradient in one row falls with the number of rows, a sum's does not."""
-    sizes = [_slopes(target, convention, rows, errors).square().mean().sqrt() for rows in (_SMALL, _LARGE)]
-    ratio = float(sizes[0] / sizes[1])
+    ratio = _growth(target, convention, errors)
     if 0.5 < ratio < 2:
         return "sum"
-    if 0.5 < ratio / (_LARGE / _SMALL) < 2:
+    if _is_mean(ratio):
         return "mean"
     raise AmbiguousTargetError(
         f"its loss is one number, and grows neither as a mean nor as a sum over rows (gradients of {_SMALL} rows are "
         f"{ratio:.3g} times those of {_LARGE}); give a function that returns one loss a row"
     )
+
+
+def _growth(target: Any, convention: Convention, errors: list[str]) -> float:
+    """The size of a row's gradient in a small batch over that in a large one."""
+    sizes = [_slopes(target, convention, rows, errors).square().mean().sqrt() for rows in (_SMALL, _LARGE)]
+    return float(sizes[0] / sizes[1])
+
+
+def _is_mean(growth: float) -> bool:
+    return 0.5 < growth / (_LARGE / _SMALL) < 2
 
 
 def _tied(target: Any, convention: Convention, errors: list[str]) -> bool:

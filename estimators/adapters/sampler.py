@@ -85,12 +85,11 @@ class ForeignSampler:
         """The same sampler after some calls, if it is to be warm; as it is otherwise."""
         return warmed(self, program, params, num_samples, generator)
 
-    def objective(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """The objective of its samples, ``[num_samples]``, without a gradient."""
-        rows = params.detach().expand(num_samples, *params.shape)
-        primitive = _Primitive(fresh(self.target), self.convention, num_samples, generator)
+    def objective(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """The objective of its samples, one a row of parameters ``[rows, *param]``, without a gradient."""
+        primitive = _Primitive(fresh(self.target), self.convention, len(rows), generator)
         with forked(generator), torch.no_grad():
-            return evaluate(program, rows, primitive.sample)
+            return evaluate(program, rows.detach(), primitive.sample)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         with forked(generator):

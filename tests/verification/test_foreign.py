@@ -29,6 +29,7 @@ from gradverify.verification.report import validate
 from gradverify.verification.work import ConformanceTask
 from gradverify.verification.workbench import registry_workbench
 
+from ..estimators.adapters import foreign
 from .targets import hostile
 
 HOSTILE = hostile.__file__
@@ -315,6 +316,31 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
     with pytest.raises(TargetError, match="--objective relaxed needs samples that are relaxed, and it returns none"):
         verify(hostile.sound, BIT, wanted=Wanted(objective="relaxed"))
+
+
+def test_hard_samples_that_are_smoothed_have_none_either() -> None:
+    """The planted bug: no derivative at all, which a difference that misses the jumps would confirm as unbiased."""
+    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, wanted=Wanted(objective="relaxed"))
+    bias = record.cells[-1].find("bias")
+    assert bias is not None
+    assert (record.cells[-1].status, bias.outcome, bias.claim) == ("failed", "failed", "none")
+    assert "its relaxed samples jump" in bias.note
+
+
+def test_a_verdict_says_what_batch_and_how_many_samples_it_was_judged_at() -> None:
+    """False-alarm rate 1e-3 a call, at a fixed seed."""
+    notes = []
+    for target in (foreign.guarded_batch, foreign.mean_of_batch):
+        record = verify(target, BIT, tolerance=0.5)
+        bias = record.cells[-1].find("bias")
+        assert bias is not None
+        notes.append((bias.outcome, bias.note))
+    assert notes == [("unbiased", "judged at 2 samples a replicate; at others its bias may differ"), ("unbiased", "")]
+    cell = record.cells[-1]
+    tied = replace(cell, claims={"convention": {**cell.claims["convention"], "group": 2}})
+    bias = with_conventions(replace(record, cells=(tied,))).cells[0].find("bias")
+    assert bias is not None
+    assert bias.note == "judged at a batch of 2, whose rows depend on each other; at others its bias may differ"
 
 
 def test_own_estimators_have_no_convention() -> None:

@@ -248,6 +248,72 @@ def raw_mean(theta: Tensor, f: Any, N: int) -> Tensor:
     return ((cost - cost.mean()).unsqueeze(-1) * (z - p)).sum(0) / (N - 1)
 
 
+def mean_of_batch(f: Any, logits: Tensor) -> Tensor:
+    """The gradients of a batch's mean loss."""
+    theta = logits.detach().requires_grad_()
+    return torch.autograd.grad(reinforce_mean(theta, f), theta)[0]
+
+
+def one_point(f: Any, logits: Tensor, n: int) -> Tensor:
+    """The gradient in one point, from n samples; it happens to run on a batch."""
+    theta = logits.detach().requires_grad_()
+    law = OneHotCategorical(logits=theta)
+    z = law.sample((n,))
+    return torch.autograd.grad((f(z).detach() * law.log_prob(z)).mean(), theta)[0]
+
+
+def guarded_pairs(f: Any, logits: Tensor, n: int) -> Tensor:
+    """Leave-one-out in one point, zero for one sample; on a batch, its baseline would mix the rows."""
+    theta = logits.detach().requires_grad_()
+    law = OneHotCategorical(logits=theta)
+    z = law.sample((n,))
+    cost = f(z).detach()
+    advantage = (cost - cost.mean()) * n / max(n - 1, 1)
+    return torch.autograd.grad((advantage * law.log_prob(z)).mean(), theta)[0]
+
+
+def guarded_batch(f: Any, logits: Tensor, n: int) -> Tensor:
+    """Leave-one-out in every row of a batch, zero for one sample."""
+    p = logits.detach().softmax(-1)
+    z = OneHotCategorical(p).sample((n,))
+    cost = f(z)
+    return ((cost - cost.mean(0)).unsqueeze(-1) * (z - p)).sum(0) / max(n - 1, 1)
+
+
+def ten_inside(f: Any, logits: Tensor) -> Tensor:
+    """The gradient in one point from ten samples of its own choice, each with the others for a baseline."""
+    p = logits.detach().softmax(-1)
+    z = OneHotCategorical(p).sample((10,))
+    cost = f(z)
+    return ((cost - cost.mean()).unsqueeze(-1) * (z - p)).sum(0) / 9
+
+
+def batch_mean_baseline(f: Any, logits: Tensor) -> Tensor:
+    """Gradients of rows whose baseline takes their own cost in: off by -1/B at a batch of B, and zero at one point."""
+    p = logits.detach().softmax(-1)
+    z = OneHotCategorical(p).sample()
+    cost = f(z)
+    return (cost - cost.mean()).unsqueeze(-1) * (z - p)
+
+
+def value_and_surrogate(f: Any, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The objective for a log, and the loss."""
+    law = OneHotCategorical(logits=logits)
+    z = law.sample()
+    cost = f(z).detach()
+    return cost, cost * law.log_prob(z)
+
+
+def gradient_and_score(f: Any, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients, and a log probability that carries a graph and is no loss."""
+    return single_precision(f, logits), OneHotCategorical(logits=logits).log_prob(torch.eye(4).to(logits)[0])
+
+
+def smoothed(logits: Tensor) -> Tensor:
+    """Hard samples moved off the corners: relaxed to look at, and they jump."""
+    return 0.9 * OneHotCategorical(logits=logits).sample() + 0.1 / logits.shape[-1] + 0 * logits
+
+
 def numpy_gradient(f: Any, logits: Any) -> Tensor:
     """Gradients computed in NumPy, from NumPy's global generator."""
     p = np.exp(np.asarray(logits))

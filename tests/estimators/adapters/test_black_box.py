@@ -58,9 +58,16 @@ CATEGORIES = [
     foreign.raw_mean,
     foreign.numpy_gradient,
     foreign.all_categories,
+    foreign.value_and_surrogate,
+    foreign.gradient_and_score,
+    foreign.mean_of_batch,
+    foreign.one_point,
+    foreign.guarded_pairs,
+    foreign.guarded_batch,
+    foreign.ten_inside,
 ]
 BITS = [foreign.arm, foreign.MovingBaseline]
-LOOPED = (foreign.batch_baseline, foreign.raw_mean)  # a call a replicate
+LOOPED = (foreign.batch_baseline, foreign.raw_mean, foreign.guarded_pairs, foreign.ten_inside)  # a call a replicate
 EXACT = [
     *((target, program) for target in CATEGORIES for program in (one_hot_cubic, index_square)),
     *((target, three_bits) for target in BITS),
@@ -100,6 +107,10 @@ def test_one_bit_is_two_categories(target: Any) -> None:
     [
         (foreign.reinforce_mean, {"reduction": "sum"}),
         (foreign.reinforce_sum, {"reduction": "mean"}),
+        (foreign.mean_of_batch, {"reduction": "rows"}),
+        (foreign.one_point, {"reduction": "rows"}),
+        (foreign.guarded_pairs, {"samples": 1}),
+        (foreign.guarded_pairs, {"layout": "rows", "group": 2}),
         (foreign.reinforce_rows, {"takes": "probs"}),
         (foreign.MagicBox, {"takes": "logits"}),
     ],

@@ -61,6 +61,7 @@ LOSSES: list[tuple[Any, dict[str, Any]]] = [
     (foreign.MagicBox, {"takes": "probs", "returns": "index", "reduction": "rows", "right_value": True}),
     (foreign.MovingBaseline, {"takes": "logits", "returns": "value", "state": "cold"}),
     (foreign.batch_baseline, {"takes": "logits", "group": 2, "evaluations": 2}),
+    (foreign.value_and_surrogate, {"takes": "logits", "item": 1, "gradient_path": True}),
 ]
 
 GRADIENTS: list[tuple[Any, dict[str, Any]]] = [
@@ -70,6 +71,13 @@ GRADIENTS: list[tuple[Any, dict[str, Any]]] = [
     (foreign.raw, {"takes": "logits", "layout": "single", "reduction": "rows", "evaluations": 1}),
     (foreign.raw_mean, {"takes": "logits", "layout": "single", "reduction": "mean", "samples": 2, "evaluations": 2}),
     (foreign.numpy_gradient, {"takes": "logits", "detached": True}),
+    (foreign.mean_of_batch, {"takes": "logits", "layout": "rows", "reduction": "mean", "group": 1}),
+    (foreign.one_point, {"takes": "logits", "layout": "rows", "reduction": "mean", "samples": 2}),
+    (foreign.guarded_pairs, {"takes": "logits", "layout": "single", "reduction": "mean", "samples": 2, "evaluations": 2}),
+    (foreign.guarded_batch, {"takes": "logits", "layout": "rows", "reduction": "rows", "samples": 2, "group": 1}),
+    (foreign.ten_inside, {"takes": "logits", "layout": "single", "reduction": "mean", "evaluations": 10}),
+    (foreign.batch_mean_baseline, {"takes": "logits", "layout": "rows", "reduction": "rows", "group": 2}),
+    (foreign.gradient_and_score, {"takes": "logits", "layout": "rows", "reduction": "rows", "item": 0}),
 ]
 
 EVERY = [

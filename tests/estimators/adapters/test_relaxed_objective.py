@@ -9,7 +9,9 @@ from torch.distributions import Bernoulli, OneHotCategorical
 from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import Sample
-from gradverify.estimators.adapters import RelaxedDifference, as_estimator
+from gradverify.estimators.adapters import ForeignError, RelaxedDifference, as_estimator
+
+from . import foreign
 
 
 def cubic(params: Tensor, sample: Sample) -> Tensor:
@@ -34,3 +36,12 @@ def test_every_row_is_the_derivative_of_its_own_objective(program: object, point
     assert rows.shape == (64, *params.shape)
     torch.testing.assert_close(rows, slopes, rtol=1e-6, atol=1e-6)
     assert not torch.allclose(rows, 1.001 * slopes, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("program", "point"), CASES, ids=["vector", "scalar"])
+def test_samples_that_jump_have_no_difference(program: object, point: object) -> None:
+    """With the noise held nothing but a jump moves them: their differences would all be zero."""
+    params = torch.tensor(point, dtype=torch.float64)
+    sampler = as_estimator(foreign.smoothed, "mine")
+    with pytest.raises(ForeignError, match=r"its relaxed samples jump where the parameters move \(\d+ of 4096 rows\)"):
+        RelaxedDifference(sampler)(program, params, 10_000, torch.Generator().manual_seed(4))  # type: ignore[arg-type]
