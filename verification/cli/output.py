@@ -15,9 +15,7 @@ import click
 if TYPE_CHECKING:
     from ..record import Record
 
-__all__ = ["INTERRUPTED", "RECORD", "claim_folder", "finish", "usage_errors"]
-
-INTERRUPTED = 130
+__all__ = ["RECORD", "claim_folder", "finish", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -70,7 +68,7 @@ def finish(record: Record, out: Path | None) -> None:
             if record.run.complete and not record.run.time_truncated:
                 (out / JOURNAL).unlink(missing_ok=True)
         click.echo(f"\nreport: {out / 'report.html'}")
-    sys.exit(exit_status(record) if record.run.complete else INTERRUPTED)
+    sys.exit(exit_status(record))
 
 
 @contextmanager

@@ -46,6 +46,7 @@ EXIT_MEANING: Mapping[int, str] = {
     1: "a claim is refuted, or a check failed",
     3: "nothing is refuted, something is inconclusive within the budget",
     4: "something could not be run",
+    130: "the run was stopped before its end, and --resume goes on with it",
 }
 
 REFERENCES = "references"
@@ -105,7 +106,12 @@ def kind_of(cell: Cell, check: Check) -> str:
 
 
 def exit_status(record: Record) -> int:
-    """The command's exit status for this record: 1 before 4 before 3 before 0 (2 is for what never became a record)."""
+    """The command's exit status for this record: 130 if it was stopped, else 1 before 4 before 3 before 0.
+
+    2 is for what never became a record.
+    """
+    if not record.run.complete:
+        return 130
     kinds = {each.kind for each in answers(record)}
     if kinds & {"refuted", "failed"}:
         return 1
@@ -116,9 +122,8 @@ def exit_status(record: Record) -> int:
 
 def meaning(record: Record) -> str:
     """What the exit status says of this record."""
-    if record.studies and not record.cells and not record.families:
-        measured = "everything that was asked for was measured" if record.run.complete else "part of it was measured"
-        return f"{measured}; statements are findings and change no exit status"
+    if record.run.complete and record.studies and not record.cells and not record.families:
+        return "everything that was asked for was measured; statements are findings and change no exit status"
     return EXIT_MEANING[exit_status(record)]
 
 
