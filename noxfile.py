@@ -75,7 +75,7 @@ def bench(session: nox.Session) -> None:
     ``--with-peers`` among the arguments installs the other libraries that are measured too.
     """
     arguments = [each for each in session.posargs if each != "--with-peers"]
-    _install(session, "cli,report,pytest,fast" + (",peers" if len(arguments) < len(session.posargs) else ""))
+    _install(session, "dev" + (",peers" if len(arguments) < len(session.posargs) else ""))
     session.run("gradverify", "bench", "--out", "reports/bench", *arguments)
     timed = ("--benchmark-only", "--benchmark-columns=median,ops", "--benchmark-group-by=group")
     session.run("pytest", "tests/benchmarks", *timed, "--benchmark-json=reports/bench/pytest-benchmark.json")
