@@ -18,9 +18,10 @@ from .relaxed_reference import relaxed_reference
 from .seeds import chunk_generator, stable_repr
 from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference, difference_reference, find_reference, sampled_reference
 
-__all__ = ["Workbench", "estimator_facts", "registry_workbench"]
+__all__ = ["FIT_ROWS", "Workbench", "estimator_facts", "registry_workbench"]
 
 FIT_ROWS = 4096
+"""Rows from which an estimator that learns is fitted."""
 
 COMPILED_STEPS = 1e8
 """Steps that a cell may come to before its rows are drawn by a compiled walk, which takes seconds to load or to compile."""

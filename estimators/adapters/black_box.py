@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import Claims, NoGradientPathError, Program, row_gradients, row_leaf
-from .calling import answer, entry, fresh
+from .calling import answer, declared_claims, entry, fresh
 from .convention import Convention, ForeignError
 from .randomness import forked
 from .sampler import SITES, warmed
@@ -54,8 +54,7 @@ class ForeignGradient:
     @property
     def claims(self) -> Claims:
         """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        declared = getattr(self.target, "claims", None)
-        return declared if isinstance(declared, Claims) else Claims()
+        return declared_claims(self.target)
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:

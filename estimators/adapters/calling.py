@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..protocol import Claims
 from .convention import Convention, ForeignError
 
-__all__ = ["answer", "entries", "entry", "fresh"]
+__all__ = ["answer", "declared_claims", "entries", "entry", "fresh"]
 
 
 def answer(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
@@ -61,6 +62,12 @@ def entry(given: Any, convention: Convention) -> Tensor:
     if not isinstance(found, Tensor):
         raise ForeignError(f"it returned a {type(found).__name__}; expected a tensor, as it returned when it was probed")
     return found
+
+
+def declared_claims(target: Any) -> Claims:
+    """What foreign code declares, or that it is unbiased where it declares nothing."""
+    declared = getattr(target, "claims", None)
+    return declared if isinstance(declared, Claims) else Claims()
 
 
 def fresh(target: Any) -> Any:

@@ -14,7 +14,7 @@ from ..protocol import Claims, NoGradientPathError, Program, Sample, Unsupported
 from ..relaxed import one_hot
 from ..sites import Site, site_of
 from ..tape import draw
-from .calling import answer, entry, fresh
+from .calling import answer, declared_claims, entry, fresh
 from .convention import Convention, ForeignError
 from .randomness import forked
 
@@ -62,8 +62,7 @@ class ForeignSampler:
     @property
     def claims(self) -> Claims:
         """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        declared = getattr(self.target, "claims", None)
-        return declared if isinstance(declared, Claims) else Claims()
+        return declared_claims(self.target)
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:

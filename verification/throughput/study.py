@@ -18,13 +18,13 @@ from ..known import known_variance
 from ..problems.problem import Problem, probe
 from ..study import Chart, Exhibits, Series, Study, Table
 from ..truth import find_reference
+from ..workbench import FIT_ROWS
 from .installed_peers import installed_peers
 from .measurement import Reading, Way, measure
 from .peers import TORCH_PEERS, forward_walk
 
 __all__ = ["BenchSettings", "throughput_study"]
 
-FIT_ROWS = 4096
 ONE_BY_ONE_ROWS = 4
 CURVE_BLOCKS = 3
 
