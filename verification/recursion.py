@@ -10,11 +10,9 @@ from torch import Tensor
 
 from ..estimators.markov import MarkovProgram
 from .chains.chain import arrived, first_mass
-from .chains.score import score_moments
 from .chains.tabulate import tabulated
-from .chains.triples import pruned_triple_moments
 
-__all__ = ["ChainMoments", "chain_moments", "rarest_outcome", "score_variance", "walk_triple_variance"]
+__all__ = ["ChainMoments", "chain_moments", "rarest_outcome"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +72,3 @@ def rarest_outcome(program: MarkovProgram, params: Tensor) -> float:
         rarest = min(rarest, float(outcomes[outcomes > 0].min()))
         mass = arrived(mass[:, None] * each.probability, each.successor)
     return rarest
-
-
-def score_variance(program: MarkovProgram, params: Tensor, baseline: float = 0.0) -> float:
-    """The exact variance of ``(f - b) sum_k dlog P_k`` for a scalar parameter."""
-    return score_moments(tabulated(program, params), baseline).variance
-
-
-def walk_triple_variance(program: MarkovProgram, params: Tensor) -> float:
-    """The exact variance of the pruned triple, carried and dropped, for a scalar parameter."""
-    return pruned_triple_moments(tabulated(program, params)).variance

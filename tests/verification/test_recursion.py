@@ -23,7 +23,7 @@ from gradverify.verification.chains.tabulate import tabulated
 from gradverify.verification.chains.triples import pruned_triple_moments
 from gradverify.verification.problems.objectives import Objective, exponential, indicator, polynomial
 from gradverify.verification.problems.random_walk import walk_program
-from gradverify.verification.recursion import chain_moments, rarest_outcome, score_variance, walk_triple_variance
+from gradverify.verification.recursion import chain_moments, rarest_outcome
 
 SQUARE, LINEAR = polynomial("square", 2), polynomial("linear", 1)
 
@@ -140,12 +140,6 @@ def test_deviations_at_p_equal_two_n(n: int, gradient: float, triple: str, condi
     assert printed(conditional_triple_moments(chain, {"one_sided": 1.0}).variance ** 0.5, conditional)
     assert printed(score_moments(chain).variance ** 0.5, score)
     assert printed(score_moments(chain, None).variance ** 0.5, baseline)
-
-
-def test_variances_by_program() -> None:
-    program, params = walk_program(20, SQUARE, "p"), point(20)
-    assert walk_triple_variance(program, params) == exact("pruned", 20)
-    assert score_variance(program, params) == exact("score", 20)
 
 
 @pytest.mark.parametrize(
