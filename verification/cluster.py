@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -26,6 +27,8 @@ class Cluster:
 
     Seeds address chunks and sums are reduced in chunk order, so that the record is the one of a single process, whatever
     the number of workers or the workers lost. Files that targets point to must exist under the same paths on every worker.
+    A worker process does one task at a time, however many threads it has, because PyTorch's default generator belongs to the
+    process: start workers with ``dask worker --nworkers auto --nthreads 1``.
 
     Args:
         address: Of the scheduler, ``tcp://host:8786``, or the path of a scheduler file.
@@ -50,7 +53,7 @@ class Cluster:
         except (OSError, ValueError, TimeoutError) as error:
             raise ValueError(f"no Dask scheduler with a worker answers at {address!r} ({error})") from error
         self._same_package()
-        self.capacity = 2 * sum(self._client.nthreads().values())
+        self.capacity = 2 * len(self._client.nthreads())
         self._arguments = (settings, tuple(problems.items()))
         self._limit = limit
         self._flying: dict[Any, Any] = {}
@@ -100,13 +103,17 @@ def _result(future: Any) -> Any:
         return Failure("crashed", f"{type(error).__name__} on the cluster: {error}".splitlines()[0][:500])
 
 
-_here = threading.local()
+_turn = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _workbench(settings: Settings, problems: tuple[tuple[str, str], ...]) -> Workbench:
+    """The workbench of a run, kept from task to task."""
+    return registry_workbench(settings, dict(problems))
 
 
 def _work(settings: Settings, problems: tuple[tuple[str, str], ...], task: Task) -> Any:
-    """Do one task in a worker's thread, which keeps its workbench from task to task."""
-    torch.set_num_threads(1)
-    if getattr(_here, "asked", None) != (settings, problems):
-        _here.asked, _here.bench = (settings, problems), registry_workbench(settings, dict(problems))
-    bench: Workbench = _here.bench
-    return guarded(bench, task)
+    """Do one task in a worker process, alone: code that draws from the default generator is found out by its state."""
+    with _turn:
+        torch.set_num_threads(1)
+        return guarded(_workbench(settings, problems), task)

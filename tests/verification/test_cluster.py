@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from gradverify.verification.plan import settle
 from gradverify.verification.problems import find_problems
 from gradverify.verification.record import Record
 from gradverify.verification.run import Verification
+from gradverify.verification.work import ConformanceTask
 
 from .targets import wrong
 from .test_journal import plain
@@ -45,6 +47,25 @@ def test_the_record_is_that_of_one_process(address: str) -> None:
     there: Record = a_run().execute(Cluster(address, SETTINGS, PLACES))
     assert there.run.complete
     assert plain(there) == plain(a_run().execute())
+
+
+def test_a_worker_with_several_threads_does_one_task_at_a_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, most = 0, 0
+
+    def perform(*_: object) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.05)
+        at_work -= 1
+
+    monkeypatch.setattr(module, "guarded", perform)
+    cluster = Cluster(address, SETTINGS, PLACES)
+    for number in range(4):
+        cluster.submit(number, ConformanceTask("score_function", NAMES[0], 0.001))
+    assert {cluster.next()[0] for _ in range(4)} == {0, 1, 2, 3}
+    cluster.close()
+    assert most == 1
 
 
 def test_another_version_on_a_worker_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
