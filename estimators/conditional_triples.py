@@ -95,14 +95,20 @@ class ConditionalTriple:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        flow = self.flow or ("one_sided" if params.dim() == 0 else "leave_one_out")
-        if flow == "one_sided" and params.dim() > 0:
+        vector = params.dim() > 0
+        shares = {"leave_one_out": 1.0} if vector and self.flow is None else self.shares
+        if vector and "one_sided" in shares:
             raise NotApplicableError(
                 f"conditional triple: the one-sided flow follows a scalar parameter, not one of shape {tuple(params.shape)}; "
                 "use flow='leave_one_out', 'upward' or 'downward'"
             )
-        (rows,) = conditional_estimates([{flow: 1.0}], program, params, num_samples, self.lanes, generator)
+        (rows,) = conditional_estimates([shares], program, params, num_samples, self.lanes, generator)
         return rows
+
+    @property
+    def shares(self) -> Shares:
+        """The flow that it follows for a scalar parameter."""
+        return {self.flow or "one_sided": 1.0}
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ class ConditionalTripleControlVariate:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        (rows,) = conditional_estimates([self._shares()], program, params, num_samples, self.lanes, generator)
+        (rows,) = conditional_estimates([self.shares], program, params, num_samples, self.lanes, generator)
         return rows
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
@@ -171,9 +177,12 @@ class ConditionalTripleControlVariate:
         scale = base.std(0, correction=0)
         scale = torch.where(scale > 0, scale, 1.0)
         centred = [((each - each.mean(0)) / scale).flatten() for each in (base, *(other - base for other in others))]
-        differences = torch.stack(centred[1:], 1)
-        upward, downward = torch.linalg.lstsq(differences, -centred[0].unsqueeze(1), driver="gelsd").solution.flatten().tolist()
+        # On the host: the flows may coincide, and no solver on a GPU takes a matrix of less than full rank.
+        differences, target = torch.stack(centred[1:], 1).cpu(), -centred[0].unsqueeze(1).cpu()
+        upward, downward = torch.linalg.lstsq(differences, target, driver="gelsd").solution.flatten().tolist()
         return replace(self, upward=upward, downward=downward)
 
-    def _shares(self) -> Shares:
+    @property
+    def shares(self) -> Shares:
+        """How much of each flow it follows."""
         return {"leave_one_out": 1 - self.upward - self.downward, "upward": self.upward, "downward": self.downward}

@@ -70,8 +70,9 @@ def structure_of(program: Program, params: Tensor) -> Structure:
     with torch.enable_grad():
         evaluate(program, leaf, sample)
         derivative = row_gradients(combined, leaf)
-    chained = any(_varies(site.probs) for site in sites) or _varies(derivative)
-    return Structure(tuple(sites), chained)
+    # Asked once for all sites: each question makes the host wait for a GPU.
+    chained = torch.stack([_varies(each) for each in (derivative, *(site.probs for site in sites))]).any()
+    return Structure(tuple(sites), bool(chained))
 
 
 def require_sites(name: str, structure: Structure, kinds: Collection[type[Distribution]]) -> None:
@@ -117,7 +118,9 @@ def _any_possible(site: Site, generator: torch.Generator) -> Tensor:
     return site.with_probs(level).index_from(uniform)
 
 
-def _varies(rows: Tensor) -> bool:
-    """Whether rows differ by more than rounding, against the largest entry."""
+def _varies(rows: Tensor) -> Tensor:
+    """Whether rows differ by more than rounding, against the largest entry; a Boolean without dimensions."""
+    if not rows.numel():
+        return torch.zeros((), dtype=torch.bool, device=rows.device)
     spread = (rows - rows[:1]).abs()
-    return bool((spread > 1e3 * torch.finfo(rows.dtype).eps * rows.abs().max()).any()) if rows.numel() else False
+    return (spread > 1e3 * torch.finfo(rows.dtype).eps * rows.abs().max()).any()

@@ -1,0 +1,46 @@
+"""On a stand-in for an accelerator: every problem's program and the work of a cell stay on the device, and say what the CPU says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gradverify.estimators import ESTIMATORS
+from gradverify.verification.channels import watch
+from gradverify.verification.plan import settle
+from gradverify.verification.problems.problem import Problem
+from gradverify.verification.problems.registry import registered
+from gradverify.verification.work import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, perform
+from gradverify.verification.workbench import Workbench
+
+from ..estimators.other_device import OTHER, other_device
+
+ROWS = 40
+FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in registered().values()}
+"""One problem of each family."""
+
+
+def looked_at(problem: Problem, estimator: str, device: str) -> tuple[ConformanceResult, ChunkResult]:
+    """Conformance and a first chunk."""
+    settings = replace(settle(), device=device)
+    bench = Workbench(settings, ESTIMATORS.__getitem__, lambda name: problem)
+    conformance = perform(bench, ConformanceTask(estimator, problem.name, 1e-6))
+    truth = np.asarray(bench.reference(problem.name).gradient).reshape(-1)
+    channels = watch(truth, np.ones_like(truth), np.zeros((0, truth.size)))
+    chunk = perform(bench, ChunkTask(estimator, problem.name, "screen", 0, ROWS, 0, (ROWS,), channels))
+    assert isinstance(conformance, ConformanceResult)
+    assert isinstance(chunk, ChunkResult)
+    return conformance, chunk
+
+
+@pytest.mark.parametrize("problem", FAMILIES.values(), ids=FAMILIES)
+def test_a_cell_there_is_the_cell_here(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = looked_at(problem, "score_function", "cpu")
+    with other_device(monkeypatch):
+        there = looked_at(problem, "score_function", OTHER.type)
+    assert there[0] == here[0]
+    assert there[0].finding.outcome == "pass"
+    assert there[1].moments[0].count == here[1].moments[0].count == ROWS
+    np.testing.assert_allclose(there[1].moments[0].mean, here[1].moments[0].mean, rtol=0, atol=1e-9)
