@@ -1,4 +1,4 @@
-"""On a stand-in for an accelerator: every problem's program and the work of a cell stay on the device, and say what the CPU says."""
+"""On a stand-in for an accelerator: the work of a cell stays there on every problem, and says what the CPU says."""
 
 from __future__ import annotations
 
