@@ -46,6 +46,7 @@ class Remote(Tensor):
 
     @staticmethod
     def __new__(cls, held: Tensor) -> Remote:
+        assert held.device.type == "cpu", "a tensor without numbers"
         with torch._C._DisableTorchDispatch(), _disable_current_modes():
             twin = torch.empty_strided(held.shape, held.stride(), dtype=held.dtype, device=OTHER)
             made = Tensor._make_subclass(cls, twin)
@@ -118,7 +119,8 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func is _aten._efficientzerotensor.default:
-            return func(*args, **kwargs)  # the derivative of a constant, which PyTorch must recognise
+            # The derivative of a constant. PyTorch must recognise it there, and here reads what it does not hold.
+            return func(*args, **kwargs) if torch.device(kwargs["device"]) == OTHER else torch.zeros(*args, **kwargs)
         args, kwargs = tree_map_only(Tensor, _stored, (args, kwargs))
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         remote = any(isinstance(each, Remote) for each in tensors)
@@ -144,14 +146,15 @@ class _Operations(TorchDispatchMode):
 
 def _stored(tensor: Tensor) -> Tensor:
     """A zero that PyTorch made without asking, with numbers of its own."""
-    zero = not isinstance(tensor, Remote) and tensor.device == OTHER and tensor._is_zerotensor()
-    return Remote(torch.zeros(tensor.shape, dtype=tensor.dtype)) if zero else tensor
+    if isinstance(tensor, Remote) or tensor.device != OTHER:
+        return tensor
+    assert tensor._is_zerotensor(), "a tensor without numbers"
+    return Remote(torch.zeros(tensor.shape, dtype=tensor.dtype))
 
 
 def _refuse_two_devices(func: Any, tensors: list[Tensor]) -> None:
     """Numbers without a dimension may come from the host, as they may on an accelerator."""
     strangers = [each for each in tensors if not isinstance(each, Remote)]
-    assert all(each.device != OTHER for each in strangers), f"{func}: a tensor without numbers"
     if func not in _INDEXED and any(each.dim() for each in strangers):
         raise RuntimeError(f"{func}: tensors on {OTHER} and {strangers[0].device}")
 
