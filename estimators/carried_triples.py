@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from .dual_constants import constant_beside
 from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
 from .markov import MarkovProgram
 from .protocol import row_gradients, row_leaf
@@ -33,13 +34,13 @@ def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generat
         points = params.repeat(rows)
         dual = dual_number(points)
         state = program.initial(dual)
-        pair = _Pair.together(unpacked(state)[0], rows)
+        pair = _Pair.together(unpacked(state)[0], rows, None)
         for k in range(program.num_steps):
-            site, tangent = with_tangent(site_of(program.site(dual, state, k), rows))
+            site, tangent = with_tangent(site_of(program.site(dual, constant_beside(dual, state), k), rows))
             beside = site_of(program.site(points, pair.alternative, k), rows)
             index, coupled = draw_coupled(site, beside, generator)
             jump = one_sided_jump(site, tangent, index, generator)
-            state = program.step(state, site.from_index(index), k)
+            state = program.step(state, constant_beside(state, site.from_index(index)), k)
             pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, unpacked(state)[0], k, generator)
         objective, direct = unpacked(program.objective(state))
         gain = (program.objective(pair.alternative) - objective) * pair.weight
@@ -60,7 +61,7 @@ def carried_leave_one_out(program: MarkovProgram, params: Tensor, rows: int, gen
     """
     leaf = row_leaf(params, rows)
     state = program.initial(leaf)
-    pair = _Pair.together(state.detach(), rows)
+    pair = _Pair.together(state.detach(), rows, torch.full((rows,), -1, device=state.device))
     flows = []
     for k in range(program.num_steps):
         connected = site_of(program.site(leaf, state, k), rows)
@@ -79,7 +80,7 @@ def carried_leave_one_out(program: MarkovProgram, params: Tensor, rows: int, gen
         gain = torch.where(pair.weight > 0, gain, 0.0)
     surrogate = objective
     for k, flow in enumerate(flows):
-        surrogate = surrogate + torch.where(pair.branch == k, gain, 0.0) * flow
+        surrogate = surrogate + gain * (pair.branch == k) * flow
     return row_gradients(surrogate, leaf)
 
 
@@ -91,20 +92,19 @@ class _Pair:
         primal: The primal state, without its derivative, ``[rows, *state]``.
         alternative: The alternative state; equal to the primal where none is carried.
         weight: W, the sum of the rates of all jumps that it stands for, ``[rows]``.
-        branch: The step at which the kept jump left the primal, ``[rows]``.
+        branch: The step at which the kept jump left the primal, ``[rows]``; None where nobody asks.
         position: Which element of the last step's site jumped, ``[rows]``.
     """
 
     primal: Tensor
     alternative: Tensor
     weight: Tensor
-    branch: Tensor
+    branch: Tensor | None
     position: Tensor | None
 
     @classmethod
-    def together(cls, state: Tensor, rows: int) -> _Pair:
-        weight = torch.zeros(rows, dtype=state.dtype, device=state.device)
-        return cls(state, state, weight, torch.full((rows,), -1, device=state.device), None)
+    def together(cls, state: Tensor, rows: int, branch: Tensor | None) -> _Pair:
+        return cls(state, state, torch.zeros(rows, dtype=state.dtype, device=state.device), branch, None)
 
     def stepped(
         self,
@@ -121,12 +121,13 @@ class _Pair:
         carried = program.step(self.alternative, beside, k)
         rate, target, position = _one_element(jump, index, generator)
         fresh = program.step(self.primal, site.from_index(target), k)
-        met = (carried == arrived).reshape(len(rate), -1).all(1) if carried.dim() > 1 else carried == arrived
-        alive = self.weight.masked_fill(met, 0.0)
-        total = alive + rate
+        apart = (carried != arrived).reshape(len(rate), -1).any(1) if carried.dim() > 1 else carried != arrived
+        # Multiplied: on a CPU, filling or choosing by a random mask takes five times as long.
+        total = self.weight * apart + rate
         take = accept(rate, total, generator)
         spread = take.reshape(-1, *(1 for _ in carried.shape[1:]))
-        return _Pair(arrived, torch.where(spread, fresh, carried), total, self.branch.masked_fill(take, k), position)
+        branch = None if self.branch is None else self.branch.masked_fill(take, k)
+        return _Pair(arrived, torch.where(spread, fresh, carried), total, branch, position)
 
 
 def _one_element(jump: Jump, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -1,4 +1,4 @@
-"""Chains on which every state has one alternative: all that their stochastic triples carry is one number a row."""
+"""The alternatives that states have: on a finite chain, stochastic triples carry a weight for each and nothing else."""
 
 from __future__ import annotations
 
@@ -6,89 +6,149 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from .chain import Chain, Moves
+from ..flows import combined
+from .chain import LARGEST_TABLE, Chain, Moves
 
-__all__ = ["Alternatives", "jump_rates", "single_alternatives"]
+__all__ = ["ONE_SIDED", "Alternatives", "Shares", "alternatives", "jump_rates", "jumps_part"]
 
-_Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""States, and an alternative to each."""
+Shares = tuple[tuple[str, float], ...]
+"""A mixture of flows, as in `conditional_estimates`, that can be looked up."""
+
+ONE_SIDED: Shares = (("one_sided", 1.0),)
+
+_Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Alternatives:
-    """What becomes of the alternative when the chain moves by an outcome; one table for each of the chain's ``moves``.
+    """What becomes of the alternatives when the chain moves by an outcome; one table for each of the chain's ``moves``.
+
+    A state's alternatives stand in slots, m of them, a power of two; slots that a state does not need stay empty.
 
     Attributes:
-        survival: Probability that the alternative, coupled to the chain, does not meet it, ``[S, 2]``.
-        rate: Rate of the fresh jump, ``[S, 2]``.
-        gain: f(alternative) - f(state), ``[S]``; zero where there is none.
+        transfer: Probability that the alternative of one slot, coupled to the chain, arrives at that of another,
+            ``[S, 2, m, m]``; with what is missing to one it meets the chain.
+        rate: Rate of the fresh jump to every slot of the state that is arrived at, ``[S, 2, m]``.
+        gain: f(alternative) - f(state), ``[S, m]``; zero where there is none.
     """
 
-    survival: tuple[NDArray[np.float64], ...]
+    transfer: tuple[NDArray[np.float64], ...]
     rate: tuple[NDArray[np.float64], ...]
     gain: NDArray[np.float64]
 
+    @property
+    def slots(self) -> int:
+        """m."""
+        return int(self.gain.shape[1])
+
 
 @lru_cache(maxsize=64)
-def single_alternatives(chain: Chain) -> Alternatives | None:
-    """The tables of a chain on which the alternative is a function of the state; None on another one.
+def alternatives(chain: Chain, shares: Shares, most: int) -> Alternatives | None:
+    """The tables of a chain along a mixture of flows; None where a state has more than `most` alternatives.
 
-    On the random walk it is two above (in p) or two below (in theta) until they meet. Then the weight W of the carried
-    alternative says all: a step keeps it or loses it and adds the fresh jump's rate, for all jumps lead to the same state.
-    Found once for each chain. Cost: n passes over the states.
+    On the random walk the one-sided flow has a single one, two above (in p) or two below (in theta) until they meet; other
+    flows have both. Found once for each chain and mixture. Cost: n passes over the states and their alternatives.
     """
-    partner = np.full(len(chain.value), -1)
-    paired = np.zeros(len(partner), dtype=bool)
+    sizes = [sum(np.abs(jump_rates(each, ((flow, 1.0),))) for flow, _ in shares) for each in chain.moves]
+    codes = _pairs(chain, [np.asarray(each) for each in sizes], most)
+    if codes is None:
+        return None
+    size = len(chain.value)
+    state, other = np.divmod(codes, size)
+    slot = np.arange(len(codes)) - np.searchsorted(state, state)
+    slots = 1 << int(slot.max(initial=0)).bit_length()
+    if len(chain.moves) * size * slots**2 > LARGEST_TABLE:
+        return None
+    gain = np.zeros((size, slots))
+    gain[state, slot] = chain.value[other] - chain.value[state]
+    places = _Places(codes, state, other, slot, size, slots)
+    transfer = tuple(places.transfer(each) for each in chain.moves)
+    return Alternatives(transfer, tuple(places.rate(each, jump_rates(each, shares)) for each in chain.moves), gain)
+
+
+def jump_rates(moves: Moves, shares: Shares = ONE_SIDED) -> NDArray[np.float64]:
+    """Rate of the jump to the other outcome, for the one-sided flow ``max(dP(other), 0) / P(outcome)``, ``[S, 2]``."""
+    outcome = torch.tensor([0, 1]).repeat(len(moves.slope))
+    mass, probability = (torch.from_numpy(each.repeat(2, 0).T.copy()) for each in (moves.slope, moves.probability))
+    rates = combined(dict(shares), mass, probability, outcome)
+    jumped = rates.gather(0, 1 - outcome.unsqueeze(0)).reshape(-1, 2).numpy()
+    return np.where(moves.probability > 0, jumped, 0.0)
+
+
+@lru_cache(maxsize=64)
+def jumps_part(chain: Chain) -> bool:
+    """Whether no one-sided jump leads to the very state that the chain goes to."""
+    return not any((jump_rates(each)[each.successor[:, 0] == each.successor[:, 1]] > 0).any() for each in chain.moves)
+
+
+def _pairs(chain: Chain, sizes: list[NDArray[np.float64]], most: int) -> _Numbers | None:
+    """States with an alternative that they can have at some step, ``state S + alternative``, sorted."""
+    size = len(chain.value)
+    found = alive = np.empty(0, np.int64)
     for k in range(chain.steps):
-        moves = chain.at(k)
-        pairs = (_fresh(moves, chain.reached[k]), _carried(moves, partner, paired))
-        state, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
-        state, other = state[state != other], other[state != other]
-        contradicted = (partner[state] >= 0) & (partner[state] != other)
-        partner[state] = other
-        if contradicted.any() or (partner[state] != other).any():
+        moves, rates = chain.at(k), sizes[k if len(sizes) > 1 else 0]
+        fresh, carried = _fresh(moves, rates, chain.reached[k]), _carried(moves, *np.divmod(alive, size))
+        alive = np.unique(np.concatenate((fresh, carried)))
+        alive = alive[alive // size != alive % size]
+        found = np.union1d(found, alive)
+        if np.bincount(found // size).max(initial=0) > most:
             return None
-        paired = np.zeros_like(paired)
-        paired[state] = True
-    survival = tuple(_survival(each, partner) for each in chain.moves)
-    gain = np.where(partner >= 0, chain.value[partner] - chain.value, 0.0)
-    return Alternatives(survival, tuple(jump_rates(each) for each in chain.moves), gain)
+    return found
 
 
-def jump_rates(moves: Moves) -> NDArray[np.float64]:
-    """Rate of the one-sided jump to the other outcome, ``max(dP(other), 0) / P(outcome)``, ``[S, 2]``."""
-    drawn = moves.probability > 0
-    rate = moves.slope[:, ::-1].clip(min=0) / np.where(drawn, moves.probability, 1.0)
-    return np.where(drawn, rate, 0.0)
-
-
-def _fresh(moves: Moves, reached: NDArray[np.bool_]) -> _Pairs:
+def _fresh(moves: Moves, rates: NDArray[np.float64], reached: NDArray[np.bool_]) -> _Numbers:
     """Where the chain arrives, and where the jump that it may start there arrives."""
-    state, outcome = np.nonzero(reached[:, None] & (jump_rates(moves) > 0))
-    return moves.successor[state, outcome], moves.successor[state, 1 - outcome]
+    state, outcome = np.nonzero(reached[:, None] & (rates > 0))
+    return moves.successor[state, outcome] * len(reached) + moves.successor[state, 1 - outcome]
 
 
-def _carried(moves: Moves, partner: NDArray[np.int64], paired: NDArray[np.bool_]) -> _Pairs:
-    """Where the chain arrives from the paired states, and where their alternatives may."""
-    state = np.nonzero(paired)[0]
-    may = (_coupling(moves, state, partner[state]) > 0) & (moves.probability[state] > 0)[:, :, None]
-    row, outcome, other = np.nonzero(may)
-    return moves.successor[state[row], outcome], moves.successor[partner[state[row]], other]
+def _carried(moves: Moves, state: _Numbers, other: _Numbers) -> _Numbers:
+    """Where the chain arrives from states that have an alternative, and where that may."""
+    may = (_coupling(moves, state, other) > 0) & (moves.probability[state] > 0)[:, :, None]
+    row, outcome, its = np.nonzero(may)
+    return moves.successor[state[row], outcome] * len(moves.slope) + moves.successor[other[row], its]
 
 
-def _survival(moves: Moves, partner: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability, given the chain's outcome, that the alternative arrives elsewhere, ``[S, 2]``."""
-    state = np.nonzero(partner >= 0)[0]
-    other = partner[state]
-    apart = moves.successor[other][:, None, :] != moves.successor[state][:, :, None]
-    survival = np.zeros(moves.probability.shape)
-    survival[state] = np.where(apart, _coupling(moves, state, other), 0.0).sum(2)
-    return survival
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Which slot of which state every alternative has."""
+
+    codes: _Numbers
+    state: _Numbers
+    other: _Numbers
+    slot: _Numbers
+    size: int
+    slots: int
+
+    def transfer(self, moves: Moves) -> NDArray[np.float64]:
+        """Probability, given the chain's outcome, of every move from slot to slot, ``[S, 2, m, m]``."""
+        table = np.zeros((self.size, 2, self.slots, self.slots))
+        coupling = _coupling(moves, self.state, self.other)
+        for outcome, its in np.ndindex(2, 2):
+            known, slot = self._of(moves.successor[self.state, outcome], moves.successor[self.other, its])
+            place = (self.state[known], outcome, self.slot[known], slot)
+            np.add.at(table, place, coupling[known, outcome, its])
+        return table
+
+    def rate(self, moves: Moves, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rate of the fresh jump to every slot, ``[S, 2, m]``."""
+        table = np.zeros((self.size, 2, self.slots))
+        state, outcome = np.nonzero(rates)
+        known, slot = self._of(moves.successor[state, outcome], moves.successor[state, 1 - outcome])
+        table[state[known], outcome[known], slot] = rates[state[known], outcome[known]]
+        return table
+
+    def _of(self, state: _Numbers, other: _Numbers) -> tuple[_Numbers, _Numbers]:
+        """Which pairs are known, by number, and their slots."""
+        code = np.where((state >= 0) & (other >= 0), state * self.size + other, -1)
+        known = np.nonzero(np.isin(code, self.codes))[0]
+        return known, self.slot[np.searchsorted(self.codes, code[known])]
 
 
-def _coupling(moves: Moves, state: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+def _coupling(moves: Moves, state: _Numbers, other: _Numbers) -> NDArray[np.float64]:
     """Maximal coupling: P(the alternative's outcome | the chain's), ``[rows, 2, 2]``; zero for an impossible condition."""
     chain, beside = moves.probability[state], moves.probability[other]
     same = np.minimum(chain, beside) / np.where(chain > 0, chain, 1.0)

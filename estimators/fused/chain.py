@@ -14,12 +14,12 @@ from ..markov import MarkovProgram
 from ..protocol import Program, row_gradients, row_leaf
 from ..sites import site_of
 
-__all__ = ["Chain", "Moves", "read_chain"]
+__all__ = ["LARGEST_TABLE", "Chain", "Moves", "read_chain"]
 
 LEAST_PROBABILITY = 2.0**-16
 """Thresholds of 32 bits misstate a probability by up to 2^-32: by less than 2^-16 of itself, if it is not below this."""
 
-_LARGEST_TABLE = 2**24
+LARGEST_TABLE = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def read_chain(program: Program, params: Tensor) -> Chain | None:
     """
     if not isinstance(program, MarkovProgram) or program.states is None or params.dim() > 0:
         return None
-    if program.num_steps < 1 or program.num_steps * len(program.states) > _LARGEST_TABLE:
+    if program.num_steps < 1 or program.num_steps * len(program.states) > LARGEST_TABLE:
         return None
     return _read(program, float(params), params.device)
 

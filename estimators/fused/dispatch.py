@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..branching import BranchSource
-from ..conditional_triples import ConditionalTriple
+from ..conditional_triples import ConditionalTriple, ConditionalTripleControlVariate
 from ..protocol import Estimator, Program
 from ..score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from ..stochastic_triples import StochasticTriple
-from .alternatives import single_alternatives
+from .alternatives import ONE_SIDED, Alternatives, Shares, alternatives, jumps_part
 from .chain import Chain, read_chain
 from .walks import engine_for, walked
 
@@ -68,8 +68,8 @@ def fused(estimator: Estimator, program: Program, params: Tensor) -> Estimator:
     """The estimator with the walks of the fastest engine installed if it has any on this program, else the estimator itself.
 
     There are walks for the score function (also fitted, also leave-one-out), stochastic triples and conditional triples along
-    the one-sided flow, on finite chains of two outcomes a step with a scalar parameter (`read_chain`); for conditional triples
-    only where every state has one alternative, as on random walks.
+    any flow or mixture of flows, on finite chains of two outcomes a step with a scalar parameter (`read_chain`); for
+    conditional triples only where no state has more alternatives than they have lanes, so that none is ever left out.
 
     Args:
         estimator: The estimator, fitted if it learns. A subclass is another estimator.
@@ -100,8 +100,8 @@ class _Draw:
     dtype: torch.dtype
     generator: torch.Generator
 
-    def walked(self, walk: str) -> tuple[Tensor, ...]:
-        return walked(self.engine, walk, self.chain, self.rows, self.dtype, self.generator)
+    def walked(self, walk: str, beside: Alternatives | None = None) -> tuple[Tensor, ...]:
+        return walked(self.engine, walk, self.chain, self.rows, self.dtype, self.generator, beside)
 
     def table(self, values: Any, states: Tensor) -> Tensor:
         """A number for every row, from one for every state."""
@@ -113,10 +113,15 @@ def _chain(estimator: Estimator, program: Program, params: Tensor) -> Chain | No
     if type(estimator) not in _ROWS or params.dtype not in (torch.float32, torch.float64):
         return None
     chain = read_chain(program, params)
-    if chain is not None and isinstance(estimator, ConditionalTriple):
-        followed = estimator.flow in (None, "one_sided") and single_alternatives(chain) is not None
-        return chain if followed else None
+    if chain is not None and isinstance(estimator, ConditionalTriple | ConditionalTripleControlVariate):
+        return None if _followed(estimator, chain) is None else chain
     return chain
+
+
+def _followed(estimator: ConditionalTriple | ConditionalTripleControlVariate, chain: Chain) -> Alternatives | None:
+    """All alternatives that the estimator carries, if it has a lane for each."""
+    shares: Shares = tuple(estimator.shares.items())
+    return alternatives(chain, shares, estimator.lanes)
 
 
 def _score(estimator: ScoreFunction, draw: _Draw) -> Tensor:
@@ -136,20 +141,20 @@ def _leave_one_out(estimator: LeaveOneOut, draw: _Draw) -> Tensor:
 
 def _stochastic_triple(estimator: StochasticTriple, draw: _Draw) -> Tensor:
     """``W (f(alternative) - f)``."""
-    alternatives = single_alternatives(draw.chain)
-    if alternatives is not None:
-        states, weight = draw.walked("drawn")
-        return draw.table(alternatives.gain, states) * weight
+    single = alternatives(draw.chain, ONE_SIDED, 1) if jumps_part(draw.chain) else None
+    if single is not None:
+        states, weight = draw.walked("drawn", single)
+        return draw.table(single.gain[:, 0], states) * weight
     states, others, weight = draw.walked("paired")
     return (draw.table(draw.chain.value, others) - draw.table(draw.chain.value, states)) * weight
 
 
-def _conditional_triple(estimator: ConditionalTriple, draw: _Draw) -> Tensor:
-    """``E[W | path] (f(alternative) - f)``."""
-    alternatives = single_alternatives(draw.chain)
-    assert alternatives is not None
-    states, weight = draw.walked("averaged")
-    return draw.table(alternatives.gain, states) * weight
+def _conditional_triple(estimator: ConditionalTriple | ConditionalTripleControlVariate, draw: _Draw) -> Tensor:
+    """``sum E[W | path] (f(alternative) - f)`` over the alternatives."""
+    followed = _followed(estimator, draw.chain)
+    assert followed is not None
+    states, weight = draw.walked("averaged", followed)
+    return (draw.table(followed.gain, states) * weight).sum(1)
 
 
 _ROWS: dict[type, Callable[[Any, _Draw], Tensor]] = {
@@ -158,4 +163,5 @@ _ROWS: dict[type, Callable[[Any, _Draw], Tensor]] = {
     LeaveOneOut: _leave_one_out,
     StochasticTriple: _stochastic_triple,
     ConditionalTriple: _conditional_triple,
+    ConditionalTripleControlVariate: _conditional_triple,
 }

@@ -4,7 +4,7 @@ Rows have streams of their own: row i reads the numbers i m + 1, ..., (i + 1) m 
 key, m numbers a row. So a row is the same in whatever chunk and thread it is walked.
 
 All take ``(key, number of the first row, n, start, words, further tables ..., base, outputs ...)``: the tables of `tables`, and
-arrays of one entry a row that are filled: the number of the last state, and the weight that was summed or carried.
+flat arrays that are filled row by row: the number of the last state, and the weights that were summed or carried.
 
 References:
     Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, for SplitMix64.
@@ -17,7 +17,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["averaged", "drawn", "forward", "paired", "score"]
+__all__ = ["WALKS", "carried", "drawn", "forward", "paired"]
 
 LANES = 32
 
@@ -29,6 +29,7 @@ _HALF = np.uint64(32)
 _ONE = np.uint64(1)
 
 compiled = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
+inlined = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, forceinline=True)
 
 
 @compiled
@@ -86,12 +87,46 @@ def forward(key, first, steps, start, words, base, states):
             states[row + lane] = _number(word[lane], base)
 
 
+@inlined
+@no_type_check
+def _spread(before, after, lane, row, transfer, rate, slots):
+    """Take a lane's weights through one draw: each moves from slot to slot, and the fresh jump's are added."""
+    for to in range(len(slots)):
+        weight = rate[row * len(slots) + to]
+        for slot in range(len(slots)):
+            weight += before[lane * len(slots) + slot] * transfer[(row * len(slots) + slot) * len(slots) + to]
+        after[lane * len(slots) + to] = weight
+
+
+@inlined
+@no_type_check
+def _carry(total, spare, lane, rows, transfer, rate, slots):
+    """Take a lane's weights through the rows of one draw or two."""
+    if len(slots) == 1:
+        # A single weight stays in a register; nothing is read to scale it where nothing does.
+        weight = total[lane]
+        for row in rows:
+            weight = (weight if transfer is None else weight * transfer[row]) + rate[row]
+        total[lane] = weight
+    else:
+        _spread(total, spare, lane, rows[0], transfer, rate, slots)
+        if len(rows) == 2:
+            _spread(spare, total, lane, rows[1], transfer, rate, slots)
+        else:
+            for place in range(lane * len(slots), (lane + 1) * len(slots)):
+                total[place] = spare[place]
+
+
 @compiled
 @no_type_check
-def score(key, first, steps, start, words, weight, base, states, totals):
-    """Walk rows and sum the weights of what they draw; two steps a number."""
+def carried(key, first, steps, start, words, transfer, rate, slots, base, states, totals):
+    """Walk rows and carry weights, which every draw moves from slot to slot and adds to; two steps a number.
+
+    How many slots there are, and whether ``transfer`` is None so that weights only add up, is known as this is compiled.
+    """
     counter, bits = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
-    word, total = np.empty(LANES, np.uint64), np.empty(LANES, weight.dtype)
+    word = np.empty(LANES, np.uint64)
+    total, spare = np.empty(LANES * len(slots), rate.dtype), np.empty(LANES * len(slots), rate.dtype)
     for row in range(0, len(states), LANES):
         _placed(counter, key, first + row, (steps + 1) // 2)
         word[:] = start
@@ -101,45 +136,18 @@ def score(key, first, steps, start, words, weight, base, states, totals):
             for lane in range(LANES):
                 one = _row(word[lane], bits[lane])
                 two = _row(words[one], bits[lane] << _HALF)
-                total[lane] += weight[one] + weight[two]
+                _carry(total, spare, lane, (one, two), transfer, rate, slots)
                 word[lane] = words[two]
         if steps % 2:
             _draw(counter, bits)
             for lane in range(LANES):
                 one = _row(word[lane], bits[lane])
-                total[lane] += weight[one]
+                _carry(total, spare, lane, (one,), transfer, rate, slots)
                 word[lane] = words[one]
         for lane in range(min(LANES, len(states) - row)):
             states[row + lane] = _number(word[lane], base)
-            totals[row + lane] = total[lane]
-
-
-@compiled
-@no_type_check
-def averaged(key, first, steps, start, words, survival, rate, base, states, totals):
-    """Walk rows and keep of the carried weight what survives on average; two steps a number."""
-    counter, bits = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
-    word, total = np.empty(LANES, np.uint64), np.empty(LANES, rate.dtype)
-    for row in range(0, len(states), LANES):
-        _placed(counter, key, first + row, (steps + 1) // 2)
-        word[:] = start
-        total[:] = 0
-        for _ in range(steps // 2):
-            _draw(counter, bits)
-            for lane in range(LANES):
-                one = _row(word[lane], bits[lane])
-                two = _row(words[one], bits[lane] << _HALF)
-                total[lane] = (total[lane] * survival[one] + rate[one]) * survival[two] + rate[two]
-                word[lane] = words[two]
-        if steps % 2:
-            _draw(counter, bits)
-            for lane in range(LANES):
-                one = _row(word[lane], bits[lane])
-                total[lane] = total[lane] * survival[one] + rate[one]
-                word[lane] = words[one]
-        for lane in range(min(LANES, len(states) - row)):
-            states[row + lane] = _number(word[lane], base)
-            totals[row + lane] = total[lane]
+            for slot in range(len(slots)):
+                totals[(row + lane) * len(slots) + slot] = total[lane * len(slots) + slot]
 
 
 @compiled
@@ -170,26 +178,38 @@ def drawn(key, first, steps, start, words, survival, rate, base, states, totals)
 def paired(key, first, steps, start, words, offset, rate, base, states, others, totals):
     """Walk rows and an alternative beside each; a step a number.
 
-    Row ``offset + r`` of the words is where the other outcome of row r would have led. The alternative is held as the row of
-    its word: choosing between rows costs no branch, choosing between words that are loaded does.
+    Row ``offset + r`` of the words is where the other outcome of row r would have led. Choosing between rows costs no branch,
+    choosing between words that are loaded does. Arithmetic and loads stand in loops of their own: the former are vectorised.
     """
     counter, bits = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
-    word, place, total = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64), np.empty(LANES, rate.dtype)
+    word, other = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
+    at, beside = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
+    total, fresh = np.empty(LANES, rate.dtype), np.empty(LANES, rate.dtype)
     for row in range(0, len(states), LANES):
         _placed(counter, key, first + row, steps)
         word[:] = start
-        place[:] = 0
+        other[:] = start
         total[:] = 0
         for _ in range(steps):
             _draw(counter, bits)
             for lane in range(LANES):
-                at = _row(word[lane], bits[lane])
-                beside = _row(words[place[lane]], bits[lane])
-                word[lane] = words[at]
-                total[lane] = total[lane] * (words[at] != words[beside]) + rate[at]
-                fresh = np.int64(bits[lane] & _LOW) * 2.0**-32 * total[lane] < rate[at]
-                place[lane] = at + offset if fresh else beside
+                at[lane] = _row(word[lane], bits[lane])
+                beside[lane] = _row(other[lane], bits[lane])
+            for lane in range(LANES):
+                word[lane] = words[at[lane]]
+                other[lane] = words[beside[lane]]
+                fresh[lane] = rate[at[lane]]
+            for lane in range(LANES):
+                total[lane] = total[lane] * (word[lane] != other[lane]) + fresh[lane]
+                taken = np.int64(bits[lane] & _LOW) * 2.0**-32 * total[lane] < fresh[lane]
+                beside[lane] = at[lane] + offset if taken else beside[lane]
+            for lane in range(LANES):
+                other[lane] = words[beside[lane]]
         for lane in range(min(LANES, len(states) - row)):
             states[row + lane] = _number(word[lane], base)
-            others[row + lane] = _number(words[place[lane]], base)
+            others[row + lane] = _number(other[lane], base)
             totals[row + lane] = total[lane]
+
+
+WALKS = {"forward": forward, "score": carried, "averaged": carried, "drawn": drawn, "paired": paired}
+"""The kernel of every walk."""

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .alternatives import jump_rates, single_alternatives
+from .alternatives import Alternatives, jump_rates
 from .chain import Chain, Moves
 
 __all__ = ["WALKS", "Tables", "tables"]
 
 Table = NDArray[Any]
 """Numbers or words by row, or before that by state and outcome."""
+
+Further = tuple[Table | np.uint64 | tuple[int, ...] | None, ...]
+"""What a walk reads beside the words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +40,19 @@ class Tables:
 
     start: np.uint64
     words: NDArray[np.uint64]
-    further: tuple[Table | np.uint64, ...]
+    further: Further
     base: np.uint64
 
 
 @lru_cache(maxsize=64)
-def tables(walk: str, chain: Chain, dtype: type[np.floating]) -> Tables:
+def tables(walk: str, chain: Chain, dtype: type[np.floating], beside: Alternatives | None = None) -> Tables:
     """The tables of a walk.
 
     Args:
         walk: One of `WALKS`.
         chain: The chain.
         dtype: Floating type of its weights.
+        beside: The alternatives that ``averaged`` carries, and ``drawn``, which carries one.
     """
     size = 2 * len(chain.value)
     step = size if len(chain.moves) > 1 else 0
@@ -58,44 +62,43 @@ def tables(walk: str, chain: Chain, dtype: type[np.floating]) -> Tables:
     drawn = _by_row(chain, [each[moves.successor] for each, moves in zip(after, chain.moves, strict=True)])
     other = _by_row(chain, [each[moves.successor[:, ::-1]] for each, moves in zip(after, chain.moves, strict=True)])
     words = np.concatenate((drawn, other)) if walk == "paired" else drawn
-    return Tables(heads[0][chain.start], words, WALKS[walk](chain, dtype), np.uint64(base))
+    return Tables(heads[0][chain.start], words, WALKS[walk](chain, dtype, beside), np.uint64(base))
 
 
-def _forward(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+def _forward(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
     return ()
 
 
-def _score(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
-    """The slope of log P(outcome)."""
+def _score(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
+    """Nothing that scales what is carried, the slope of log P(outcome), and one slot."""
     possible = [np.where(each.probability > 0, each.probability, 1.0) for each in chain.moves]
     slopes = [each.slope / divisor for each, divisor in zip(chain.moves, possible, strict=True)]
-    return (_by_row(chain, slopes).astype(dtype),)
+    return None, _by_row(chain, slopes).astype(dtype), (0,)
 
 
-def _averaged(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
-    """How much of a carried weight survives, and the fresh jump's rate."""
-    found = single_alternatives(chain)
-    assert found is not None
-    return _by_row(chain, found.survival).astype(dtype), _by_row(chain, found.rate).astype(dtype)
+def _averaged(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
+    """How much of what is carried moves from slot to slot, the fresh jump's rate by slot, and the slots."""
+    assert beside is not None
+    moved, rate = (_by_row(chain, each).astype(dtype).reshape(-1) for each in (beside.transfer, beside.rate))
+    return moved, rate, tuple(range(beside.slots))
 
 
-def _drawn(chain: Chain, dtype: type[np.floating]) -> tuple[Table, ...]:
+def _drawn(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
     """The threshold below which a carried weight survives, and the fresh jump's rate."""
-    found = single_alternatives(chain)
-    assert found is not None
-    survival = _by_row(chain, found.survival)
+    assert beside is not None
+    survival, rate = (_by_row(chain, each).reshape(-1) for each in (beside.transfer, beside.rate))
     # Nothing is below the least threshold, and every number of 32 bits in the upper half is below the greatest.
     always = np.uint64(2**64 - 1)
-    return np.where(survival < 1, _thresholds(survival), always), _by_row(chain, found.rate).astype(dtype)
+    return np.where(survival < 1, _thresholds(survival), always), rate.astype(dtype)
 
 
-def _paired(chain: Chain, dtype: type[np.floating]) -> tuple[Table | np.uint64, ...]:
+def _paired(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
     """The rows before those of the other outcomes, and the fresh jump's rate."""
     rate = _by_row(chain, [jump_rates(each) for each in chain.moves]).astype(dtype)
     return np.uint64(len(rate)), rate
 
 
-WALKS: dict[str, Callable[[Chain, type[np.floating]], tuple[Table | np.uint64, ...]]] = {
+WALKS: dict[str, Callable[[Chain, type[np.floating], Alternatives | None], Further]] = {
     "forward": _forward,
     "score": _score,
     "averaged": _averaged,
@@ -118,7 +121,9 @@ def _thresholds(probability: NDArray[np.float64]) -> NDArray[np.uint64]:
 
 
 def _by_row(chain: Chain, columns: list[Table] | tuple[Table, ...]) -> Table:
-    """A table ``[S, 2]`` for each of the chain's ``moves``, by row; an impossible outcome's row repeats the possible one's."""
+    """A table ``[S, 2, ...]`` for each of the chain's ``moves``, by row; an impossible outcome's row is the possible one's."""
     outcomes = [np.where(each.probability > 0, [0, 1], [1, 0]) for each in chain.moves]
-    taken = [np.take_along_axis(*each, 1).reshape(-1) for each in zip(columns, outcomes, strict=True)]
-    return np.concatenate(taken)
+    states = np.arange(len(chain.value))[:, None]
+    return np.concatenate(
+        [each[states, outcome].reshape(-1, *each.shape[2:]) for each, outcome in zip(columns, outcomes, strict=True)]
+    )

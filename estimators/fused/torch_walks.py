@@ -31,7 +31,8 @@ def launch(
         generator: Source of one uniform a row and step, and of another where a weight is drawn.
 
     Returns:
-        ``[rows]`` each: the number of the last state, for ``paired`` that of the alternative, and the weight if there is one.
+        ``[rows]`` each: the number of the last state, for ``paired`` that of the alternative, and the weight if there is one;
+        for ``averaged`` the weight of every slot, ``[rows, slots]``.
     """
     device = generator.device
     (first, cut), further = _decoded(read, dtype, device)
@@ -42,6 +43,10 @@ def launch(
     place = torch.full((rows,), len(first) - 1, dtype=torch.int32, device=device)  # the row behind all others: the start's
     other = place
     total = torch.zeros(rows, dtype=dtype, device=device)
+    if walk == "averaged" and len(further[1]) >= len(first):  # several slots
+        rate = further[1].reshape(len(first) - 1, -1)
+        further = (further[0].reshape(*rate.shape, -1), rate)
+        total = total.new_zeros(rows, rate.shape[1])
     for _ in range(steps):
         if walk == "paired":
             place, other, total = _pair_step(first, cut, further[-1], place, other, total, generator)
@@ -50,13 +55,21 @@ def launch(
         if walk == "score":
             total += further[0].index_select(0, place)
         elif walk == "averaged":
-            total = torch.addcmul(further[1].index_select(0, place), total, further[0].index_select(0, place))
+            total = _spread(total, *(each.index_select(0, place) for each in further))
         elif walk == "drawn":
             kept = below(further[0].index_select(0, place))
             total = torch.addcmul(further[1].index_select(0, place), total, kept.to(dtype))
     ends = [place, other] if walk == "paired" else [place]
     states = [(first.index_select(0, each) - int(read.base)) >> 1 for each in ends]
-    return (*states, *([] if walk == "forward" else [total]))
+    weights = {"forward": [], "averaged": [total.reshape(rows, -1)]}.get(walk, [total])
+    return (*states, *weights)
+
+
+def _spread(total: Tensor, transfer: Tensor, rate: Tensor) -> Tensor:
+    """What is carried moves from slot to slot, and the fresh jump's rates are added: ``[rows, slots]``, ``[rows]`` for one."""
+    if total.dim() == 1:
+        return torch.addcmul(rate, total, transfer)
+    return torch.baddbmm(rate.unsqueeze(1), total.unsqueeze(1), transfer).squeeze(1)
 
 
 def _pair_step(

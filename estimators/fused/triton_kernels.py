@@ -33,19 +33,21 @@ def launch(walk: str, steps: int, key: int, read: Tables, outputs: tuple[Tensor,
         key: 64 bits, as a signed integer.
         read: The walk's tables.
         outputs: ``[rows]`` each, on one device, filled: the number of the last state, for ``paired`` that of the alternative,
-            and the weight if there is one.
+            and the weight if there is one, of every slot for ``averaged``.
     """
     rows = len(outputs[0])
     start, base = int(read.start.view(np.int64)), int(read.base)
     words, *further = _on_device(read, outputs[0].device)
     grid = (triton.cdiv(rows, ROWS_PER_PROGRAM),)
     if walk == "paired":
-        offset = int(read.further[0])
-        _paired[grid](key, steps, start, words, offset, *further, base, *outputs, rows, ROWS_PER_PROGRAM)
+        offset = read.further[0]
+        assert isinstance(offset, np.uint64)
+        _paired[grid](key, steps, start, words, int(offset), *further, base, *outputs, rows, ROWS_PER_PROGRAM)
         return
     # A walk that reads or fills less is handed something in its place, which it leaves alone.
     tables = (*further, words, words)[:2]
-    _carried[grid](key, steps, start, words, *tables, base, outputs[0], outputs[-1], rows, walk, ROWS_PER_PROGRAM)
+    slots = outputs[-1].shape[1:].numel()
+    _carried[grid](key, steps, start, words, *tables, base, outputs[0], outputs[-1], rows, walk, slots, ROWS_PER_PROGRAM)
 
 
 @lru_cache(maxsize=64)
@@ -72,11 +74,16 @@ def _row(word, uniform):
 
 @triton.jit
 @no_type_check
-def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr):
-    """One step of what carries a single number."""
+def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr, SLOTS: tl.constexpr):
+    """One step of what carries a single number, or one for each slot."""
     row = _row(word, uniform)
     if WALK == "score":
         total += tl.load(first + row)
+    elif SLOTS > 1:
+        slot = tl.arange(0, SLOTS)
+        at = row[:, None] * SLOTS + slot[None, :]
+        moved = tl.load(first + at[:, :, None] * SLOTS + slot[None, None, :])
+        total = tl.sum(total[:, :, None] * moved, 1) + tl.load(second + at)
     elif WALK == "averaged":
         total = total * tl.load(first + row) + tl.load(second + row)
     elif WALK == "drawn":
@@ -87,31 +94,34 @@ def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr)
 @triton.jit(do_not_specialize=["key", "steps", "start", "rows"])
 @no_type_check
 def _carried(
-    key, steps, start, words, first, second, base, states, totals, rows, WALK: tl.constexpr, BLOCK: tl.constexpr
+    key, steps, start, words, first, second, base, states, totals, rows,
+    WALK: tl.constexpr, SLOTS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """``forward``, ``score`` and ``averaged``: four steps a draw of Philox; ``drawn``: two."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     word = tl.zeros([BLOCK], tl.int64) + start
-    total = tl.zeros([BLOCK], totals.dtype.element_ty)
+    total = tl.zeros([BLOCK, SLOTS] if SLOTS > 1 else [BLOCK], totals.dtype.element_ty)
     each: tl.constexpr = 2 if WALK == "drawn" else 4
     draws = tl.cdiv(steps, each)
     for draw in range(draws):
         a, b, c, d = tl.randint4x(key, place * draws + draw)
         a, b, c, d = a.to(tl.uint32), b.to(tl.uint32), c.to(tl.uint32), d.to(tl.uint32)
-        word, total = _step(words, first, second, word, total, a, b, WALK)
+        word, total = _step(words, first, second, word, total, a, b, WALK, SLOTS)
         if WALK == "drawn":
             if draw * each + 1 < steps:
-                word, total = _step(words, first, second, word, total, c, d, WALK)
+                word, total = _step(words, first, second, word, total, c, d, WALK, SLOTS)
         else:
             if draw * each + 1 < steps:
-                word, total = _step(words, first, second, word, total, b, b, WALK)
+                word, total = _step(words, first, second, word, total, b, b, WALK, SLOTS)
             if draw * each + 2 < steps:
-                word, total = _step(words, first, second, word, total, c, c, WALK)
+                word, total = _step(words, first, second, word, total, c, c, WALK, SLOTS)
             if draw * each + 3 < steps:
-                word, total = _step(words, first, second, word, total, d, d, WALK)
+                word, total = _step(words, first, second, word, total, d, d, WALK, SLOTS)
     inside = place < rows
     tl.store(states + place, (((word & 0xFFFFFFFF) - base) >> 1).to(tl.int32), mask=inside)
-    if WALK != "forward":
+    if SLOTS > 1:
+        tl.store(totals + place[:, None] * SLOTS + tl.arange(0, SLOTS)[None, :], total, mask=inside[:, None])
+    elif WALK != "forward":
         tl.store(totals + place, total, mask=inside)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import torch_walks
+from .alternatives import Alternatives
 from .chain import Chain
 from .tables import Tables, tables
 
@@ -20,7 +21,13 @@ _ROWS_PER_THREAD = 4096
 
 
 def walked(
-    engine: str, walk: str, chain: Chain, rows: int, dtype: torch.dtype, generator: torch.Generator
+    engine: str,
+    walk: str,
+    chain: Chain,
+    rows: int,
+    dtype: torch.dtype,
+    generator: torch.Generator,
+    beside: Alternatives | None = None,
 ) -> tuple[Tensor, ...]:
     """Walk rows of a chain.
 
@@ -34,16 +41,19 @@ def walked(
         rows: How many.
         dtype: Floating type of the weights.
         generator: Source of the kernels' key, 64 bits; its device is where rows are walked.
+        beside: The alternatives that ``averaged`` carries, and ``drawn``, which carries one.
 
     Returns:
-        ``[rows]`` each: the number of the last state, for ``paired`` that of the alternative, and the weight if there is one.
+        ``[rows]`` each: the number of the last state, for ``paired`` that of the alternative, and the weight if there is one;
+        for ``averaged`` the weight of every slot, ``[rows, slots]``.
     """
-    read = tables(walk, chain, np.float32 if dtype == torch.float32 else np.float64)
+    read = tables(walk, chain, np.float32 if dtype == torch.float32 else np.float64, beside)
     if engine == "PyTorch":
         return torch_walks.launch(walk, chain.steps, read, rows, dtype, generator)
     key = int(torch.randint(-(2**63), 2**63 - 1, (), generator=generator, device=generator.device))
     states = [torch.empty(rows, dtype=torch.int32, device=generator.device) for _ in range(1 + (walk == "paired"))]
-    weights = [] if walk == "forward" else [torch.empty(rows, dtype=dtype, device=generator.device)]
+    slots = (beside.slots,) if walk == "averaged" and beside is not None else ()
+    weights = [] if walk == "forward" else [torch.empty(rows, *slots, dtype=dtype, device=generator.device)]
     launch = _on_cpu if engine == "numba" else _triton_kernels().launch
     launch(walk, chain.steps, key, read, (*states, *weights))
     return (*states, *weights)
@@ -61,10 +71,10 @@ def engine_for(device: str) -> str:
 
 def _on_cpu(walk: str, steps: int, key: int, read: Tables, outputs: tuple[Tensor, ...]) -> None:
     """Contiguous parts of the rows, one a thread."""
-    kernel, arrays = getattr(_numba_kernels(), walk), [each.numpy() for each in outputs]
+    kernel, arrays = _numba_kernels().WALKS[walk], [each.numpy() for each in outputs]
 
     def part(first: int, last: int) -> None:
-        own = (each[first:last] for each in arrays)
+        own = (each[first:last].reshape(-1) for each in arrays)
         kernel(np.uint64(key % 2**64), first, steps, read.start, read.words, *read.further, read.base, *own)
 
     rows = len(arrays[0])

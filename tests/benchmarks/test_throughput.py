@@ -32,10 +32,17 @@ NAMES = (
     "leave_one_out",
     "stochastic_triple",
     "conditional_triple",
+    "conditional_triple_control_variate",
     "smoothed_triple",
     "straight_through",
 )
-FUSED = ("score_function", "leave_one_out", "stochastic_triple", "conditional_triple")
+FUSED = (
+    "score_function",
+    "leave_one_out",
+    "stochastic_triple",
+    "conditional_triple",
+    "conditional_triple_control_variate",
+)
 
 
 def _timed(benchmark: BenchmarkFixture, way: Way, dtype: torch.dtype, *, rounds: int = BLOCKS) -> object:

@@ -1,4 +1,4 @@
-"""Small chains of two outcomes a step: one alternative a state, several, steps that differ, outcomes at the boundary."""
+"""Small chains of two outcomes a step: one alternative a state or several, outcomes at the boundary or of no consequence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCate
 
 from gradverify.estimators import MarkovProgram
 
-__all__ = ["CHAINS", "clock", "one_hot_walk", "opening", "ring", "walk"]
+__all__ = ["CHAINS", "clock", "funnel", "one_hot_walk", "opening", "ring", "sink", "walk"]
 
 Site = Callable[[Tensor, Tensor, int], Distribution]
 
@@ -96,6 +96,37 @@ def opening(length: int) -> MarkovProgram:
     )
 
 
+def _table_walk(length: int, successor: list[list[float]], site: Site) -> MarkovProgram:
+    """Five states from zero on; row x says where the two outcomes lead."""
+    table = torch.tensor(successor)
+    return MarkovProgram(
+        num_steps=length,
+        initial=lambda params: torch.zeros_like(params, requires_grad=False),
+        site=site,
+        step=lambda state, value, k: table.to(state)[state.long(), value.long()],
+        objective=lambda state: (state - 1.5) ** 3,
+        states=torch.arange(5, dtype=torch.float64),
+    )
+
+
+def sink(length: int) -> MarkovProgram:
+    """Up to four alternatives to a state, and one state from which both outcomes lead to the same."""
+
+    def site(params: Tensor, state: Tensor, k: int) -> Distribution:
+        return Bernoulli(0.5 + 0.4 * torch.sin(state + params), validate_args=False)
+
+    return _table_walk(length, [[1, 2], [4, 2], [3, 3], [0, 4], [2, 0]], site)
+
+
+def funnel(length: int) -> MarkovProgram:
+    """Two arms that the first step chooses between; later jumps lead to where the chain goes anyway."""
+
+    def site(params: Tensor, state: Tensor, k: int) -> Distribution:
+        return Bernoulli(0.3 + 0.1 * params * (1 + state), validate_args=False)
+
+    return _table_walk(length, [[1, 2], [3, 3], [4, 4], [3, 3], [4, 4]], site)
+
+
 CHAINS: dict[str, tuple[MarkovProgram, float]] = {
     "walk": (walk(5), 5.0),
     "falling": (falling(4), 0.3),
@@ -103,5 +134,7 @@ CHAINS: dict[str, tuple[MarkovProgram, float]] = {
     "ring": (ring(4), 0.7),
     "clock": (clock(5), 4.0),
     "opening": (opening(4), 0.0),
+    "sink": (sink(4), 0.4),
+    "funnel": (funnel(2), 1.0),
 }
 """Name -> a chain, and the parameter to run it at."""

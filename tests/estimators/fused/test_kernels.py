@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from gradverify.estimators.fused import walks
+from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import read_chain
 
 from .chains import CHAINS
@@ -93,13 +94,17 @@ def test_neighbouring_keys_do_not_correlate() -> None:
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_rows_do_not_depend_on_how_many_there_are_nor_on_threads(walk: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, point = CHAINS["falling"]
+@pytest.mark.parametrize("name", ["falling", "ring"])
+def test_rows_do_not_depend_on_how_many_there_are_nor_on_threads(walk: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, point = CHAINS[name]
     chain = read_chain(program, torch.tensor(point))
     assert chain is not None
+    beside = alternatives(chain, ONE_SIDED, 1 if walk == "drawn" else 4)
+    if beside is None:
+        return  # drawn for single alternatives alone
 
     def drawn(rows: int) -> tuple[torch.Tensor, ...]:
-        return walks.walked("numba", walk, chain, rows, torch.float64, torch.Generator().manual_seed(3))
+        return walks.walked("numba", walk, chain, rows, torch.float64, torch.Generator().manual_seed(3), beside)
 
     alone = drawn(20_000)
     few = drawn(45)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import Chain, read_chain
 from gradverify.estimators.fused.tables import tables
 
@@ -38,14 +39,16 @@ def test_an_impossible_outcomes_row_is_the_possible_ones() -> None:
     found = tables("score", chain, np.float64)
     assert [int(each & LOW) // 2 for each in found.words[4:6]] == [3, 3]
     assert [int(each & LOW) // 2 for each in found.words[8:10]] == [2, 2]
-    (weight,) = found.further
+    _, weight, slots = found.further
+    assert slots == (0,)
     assert isinstance(weight, np.ndarray)
     assert np.isfinite(weight).all()
 
 
 def test_weights_are_slopes_of_log_probabilities() -> None:
     chain = _chain("walk")
-    (weight,) = tables("score", chain, np.float32).further
+    scaled, weight, _ = tables("score", chain, np.float32).further
+    assert scaled is None
     assert isinstance(weight, np.ndarray)
     assert weight.dtype == np.float32
     state, up = np.arange(1, 6), np.exp(-np.arange(1, 6) / 5)
@@ -54,12 +57,27 @@ def test_weights_are_slopes_of_log_probabilities() -> None:
 
 
 def test_certain_survival_is_above_every_uniform_and_none_below() -> None:
-    survival, rate = tables("drawn", _chain("walk"), np.float64).further
+    chain = _chain("walk")
+    survival, rate = tables("drawn", chain, np.float64, alternatives(chain, ONE_SIDED, 1)).further
     assert isinstance(survival, np.ndarray)
     assert isinstance(rate, np.ndarray)
     assert survival[2] == 2**64 - 1  # a fall from one keeps the alternative
     assert survival[2] > np.uint64(2**32 - 1) << HALF
     assert (survival[2 * 5 :] == 0).all()  # five has no alternative
+
+
+def test_slots_stand_in_a_row() -> None:
+    """Row r, from slot i to slot j: number (r m + i) m + j."""
+    chain = _chain("ring")
+    beside = alternatives(chain, ONE_SIDED, 4)
+    assert beside is not None
+    moved, rate, slots = tables("averaged", chain, np.float64, beside).further
+    assert isinstance(moved, np.ndarray)
+    assert isinstance(rate, np.ndarray)
+    assert slots == (0, 1)
+    assert (moved.reshape(5, 2, 2, 2)[3] == beside.transfer[0][3]).all()
+    assert (rate.reshape(5, 2, 2)[3] == beside.rate[0][3]).all()
+    assert (rate.reshape(5, 2, 2)[4, 0] == beside.rate[0][4, 1]).all()  # its first outcome is impossible
 
 
 def test_rows_of_steps_that_differ_follow_each_other() -> None:

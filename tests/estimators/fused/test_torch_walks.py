@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gradverify.estimators.fused import walks
+from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import read_chain
 
 from .chains import CHAINS
@@ -15,7 +16,8 @@ def _ends(walk: str, name: str, dtype: torch.dtype, seed: int = 0) -> tuple[torc
     program, point = CHAINS[name]
     chain = read_chain(program, torch.tensor(point))
     assert chain is not None
-    return walks.walked("PyTorch", walk, chain, 5000, dtype, torch.Generator().manual_seed(seed))
+    beside = alternatives(chain, ONE_SIDED, 4)
+    return walks.walked("PyTorch", walk, chain, 5000, dtype, torch.Generator().manual_seed(seed), beside)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -14,6 +14,7 @@ import torch
 from gradverify.estimators import ConditionalTriple, Estimator, LeaveOneOut, ScoreFunction, StochasticTriple
 from gradverify.estimators.exact import enumerate_branches
 from gradverify.estimators.fused import Fused, walks
+from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import read_chain
 
 from .chains import CHAINS
@@ -33,6 +34,8 @@ CASES: dict[str, tuple[Estimator, str]] = {
     "drawn": (StochasticTriple(), "walk"),
     "drawn, steps that differ": (StochasticTriple(), "clock"),
     "averaged": (ConditionalTriple(), "falling"),
+    "averaged, two slots": (ConditionalTriple("leave_one_out"), "clock"),
+    "averaged, four slots": (ConditionalTriple(), "sink"),
     "paired": (StochasticTriple(), "ring"),
     "paired, opening": (StochasticTriple(), "opening"),
 }
@@ -55,8 +58,10 @@ def test_a_row_does_not_depend_on_how_many_there_are(walk: str) -> None:
     program, point = CHAINS["falling"]
     chain = read_chain(program, torch.tensor(point))
     assert chain is not None
+    beside = alternatives(chain, ONE_SIDED, 1)
     few, many = (
-        walks.walked("Triton", walk, chain, rows, torch.float32, torch.Generator().manual_seed(1)) for rows in (70, 1000)
+        walks.walked("Triton", walk, chain, rows, torch.float32, torch.Generator().manual_seed(1), beside)
+        for rows in (70, 1000)
     )
     assert all(torch.equal(part, whole[:70]) for part, whole in zip(few, many, strict=True))
 
