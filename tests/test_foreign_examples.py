@@ -31,7 +31,7 @@ def test_every_block_prints_what_is_shown(code: str, shown: str, capsys: pytest.
 
 
 def test_nothing_on_the_page_is_left_out() -> None:
-    assert PAGE.count("```python") == len(BLOCKS) == 9
+    assert PAGE.count("```python") == len(BLOCKS) == 11
     assert len(COMMANDS) == 1
 
 

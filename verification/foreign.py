@@ -16,7 +16,10 @@ from .isolation import MEMORY, isolate, memory, said
 from .record import Cell, Check, Record
 from .study import Exhibits, Study, Table
 
-__all__ = ["Finding", "broken_cells", "examine", "load_quietly", "with_conventions"]
+__all__ = ["Finding", "at_every_size", "broken_cells", "examine", "load_quietly", "split_batch", "with_conventions"]
+
+WIDE = 8
+"""The second size of batch that code is judged at whose rows depend on each other; the first is `Wanted`'s."""
 
 _KEPT = MEMORY // 8  # bytes that a target may leave behind before the next one gets a process of its own
 _START = 120.0  # seconds in which a process must start; importing PyTorch takes some
@@ -48,18 +51,38 @@ def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> lis
     """Load targets and find out how each is used, in a spawned process that may crash, hang or exit.
 
     Args:
-        targets: ``package.module:attr``, ``path/to/file.py:attr``, or names of other packages' entry points.
+        targets: ``package.module:attr``, ``path/to/file.py:attr``, or names of other packages' entry points, each with ``@N``
+            behind it where a batch of N rows is to be one replicate.
         wanted: What is stated of them.
         limit: Seconds that one target may take.
 
     Returns:
-        One finding a target, in order; one that names nothing, or fits several conventions, is ``refused``, and its note says
-        what to do.
+        One finding a target, in order, and a second one, ``target@8``, where rows depend on each other and no size was stated;
+        one that names nothing, or fits several conventions, is ``refused``, and its note says what to do.
     """
     found: list[Finding] = []
     while len(found) < len(targets):
         found += _examined_together(targets[len(found) :], wanted, limit)
-    return found
+    return [each for finding in found for each in _at_sizes(finding)]
+
+
+def split_batch(target: str) -> tuple[str, int | None]:
+    """A target without the size of batch that it may end in, and that size.
+
+    Example:
+        >>> split_batch("mine.py:loss@8"), split_batch("mine.py:loss")
+        (('mine.py:loss', 8), ('mine.py:loss', None))
+    """
+    place, _, size = target.rpartition("@")
+    return (place, int(size)) if place and size.isdecimal() else (target, None)
+
+
+def at_every_size(targets: Sequence[str], findings: Sequence[Finding]) -> list[str]:
+    """The targets that can be used, each followed by itself at the second size of batch where there is one."""
+    broken = {each.target for each in findings if each.convention is None}
+    wide = {each.target for each in findings} - set(targets)
+    names = (name for target in targets for name in (target, f"{target}@{WIDE}"))
+    return [name for name in names if name in wide or (name in targets and name not in broken)]
 
 
 def load_quietly(target: str, convention: Convention | None) -> Estimator:
@@ -67,22 +90,20 @@ def load_quietly(target: str, convention: Convention | None) -> Estimator:
     from ..estimators.registry import load_estimator
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return load_estimator(target, convention=convention)
+        return load_estimator(split_batch(target)[0], convention=convention)
 
 
 def broken_cells(findings: Sequence[Finding], problems: Sequence[str]) -> list[Cell]:
     """The cells of targets that could not even be looked at: one a problem, with the status and the reason."""
-    return [
-        Cell(
-            estimator=each.target,
-            problem=problem,
-            status=each.status,
-            checks=(Check(check="bias", outcome="failed", note=each.note),),
-        )
-        for each in findings
-        if each.convention is None
-        for problem in problems
-    ]
+    return [_broken_cell(each, problem) for each in findings if each.convention is None for problem in problems]
+
+
+def _broken_cell(finding: Finding, problem: str) -> Cell:
+    """A cell without a row; ``reason`` is ``unusable`` where the user has to mend what was asked for."""
+    refused = finding.status == "refused"
+    details = {"reason": "unusable"} if refused else {}
+    check = Check(check="bias", outcome="failed", note=finding.note, details=details)
+    return Cell(estimator=finding.target, problem=problem, status="failed" if refused else finding.status, checks=(check,))
 
 
 def with_conventions(record: Record) -> Record:
@@ -94,7 +115,14 @@ def with_conventions(record: Record) -> Record:
     if not found:
         return record
     rows = tuple(
-        (name, each["kind"], each["takes"], each["returns"], "yes" if each["gradient_path"] else "no", each["sentence"])
+        (
+            name,
+            each["kind"],
+            each["takes"],
+            each["returns"] or "a loss",
+            "yes" if each["gradient_path"] else "no",
+            each["sentence"],
+        )
         for name, each in found.items()
     )
     table = Table(title="Conventions", columns=("target", "kind", "takes", "returns", "gradient path", "in words"), rows=rows)
@@ -184,11 +212,25 @@ def _look(connection: Connection, targets: list[str], wanted: Wanted) -> None:
             return
 
 
+def _at_sizes(finding: Finding) -> list[Finding]:
+    """The finding, and the same at the second size of batch where its law could depend on it."""
+    convention = finding.convention
+    if convention is None or convention.group == 1 or split_batch(finding.target)[1] is not None:
+        return [finding]
+    alone = convention.evaluations // convention.group
+    wide = replace(convention, group=WIDE, evaluations=WIDE * alone)
+    return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=wide)]
+
+
 def _looked_at(target: str, wanted: Wanted) -> Finding:
     from ..estimators.registry import load_estimator
 
+    place, batch = split_batch(target)
     try:
-        return Finding(target, convention_of(load_estimator(target, wanted)))
+        convention = convention_of(load_estimator(place, wanted if batch is None else replace(wanted, batch=batch)))
+        if batch is not None and (batch < 2 or convention.group != batch):
+            raise TargetError(f"{target!r}: @N is for losses and gradients of a batch of two rows or more; leave @{batch} out")
+        return Finding(target, convention)
     except UnrecognisedTargetError as error:
         return Finding(target, None, "failed", said(error))
     except TargetError as error:

@@ -14,6 +14,7 @@ from .probe import adapt, as_estimator, convention_of, find_convention
 from .randomness import forked
 from .relaxed_objective import RelaxedDifference
 from .sampler import ForeignSampler
+from .score_loss import ForeignScoreLoss
 
 __all__ = [
     "CONTRACT",
@@ -22,6 +23,7 @@ __all__ = [
     "ForeignError",
     "ForeignGradient",
     "ForeignSampler",
+    "ForeignScoreLoss",
     "RelaxedDifference",
     "TargetError",
     "UnrecognisedTargetError",

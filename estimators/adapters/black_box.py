@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import Claims, NoGradientPathError, Program, row_gradients, row_leaf
-from .calling import answer, declared_claims, entry, fresh
+from .answers import entry
+from .calling import answer, declared_claims, fresh
 from .convention import Convention, ForeignError
 from .randomness import forked
 from .sampler import SITES, warmed
 from .single_site import SingleSite
 
-__all__ = ["ForeignGradient", "gradient_rows"]
+__all__ = ["ForeignGradient", "gradient_rows", "loss_gradient"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class ForeignGradient:
         return warmed(self, program, params, num_samples, generator)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        with forked(generator):
+        with forked(generator, target):
             leaf = row_leaf(params, rows)
             single = SingleSite.of(program, params, leaf)
             theta = single.parameter(self.convention.takes, bits=self.convention.returns == "value")
@@ -126,15 +127,26 @@ def gradient_rows(target: Any, convention: Convention, objective: Any, theta: Te
     filled = {"theta": leaf, "objective": objective, "count": many, "generator": generator, "temperature": heat}
     found = entry(answer(target, convention, filled), convention)
     if convention.kind == "surrogate loss":
-        return _differentiated(found, leaf, convention)
+        return loss_gradient(found, leaf, convention)
     expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
     if found.shape != expected:
         raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")
-    rows = found.detach().to(theta.dtype).reshape(-1, theta.shape[-1])
+    rows = found.detach().to(theta).reshape(-1, theta.shape[-1])
     return rows * len(theta) if not single and convention.reduction == "mean" else rows
 
 
-def _differentiated(loss: Tensor, leaf: Tensor, convention: Convention) -> Tensor:
+def loss_gradient(loss: Tensor, leaf: Tensor, convention: Convention) -> Tensor:
+    """A surrogate loss as gradients, one a row of what it was handed.
+
+    Args:
+        loss: One number, or one a row.
+        leaf: What it was handed, ``[rows, ...]``.
+        convention: What the loss sums up.
+
+    Raises:
+        NoGradientPathError: The loss came without a graph, or without what it was handed in it.
+        ForeignError: Another shape than was probed.
+    """
     if not loss.requires_grad:
         raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
     if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, len(leaf)):

@@ -36,12 +36,15 @@ class Wanted:
         state: What a callable with state starts each call from: ``cold``, as it was loaded, or ``warm``, after a few calls.
         objective: What its gradient is held against: of the ``discrete`` program, or of the ``relaxed`` one that has its
             samples in place of discrete ones.
+        batch: Rows of one replicate of what takes a batch and returns a loss or gradients; 0: two where they depend on each
+            other, else one.
     """
 
     takes: str = ""
     returns: str = ""
     state: str = "cold"
     objective: str = "discrete"
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,25 @@ class Convention:
     Attributes:
         kind: ``estimator`` (the package's own contract), ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
         arguments: What is passed to it, in order.
-        takes: ``probs`` or ``logits``; what a count's distribution calls its parameter passes for ``probs``.
+        takes: ``probs`` or ``logits``, or ``log-probabilities`` of whole paths, with their costs; what a count's distribution
+            calls its parameter passes for ``probs``.
         returns: ``one-hot``, ``index`` or ``value``; of those that call the objective themselves, what they call it with.
         handed: The form of the sample that it is handed, of those that are.
         sites: Names of the distributions that it can stand for.
-        item: Which entry of a returned tuple is meant; None where no tuple is returned.
+        item: Which entry of a returned tuple, or which key or field, is meant; None where one thing is returned.
         temperature: What is passed where a temperature is demanded.
         relaxed: Its samples lie between the support's points.
         gradient_path: What it returns carries a gradient.
-        layout: ``rows`` where it takes a batch of parameters, ``single`` where it takes one and draws many samples itself.
+        layout: ``rows`` where it takes a batch of parameters, ``single`` where it takes one and draws many samples itself;
+            of a sampler ``rows``, or ``vectors`` or ``numbers`` where it takes one at a time.
         reduction: Of a loss: ``rows``, ``mean`` or ``sum``; of a gradient: ``rows``, or ``mean`` where one call gives one, or
             that of a batch's mean.
-        samples: What is passed where a number of samples is demanded; in a ``single`` layout, samples of one replicate.
+        samples: What is passed where a number of samples is demanded (a sampler is asked for one); in a ``single`` layout,
+            samples of one replicate.
         group: Rows of one call that are one replicate, because they depend on each other; 1 where they do not.
         detached: Its parameters are handed over without a graph, which it refuses.
+        passed: What it is handed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
+        rewards: Its costs are handed over with their sign turned.
         right_value: A surrogate's own value is the objective's.
         evaluations: Program evaluations a replicate.
         state: ``none``, ``cold`` or ``warm``.
@@ -77,7 +85,7 @@ class Convention:
     returns: str = ""
     handed: str = ""
     sites: tuple[str, ...] = ()
-    item: int | None = None
+    item: int | str | None = None
     temperature: float | None = None
     relaxed: bool = False
     gradient_path: bool = True
@@ -86,6 +94,8 @@ class Convention:
     samples: int = 1
     group: int = 1
     detached: bool = False
+    passed: str = "tensors"
+    rewards: bool = False
     right_value: bool = False
     evaluations: int = 1
     state: str = "none"
@@ -118,16 +128,21 @@ class Convention:
 
     def _sampler_words(self) -> list[str]:
         form = {"one-hot": "one-hot vectors", "index": "indices"}.get(self.returns, _values(self.sites))
-        entry = "" if self.item is None else f" (entry {self.item} of a tuple)"
+        entry = "" if self.item is None else f" (entry {self.item} of {'a tuple' if isinstance(self.item, int) else 'several'})"
+        unit = _TAKEN.get(self.layout, "")
         handed = {"one-hot": ["one-hot vectors"], "index": ["indices"], "value": ["bits"]}.get(self.handed, [])
-        return [*handed, f"takes {self.takes}", f"returns {'relaxed ' * self.relaxed}{form}{entry}"]
+        return [*handed, f"takes {self.takes}{_PASSED[self.passed]}{unit}", f"returns {'relaxed ' * self.relaxed}{form}{entry}"]
 
     def _gradient_words(self) -> list[str]:
-        unit = "one point" if self.layout == "single" else "a batch"
+        unit = f"{_PASSED[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
         each = {"rows": "one a row", "mean": "their mean", "sum": "their sum"}[self.reduction]
         if self.kind == "gradient" and self.layout == "rows" and self.reduction == "mean":
             each = "one a row, of their mean"
-        parts = [f"takes {self.takes} of {unit}", f"calls the objective with {_CALLED_WITH[self.returns]}", f"returns {each}"]
+        if "cost" in self.roles:
+            parts = [f"takes {self.takes} and {'rewards (costs, negated)' if self.rewards else 'costs'}{unit}"]
+        else:
+            parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}"]
+        parts.append(f"returns {each}")
         if self.kind == "surrogate loss":
             parts.append(f"its value {'is' if self.right_value else 'is not'} the objective's")
         if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
@@ -136,6 +151,10 @@ class Convention:
             parts.append(f"rows of a batch depend on each other, so a batch of {self.group} is one replicate")
         return parts
 
+
+_TAKEN = {"vectors": ", one vector at a time", "numbers": ", one number at a time"}
+
+_PASSED = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
 
 _CALLED_WITH = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}
 

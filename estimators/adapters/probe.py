@@ -13,19 +13,31 @@ from .black_box import ForeignGradient
 from .calling import fresh
 from .convention import CONTRACT, AmbiguousTargetError, Argument, Convention, TargetError, UnrecognisedTargetError, Wanted
 from .probe_gradients import find_gradient
-from .probe_samples import find_rule, find_sampler
+from .probe_samples import LawError, find_rule, find_sampler
+from .probe_scores import find_score_loss
 from .randomness import forked
 from .sampler import ForeignSampler
-from .signature import candidate_arguments, class_arguments, is_contract
+from .score_loss import ForeignScoreLoss
+from .signature import candidate_arguments, class_arguments, demanded_names, is_contract
 from .state import keeps_state
 
 __all__ = ["adapt", "as_estimator", "convention_of", "find_convention"]
 
 _CONTRACT_WORDS = (
     "a callable (program, params, num_samples, generator) -> rows, a class or factory without arguments that makes one, "
-    "a sampler of probabilities or logits, a torch.autograd.Function, a class with rsample, or a function of objective and "
-    "logits"
+    "a sampler of probabilities or logits, a torch.autograd.Function, a class with rsample, a function of objective and "
+    "logits, or a loss of log_prob and cost"
 )
+
+_FORMS = (
+    *(("rows", passed) for passed in ("tensors", "float32", "arrays")),
+    *(("vectors", passed) for passed in ("tensors", "float32", "arrays")),
+    ("numbers", "tensors"),
+)
+"""How foreign code is called, and what it is handed: the first form that works is its own."""
+
+_METHODS = ("forward", "rsample", "sample")
+"""What an object is called by that cannot be called itself."""
 
 
 def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
@@ -41,6 +53,8 @@ def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention
         TargetError: It is none of these, or could be several.
     """
     wanted = wanted or Wanted()
+    if inspect.iscoroutinefunction(found) or inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found):
+        raise TargetError(f"{name!r} is a coroutine or a generator, and gives nothing when it is called; give a plain function")
     subject = _subject(found, name)
     kept = is_contract(subject)
     if kept or (convention is not None and convention.kind == "estimator"):
@@ -61,13 +75,15 @@ def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention
 
 def adapt(target: Any, convention: Convention) -> Estimator:
     """The estimator that follows a convention."""
+    if "cost" in convention.roles:
+        return ForeignScoreLoss(target, convention)
     kind = ForeignSampler if convention.kind in ("sampler", "handed a sample") else ForeignGradient
     return kind(target, convention)
 
 
 def convention_of(estimator: Estimator) -> Convention:
     """The convention that an estimator follows; `CONTRACT` where it is the package's own."""
-    return estimator.convention if isinstance(estimator, ForeignSampler | ForeignGradient) else CONTRACT
+    return estimator.convention if isinstance(estimator, ForeignSampler | ForeignGradient | ForeignScoreLoss) else CONTRACT
 
 
 def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
@@ -75,13 +91,15 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
 
     It is handed probabilities, and logits, of one law that no mistake leaves as it is, in every order of its arguments that
     makes sense; the convention is the one under which it draws samples with that law (or, where it is handed an objective,
-    calls it with such samples). Losses are told from gradients by their graph and shape, means from sums by their growth, rows
+    calls it with such samples). What fails on a batch of tensors is tried in single precision, on NumPy arrays, and on one
+    vector or number at a time. Losses are told from gradients by their graph and shape, means from sums by their growth, rows
     that depend on each other by what a louder first row changes.
 
     Args:
         target: A function of probs or logits that returns one-hot vectors, indices, bits, counts or a tuple with one of
             them; one that is handed a sample besides; a `torch.autograd.Function`; a class with ``rsample``; a function or
-            module of an objective and probs or logits that returns a loss or gradients.
+            module of an objective and probs or logits that returns a loss or gradients; a surrogate loss of log-probabilities
+            and costs.
         wanted: What is stated, and need not be found out.
 
     Raises:
@@ -98,8 +116,12 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
     keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
     candidates: list[tuple[Argument, ...]] = list(class_arguments(target) if keywords else candidate_arguments(target))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
-    found = find_sampler(target, candidates, wanted, errors, keywords=named)
-    found = found or find_rule(target, candidates, wanted, errors) or find_gradient(target, candidates, wanted, errors)
+    if not candidates:
+        errors.append(
+            f"it demands {', '.join(demanded_names(target))}, which is none of what it could be handed; bind what "
+            "is its own with functools.partial"
+        )
+    found = _found(target, candidates, wanted, errors, keywords=named)
     if found is None:
         said = f" ({errors[0]})" if errors else ""
         raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}")
@@ -110,34 +132,66 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
     return replace(found, state=wanted.state if keeps_state(target, found) else "none", objective=wanted.objective)
 
 
+def _found(
+    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, keywords: bool
+) -> Convention | None:
+    """The first form of call under which it is something; samples of no law that fits are the last that is believed."""
+    doubt: LawError | None = None
+    for layout, passed in _FORMS:
+        try:
+            found = find_sampler(target, candidates, wanted, errors, keywords=keywords, layout=layout, passed=passed)
+            if found is None and layout == "rows":
+                found = find_rule(target, candidates, wanted, errors, passed=passed)
+                found = found or find_gradient(target, candidates, wanted, errors, passed=passed)
+                found = found or find_score_loss(target, candidates, wanted, errors, passed=passed)
+        except LawError as error:
+            doubt, found = doubt or error, None
+        if found is not None:
+            return found
+    if doubt is not None and doubt.convention is None:
+        raise doubt
+    return doubt.convention if doubt is not None else None
+
+
 def _subject(found: Any, name: str) -> Any:
-    """What is to be called: the thing itself, or what it makes without arguments."""
+    """What is to be called: the thing itself, what it makes without arguments, or that one's method."""
     if inspect.isclass(found) and (issubclass(found, torch.autograd.Function) or hasattr(found, "rsample")):
         return found
     owner = getattr(found, "__self__", None)
     if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function) and found.__name__ == "apply":
         return owner
-    if not callable(found) or is_contract(found) is not False:
+    if not callable(found):
+        return _method(found)
+    if isinstance(found, torch.nn.Module) or is_contract(found) is not False:
         return found
     try:
         inspect.signature(found).bind()
     except (TypeError, ValueError):
+        if inspect.isclass(found) and not hasattr(found, "sample"):
+            raise TargetError(
+                f"{name!r} is a class that demands {', '.join(demanded_names(found))}; bind them with functools.partial, or "
+                "name an object of it"
+            ) from None
         return found
     try:
         made = found()
     except Exception as error:
         raise TargetError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
-    if not callable(made):
-        raise TargetError(f"{name!r} is a {type(found).__name__}, not an estimator; expected {_CONTRACT_WORDS}")
-    return made
+    return made if callable(made) else _method(made)
+
+
+def _method(found: Any) -> Any:
+    """The method that an object which cannot be called is meant to be called by, or the object."""
+    return next((each for each in (getattr(found, name, None) for name in _METHODS) if callable(each)), found)
 
 
 def _behaves(found: Any) -> bool:
     """Whether a callable of four arguments keeps the package's contract on the smallest program."""
     params, generator = torch.tensor([0.3, 0.6], dtype=torch.float64), torch.Generator().manual_seed(0)
-    with forked(generator):
+    subject = fresh(found)
+    with forked(generator, subject):
         try:
-            rows = fresh(found)(_one_bit, params, 3, generator)
+            rows = subject(_one_bit, params, 3, generator)
         except (NotApplicableError, NoGradientPathError):
             return True
         except Exception:

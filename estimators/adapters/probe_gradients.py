@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .calling import entries
+from .answers import entries
 from .convention import AmbiguousTargetError, Argument, Convention, Wanted
+from .probe_batches import SMALL, settled_batch, tied
 from .probe_samples import PROBE_ROWS, TEMPERATURE, attempt, feed, handed_sample
 from .reading import EVERY, PROBABILITIES, TRIALS, readings
 from .signature import named_takes
 
 __all__ = ["filled_for", "find_gradient"]
 
-_FEW, _SMALL, _LARGE = 8, 64, 1024
+_FEW = 8
 _NEAR = 0.08
 
 
@@ -58,7 +60,9 @@ class _Objective:
         return found.detach().numpy() if isinstance(value, np.ndarray) else found
 
 
-def find_gradient(target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str]) -> Convention | None:
+def find_gradient(
+    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, passed: str = "tensors"
+) -> Convention | None:
     """The convention of foreign code that is handed an objective.
 
     Args:
@@ -66,6 +70,7 @@ def find_gradient(target: Any, candidates: list[tuple[Argument, ...]], wanted: W
         candidates: Arguments to try.
         wanted: What its user states.
         errors: What calls raised is added here.
+        passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
 
     Raises:
         AmbiguousTargetError: Its samples do not say whether it takes probabilities or logits, and its names do not either; or
@@ -74,28 +79,27 @@ def find_gradient(target: Any, candidates: list[tuple[Argument, ...]], wanted: W
     for arguments in candidates:
         if "objective" not in [role for _, role in arguments]:
             continue
-        found = [each for takes in ("probs", "logits") for each in _called(target, arguments, takes, wanted, errors)]
+        base = Convention("gradient", arguments, passed=passed)
+        found = [each for takes in ("probs", "logits") for each in _called(target, replace(base, takes=takes), wanted, errors)]
         if found:
             settled = _settled_takes(target, arguments, found, wanted)
-            return _grouped(target, settled, errors)
+            return _grouped(target, settled, wanted, errors)
     return None
 
 
-def _called(
-    target: Any, arguments: tuple[Argument, ...], takes: str, wanted: Wanted, errors: list[str]
-) -> Iterator[tuple[Convention, float]]:
+def _called(target: Any, base: Convention, wanted: Wanted, errors: list[str]) -> Iterator[tuple[Convention, float]]:
     """Conventions under which a call works, with the distance of the objective's first samples from the law asked for."""
-    if wanted.takes not in ("", takes):
+    if wanted.takes not in ("", base.takes):
         return
-    for bits in (False, True) if takes == "logits" else (False,):
+    for bits in (False, True) if base.takes == "logits" else (False,):
         least: tuple[bool, ...] = ()
         surest: list[tuple[Convention, float]] = []
-        for convention in _layouts(arguments, takes):
+        for convention in _layouts(base):
             # A few rows first: read in the wrong layout, a call may take the square of its rows in memory.
             if convention.layout == "rows" and _asked(target, convention, bits, _FEW, errors)[0] is None:
                 continue
             answered, heard = _asked(target, convention, bits, PROBE_ROWS, errors)
-            if answered is None or (takes == "logits" and bits != (heard.form == "value")):
+            if answered is None or (base.takes == "logits" and bits != (heard.form == "value")):
                 continue
             distances = [each.distance for each in readings(heard.first)] if heard.first is not None else []
             doubts = _doubts(target, answered, errors)
@@ -115,8 +119,9 @@ def _doubts(target: Any, convention: Convention, errors: list[str]) -> tuple[boo
     if not convention.gradient_path:
         return (True, True, True)
     one = convention.layout == "single" and convention.reduction == "mean"
-    silent = not bool(_slopes(target, convention, _SMALL, errors).any())
-    return (False, silent, not one and _tied(target, convention, errors))
+    slopes = partial(_slopes, target, errors)
+    silent = not bool(slopes(convention, SMALL, 1.0).any())
+    return (False, silent, not one and tied(convention, slopes))
 
 
 def _asked(
@@ -128,13 +133,11 @@ def _asked(
     return _understood(convention, attempt(target, convention, filled, errors), filled, heard), heard
 
 
-def _layouts(arguments: tuple[Argument, ...], takes: str) -> Iterator[Convention]:
-    roles = [role for _, role in arguments]
-    heat = TEMPERATURE if "temperature" in roles else None
-    base = Convention("gradient", arguments, takes, temperature=heat)
-    for detached in (False, True):
+def _layouts(base: Convention) -> Iterator[Convention]:
+    base = replace(base, temperature=TEMPERATURE if "temperature" in base.roles else None)
+    for detached in (True,) if base.passed == "arrays" else (False, True):
         # Estimators with a baseline from other samples need two; of one, some guard against zero and return nothing.
-        yield replace(base, detached=detached, samples=2 if "count" in roles else 1)
+        yield replace(base, detached=detached, samples=2 if "count" in base.roles else 1)
         yield replace(base, detached=detached, layout="single", samples=PROBE_ROWS)
 
 
@@ -147,10 +150,11 @@ def _filled(convention: Convention, objective: _Objective, *, bits: bool, rows: 
 def filled_for(convention: Convention) -> dict[str, Any]:
     """Everything that a convention may ask for in one call: the probing law, samples of it, a cubic objective."""
     bits = convention.returns == "value" and convention.sites == ("Bernoulli",)
-    filled = _filled(convention, _Objective(), bits=bits)
+    one_by_one = convention.layout in ("vectors", "numbers")
+    filled = _filled(convention, _Objective(), bits=bits, rows=SMALL if one_by_one else PROBE_ROWS)
     heat = None if convention.temperature is None else torch.tensor(convention.temperature, dtype=torch.float64)
     if convention.kind == "sampler":
-        filled["count"] = torch.full_like(filled["theta"], TRIALS)
+        filled["count"] = torch.full_like(filled["theta"], TRIALS) if convention.sites == ("Binomial",) else 1
     return {**filled, "temperature": heat, "sample": handed_sample(convention.handed or "one-hot")}
 
 
@@ -200,19 +204,13 @@ def _settled_takes(
     )
 
 
-def _grouped(target: Any, convention: Convention, errors: list[str]) -> Convention:
+def _grouped(target: Any, convention: Convention, wanted: Wanted, errors: list[str]) -> Convention:
     """The convention with what a scalar loss sums up, and how many rows are one replicate."""
     if convention.kind == "surrogate loss" and not convention.gradient_path:
         return convention
-    if convention.kind == "surrogate loss" and convention.reduction == "mean":
-        convention = replace(convention, reduction=_reduction(target, convention, errors))
     if convention.layout == "single" and convention.reduction == "mean":
         return _one_call(target, convention, errors)
-    if convention.kind == "gradient" and convention.layout == "rows" and _is_mean(_growth(target, convention, errors)):
-        convention = replace(convention, reduction="mean")
-    if not _tied(target, convention, errors):
-        return convention
-    return replace(convention, group=2, evaluations=2 * convention.evaluations)
+    return settled_batch(convention, partial(_slopes, target, errors), wanted.batch)
 
 
 def _one_call(target: Any, convention: Convention, errors: list[str]) -> Convention:
@@ -225,36 +223,7 @@ def _one_call(target: Any, convention: Convention, errors: list[str]) -> Convent
     raise AmbiguousTargetError("it gave no finite gradient of two samples; give a function that fixes their number")
 
 
-def _reduction(target: Any, convention: Convention, errors: list[str]) -> str:
-    """A mean's gradient in one row falls with the number of rows, a sum's does not."""
-    ratio = _growth(target, convention, errors)
-    if 0.5 < ratio < 2:
-        return "sum"
-    if _is_mean(ratio):
-        return "mean"
-    raise AmbiguousTargetError(
-        f"its loss is one number, and grows neither as a mean nor as a sum over rows (gradients of {_SMALL} rows are "
-        f"{ratio:.3g} times those of {_LARGE}); give a function that returns one loss a row"
-    )
-
-
-def _growth(target: Any, convention: Convention, errors: list[str]) -> float:
-    """The size of a row's gradient in a small batch over that in a large one."""
-    sizes = [_slopes(target, convention, rows, errors).square().mean().sqrt() for rows in (_SMALL, _LARGE)]
-    return float(sizes[0] / sizes[1])
-
-
-def _is_mean(growth: float) -> bool:
-    return 0.5 < growth / (_LARGE / _SMALL) < 2
-
-
-def _tied(target: Any, convention: Convention, errors: list[str]) -> bool:
-    """Whether other rows change when the objective of the first does."""
-    plain, loud = (_slopes(target, convention, _SMALL, errors, loud=each) for each in (1.0, 1e3))
-    return plain.shape == loud.shape and bool((plain[1:] != loud[1:]).any())
-
-
-def _slopes(target: Any, convention: Convention, rows: int, errors: list[str], loud: float = 1.0) -> Tensor:
+def _slopes(target: Any, errors: list[str], convention: Convention, rows: int, loud: float) -> Tensor:
     """Gradients of one call, ``[rows, K]``."""
     tried = replace(convention, samples=rows) if convention.layout == "single" else convention
     filled = _filled(tried, _Objective(loud), bits=convention.returns == "value", rows=rows)

@@ -9,18 +9,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calling import answer, entries, fresh
+from .answers import entries
+from .calling import answer, fresh
 from .convention import AmbiguousTargetError, Argument, Convention, Wanted
 from .randomness import forked
 from .reading import EVERY, PROBABILITIES, TRIALS, readings
 from .signature import named_takes
 
-__all__ = ["PROBE_ROWS", "TEMPERATURE", "feed", "find_rule", "find_sampler", "handed_sample"]
+__all__ = ["PROBE_ROWS", "TEMPERATURE", "LawError", "attempt", "feed", "find_rule", "find_sampler", "handed_sample"]
 
 PROBE_ROWS = 4096
 TEMPERATURE = 1.0
 
+_CALLS = 1024  # of what takes one vector or number a call
+
 _NEAR, _FAR = 0.08, 0.16  # distances of laws: sampling error is below 0.03, the nearest wrong convention is off by 0.2
+
+
+class LawError(AmbiguousTargetError):
+    """Samples came, with a law that fits no reading.
+
+    Attributes:
+        convention: The nearest, to be believed where its user states what is taken.
+    """
+
+    def __init__(self, message: str, convention: Convention | None) -> None:
+        super().__init__(message)
+        self.convention = convention
 
 
 @dataclass(frozen=True)
@@ -32,24 +47,35 @@ class _Found:
 
 
 def find_sampler(
-    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, keywords: bool = False
+    target: Any,
+    candidates: list[tuple[Argument, ...]],
+    wanted: Wanted,
+    errors: list[str],
+    *,
+    keywords: bool = False,
+    layout: str = "rows",
+    passed: str = "tensors",
 ) -> Convention | None:
     """The convention under which a callable draws samples with the law that it is asked for.
 
     Args:
         target: The foreign callable.
         candidates: Arguments to try.
-        wanted: What its user states; a stated ``takes`` is believed whatever the law.
+        wanted: What its user states.
         errors: What calls raised is added here.
         keywords: It is a class with ``probs=`` and ``logits=``: both are right, and the first will do.
+        layout: ``rows``, ``vectors`` or ``numbers``: how it is called.
+        passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
 
     Returns:
         The convention, or None where nothing sampled.
 
     Raises:
-        AmbiguousTargetError: Several conventions fit, or samples came with a law that fits none.
+        AmbiguousTargetError: Several conventions fit.
+        LawError: Samples came with a law that fits none.
     """
-    found = [each for arguments in candidates for each in _sampled(target, arguments, wanted, errors)]
+    base = Convention("sampler", layout=layout, passed=passed)
+    found = [each for arguments in candidates for each in _sampled(target, replace(base, arguments=arguments), wanted, errors)]
     if not found:
         return None
     seen = sorted({each.convention.returns for each in found})
@@ -59,36 +85,50 @@ def find_sampler(
             f"--returns {wanted.returns} was said, and what it returns is {' or '.join(seen)}; leave it out"
         )
     nearest = min(each.distance for each in found)
-    if nearest > _NEAR and not wanted.takes:
-        raise AmbiguousTargetError(
-            f"it samples, and neither probabilities nor logits give it the law that it should have (off by {nearest:.2g} "
-            "at best); say --takes probs or --takes logits, and its law is judged by the forward check"
-        )
-    limit = nearest if wanted.takes else _FAR
-    return _chosen([each for each in found if each.distance <= max(limit, _NEAR)], keywords, wanted.objective)
+    if nearest <= _NEAR:
+        near = [each for each in found if each.distance <= (_NEAR if wanted.takes else _FAR)]
+        return _chosen(near, keywords, wanted.objective)
+    believed = [each for each in found if each.distance <= nearest]
+    raise LawError(
+        f"it samples, and neither probabilities nor logits give it the law that it should have (off by {nearest:.2g} "
+        "at best); say --takes probs or --takes logits, and its law is judged by the forward check",
+        _chosen(believed, keywords, wanted.objective) if wanted.takes else None,
+    )
 
 
-def _sampled(target: Any, arguments: tuple[Argument, ...], wanted: Wanted, errors: list[str]) -> Iterator[_Found]:
-    roles = [role for _, role in arguments]
-    if "objective" in roles or "sample" in roles:
+def _sampled(target: Any, base: Convention, wanted: Wanted, errors: list[str]) -> Iterator[_Found]:
+    if "objective" in base.roles or "sample" in base.roles:
         return
-    heat = TEMPERATURE if "temperature" in roles else None
+    heat = TEMPERATURE if "temperature" in base.roles else None
     for takes, family in (("probs", ""), ("logits", "categories"), ("logits", "bits")):
-        if wanted.takes not in ("", takes):
+        if wanted.takes not in ("", takes) or (base.layout == "numbers" and family == "categories"):
             continue
-        convention = Convention("sampler", arguments, takes, temperature=heat)
-        theta = feed(takes, bits=family == "bits")
-        given = attempt(target, convention, {"theta": theta, "count": torch.full_like(theta, TRIALS)}, errors)
-        for place, tensor in entries(given):
-            if tensor.shape[:1] != theta.shape[:1]:
-                errors.append(f"it returned shape {tuple(tensor.shape)} for {takes} of shape {tuple(theta.shape)}")
-                continue
-            settled = replace(convention, item=place, gradient_path=tensor.requires_grad)
-            for each in readings(tensor):
-                fits = family in ("", "bits" if each.returns == "value" else "categories")
-                if fits and ("count" in roles) == (each.sites == ("Binomial",)):
-                    read = replace(settled, returns=each.returns, sites=each.sites, relaxed=each.relaxed)
-                    yield _Found(read, each.distance)
+        convention = replace(base, takes=takes, temperature=heat)
+        theta = feed(takes, bits=family == "bits", rows=PROBE_ROWS if base.layout == "rows" else _CALLS)
+        # A number that is demanded is that of a binomial's trials, or of samples.
+        for count in (torch.full_like(theta, TRIALS), 1) if "count" in base.roles else (0,):
+            given = attempt(target, convention, {"theta": theta, "count": count}, errors)
+            for read in _read(convention, given, theta, errors):
+                fits = family in ("", "bits" if read.convention.returns == "value" else "categories")
+                if fits and (read.convention.sites == ("Binomial",)) == isinstance(count, Tensor):
+                    yield read
+
+
+def _read(convention: Convention, given: Any, theta: Tensor, errors: list[str]) -> Iterator[_Found]:
+    """Every way to understand what a call gave back; a dimension of one, such as that of a single sample, says nothing."""
+    found = entries(given)
+    if given is not None and not found:
+        errors.append(f"it returned a {type(given).__name__}")
+    for place, tensor in ((place, each.reshape([size for size in each.shape if size != 1])) for place, each in found):
+        if tensor.shape[:1] != theta.shape[:1]:
+            errors.append(f"it returned shape {tuple(tensor.shape)} for {convention.takes} of shape {tuple(theta.shape)}")
+            continue
+        if convention.layout != "rows" and bool((tensor == tensor[:1]).all()):  # a number that it was handed, say
+            continue
+        settled = replace(convention, item=place, gradient_path=tensor.requires_grad)
+        for each in readings(tensor):
+            read = replace(settled, returns=each.returns, sites=each.sites, relaxed=each.relaxed)
+            yield _Found(read, each.distance)
 
 
 def _chosen(found: list[_Found], keywords: bool, objective: str) -> Convention:
@@ -113,7 +153,9 @@ def _chosen(found: list[_Found], keywords: bool, objective: str) -> Convention:
     return first
 
 
-def find_rule(target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str]) -> Convention | None:
+def find_rule(
+    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, passed: str = "tensors"
+) -> Convention | None:
     """The convention of a function that is handed a sample and returns it, with a gradient attached.
 
     That such a function takes logits is seen from its name for them, or from a gradient that no common shift changes.
@@ -126,21 +168,26 @@ def find_rule(target: Any, candidates: list[tuple[Argument, ...]], wanted: Wante
             continue
         for handed in ("one-hot", "index", "value"):
             if wanted.returns in ("", handed):
-                found = _echoed(target, arguments, handed, wanted, errors)
+                found = _echoed(target, arguments, handed, wanted, errors, passed)
                 if found is not None:
                     return found
     return None
 
 
-def _echoed(target: Any, arguments: tuple[Argument, ...], handed: str, wanted: Wanted, errors: list[str]) -> Convention | None:
+def _echoed(
+    target: Any, arguments: tuple[Argument, ...], handed: str, wanted: Wanted, errors: list[str], passed: str
+) -> Convention | None:
     heat = TEMPERATURE if "temperature" in [role for _, role in arguments] else None
     sites = {"one-hot": EVERY, "index": tuple(each for each in EVERY if each != "OneHotCategorical"), "value": ("Bernoulli",)}
     theta, sample = feed("logits", bits=handed == "value"), handed_sample(handed)
-    convention = Convention("handed a sample", arguments, "logits", handed, handed, sites[handed], temperature=heat)
+    convention = Convention(
+        "handed a sample", arguments, "logits", handed, handed, sites[handed], temperature=heat, passed=passed
+    )
     given = attempt(target, convention, {"theta": theta, "sample": sample}, errors)
     for place, tensor in entries(given):
         same = tensor.shape == sample.shape and bool(((tensor - sample).abs() < 1e-4).all())
-        if not same or tensor is sample:
+        untouched = tensor is sample or (passed != "tensors" and not tensor.requires_grad)
+        if not same or untouched:
             continue
         takes = wanted.takes or named_takes(target, arguments) or _takes_of(tensor, theta)
         return replace(convention, takes=takes, item=place, gradient_path=tensor.requires_grad)
@@ -163,9 +210,10 @@ def attempt(target: Any, convention: Convention, filled: dict[str, Any], errors:
     """One call as a probe: on a copy of the target, its randomness seeded; what it raises is noted, and gives None."""
     generator = torch.Generator().manual_seed(0)
     heat = None if convention.temperature is None else torch.tensor(convention.temperature, dtype=torch.float64)
-    with forked(generator):
+    subject = fresh(target)
+    with forked(generator, subject):
         try:
-            return answer(fresh(target), convention, {"temperature": heat, "generator": generator, **filled})
+            return answer(subject, convention, {"temperature": heat, "generator": generator, **filled})
         except Exception as error:
             errors.append(f"a call raised {type(error).__name__}: {error}"[:200])
             return None

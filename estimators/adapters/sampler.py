@@ -14,7 +14,8 @@ from ..protocol import Claims, NoGradientPathError, Program, Sample, Unsupported
 from ..relaxed import one_hot
 from ..sites import Site, site_of
 from ..tape import draw
-from .calling import answer, declared_claims, entry, fresh
+from .answers import entry
+from .calling import answer, declared_claims, fresh
 from .convention import Convention, ForeignError
 from .randomness import forked
 
@@ -87,11 +88,11 @@ class ForeignSampler:
     def objective(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The objective of its samples, one a row of parameters ``[rows, *param]``, without a gradient."""
         primitive = _Primitive(fresh(self.target), self.convention, len(rows), generator)
-        with forked(generator), torch.no_grad():
+        with forked(generator, primitive.target), torch.no_grad():
             return evaluate(program, rows.detach(), primitive.sample)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        with forked(generator):
+        with forked(generator, target):
             leaf = row_leaf(params, rows)
             objective = evaluate(program, leaf, _Primitive(target, self.convention, rows, generator).sample)
             return row_gradients(objective, leaf)
@@ -163,6 +164,7 @@ class _Primitive:
         return {
             "theta": theta,
             "temperature": None if heat is None else theta.new_tensor(heat),
+            "count": 1,
             "generator": self.generator,
         }
 
@@ -173,7 +175,7 @@ class _Primitive:
             raise NoGradientPathError(
                 f"site {self.count}: its {self.convention.takes} require a gradient, the {found.dtype} sample carries none"
             )
-        return found.to(dtype)
+        return found.to(filled["theta"].device, dtype)
 
 
 def _category_parameter(site: Site, takes: str) -> Tensor:
@@ -194,9 +196,7 @@ def _handed(site: Site, index: Tensor, form: str) -> Tensor:
 
 
 def _shaped(found: Tensor, expected: torch.Size) -> Tensor:
-    """The tensor in the shape expected; a trailing dimension of one may be missing or be too many."""
-    if found.shape == expected:
-        return found
-    if found.numel() == expected.numel() and tuple(found.shape) in ((*expected, 1), tuple(expected)[:-1]):
+    """The tensor in the shape expected; dimensions of one may be missing or be too many."""
+    if [size for size in found.shape if size != 1] == [size for size in expected if size != 1]:
         return found.reshape(expected)
     raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")

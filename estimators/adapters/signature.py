@@ -15,7 +15,9 @@ import torch
 
 from .convention import Argument
 
-__all__ = ["candidate_arguments", "class_arguments", "is_contract", "named_takes"]
+__all__ = ["candidate_arguments", "class_arguments", "demanded_names", "is_contract", "named_takes", "names_rewards"]
+
+_REWARDS = ("reward", "rewards", "ret", "returns", "advantage", "advantages")
 
 _NAMES = {
     "probs": "theta",
@@ -34,7 +36,6 @@ _NAMES = {
     "objective": "objective",
     "loss_fn": "objective",
     "sample": "sample",
-    "hard": "sample",
     "generator": "generator",
     "rng": "generator",
     "n": "count",
@@ -43,6 +44,11 @@ _NAMES = {
     "n_samples": "count",
     "total_count": "count",
     "trials": "count",
+    "hard": "hard",
+    "dim": "dim",
+    "axis": "dim",
+    **dict.fromkeys(("log_prob", "log_probs", "logprob", "logprobs", "logp", "log_p", "log_pi"), "log_prob"),
+    **dict.fromkeys(("cost", "costs", "loss", "losses", *_REWARDS), "cost"),
 }
 _TAKES = {"probs": "probs", "prob": "probs", "p": "probs", "probabilities": "probs", "logits": "logits", "logit": "logits"}
 
@@ -58,8 +64,13 @@ _TOGETHER = frozenset(
         ("objective", "count"),
         ("objective", "temperature"),
     )
-)
-"""What arguments make sense together; a generator may come with any of them."""
+) | {frozenset(("log_prob", "cost"))}
+"""What arguments make sense together; a generator, and what is constant, may come with any of them."""
+
+_ALSO = {"hard": ("sample",), "log_prob": ("theta",), "cost": ("objective",)}
+"""What else a name may say: a hard sample, or whether one is wanted; normalised logits; a cost, or what computes it."""
+
+_ANYWHERE = frozenset(("generator", "hard", "dim"))
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -79,13 +90,20 @@ def candidate_arguments(target: Any) -> Iterator[tuple[Argument, ...]]:
         if (each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty and each.name in _NAMES)
         or (each not in demanded and _NAMES.get(each.name) == "generator" and each.kind in _NAMED)
     )
-    every = ("theta", "sample", "objective", "temperature", "count", "generator")
+    telling = {_NAMES.get(each.name) for each in demanded}
+    scored = ("log_prob", "cost") if telling & {"log_prob", "cost"} else ()
+    every = ("theta", "sample", "objective", "temperature", "count", "generator", *scored)
     # An optional argument may be the only one that there is.
     demanded = demanded or [each for each in parameters if each.kind in _POSITIONAL][:1]
-    for roles in product(*([_NAMES[each.name]] if each.name in _NAMES else every for each in demanded)):
+    for roles in product(*(_roles(each.name, every) for each in demanded)):
         both = (*roles, *(role for _, role in keywords))
-        if len(set(both)) == len(both) and frozenset(both) - {"generator"} in _TOGETHER:
+        if len(set(both)) == len(both) and frozenset(both) - _ANYWHERE in _TOGETHER:
             yield (*(("", role) for role in roles), *keywords)
+
+
+def demanded_names(target: Any) -> list[str]:
+    """The names of the arguments without which a callable cannot be called."""
+    return [each.name for each in _parameters(target) if _demanded(each)]
 
 
 def class_arguments(target: type) -> Iterator[tuple[Argument, ...]]:
@@ -115,6 +133,14 @@ def named_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
     position = [role for name, role in arguments if not name].index("theta")
     positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
     return _TAKES.get(positional[position], "") if position < len(positional) else ""
+
+
+def names_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
+    """Whether what stands for costs is called rewards, returns or advantages."""
+    positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
+    named = [name for name, role in arguments if role == "cost" and name]
+    places = [place for place, role in enumerate(role for name, role in arguments if not name) if role == "cost"]
+    return any(name in _REWARDS for name in [*named, *(positional[each] for each in places if each < len(positional))])
 
 
 def is_contract(found: Any) -> bool | None:
@@ -150,6 +176,11 @@ def _parameters(target: Any) -> list[Parameter]:
     except (TypeError, ValueError):
         return [unsaid]
     return [unsaid if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
+
+
+def _roles(name: str, every: tuple[str, ...]) -> tuple[str, ...]:
+    """The roles that an argument of that name is tried in."""
+    return (_NAMES[name], *_ALSO.get(_NAMES[name], ())) if name in _NAMES else every
 
 
 def _demanded(parameter: Parameter) -> bool:

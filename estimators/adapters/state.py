@@ -6,12 +6,16 @@ from typing import Any
 
 import torch
 
-from .calling import answer, entries, fresh
+from .answers import entries
+from .calling import answer, fresh
 from .convention import Convention
 from .probe_gradients import filled_for
+from .probe_scores import score_feed
 from .randomness import forked
 
 __all__ = ["keeps_state"]
+
+_ROWS = 64
 
 
 def keeps_state(target: Any, convention: Convention) -> bool:
@@ -30,19 +34,21 @@ def keeps_state(target: Any, convention: Convention) -> bool:
 def _tensors(target: Any, convention: Convention) -> list[torch.Tensor]:
     """What a call returns, and the derivatives that it attaches: state may show in these alone."""
     generator = torch.Generator().manual_seed(0)
-    filled = {**filled_for(convention), "generator": generator}
-    with forked(generator):
+    scored = "cost" in convention.roles
+    filled = {**(score_feed(_ROWS) if scored else filled_for(convention)), "generator": generator}
+    leaf = filled["log_prob" if scored else "theta"]
+    with forked(generator, target):
         try:
             given = [each for _, each in entries(answer(target, convention, filled))]
-            return [each.detach() for each in given] + [_slope(each, filled["theta"]) for each in given if each.requires_grad]
+            return [each.detach() for each in given] + [_slope(each, leaf) for each in given if each.requires_grad]
         except Exception:
             return []
 
 
-def _slope(tensor: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
+def _slope(tensor: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
     # Weights that differ: the plain sum of a softmax has no derivative.
     weight = torch.linspace(-1.0, 1.0, tensor.numel(), dtype=torch.float64, device=tensor.device).reshape(tensor.shape)
-    (slope,) = torch.autograd.grad((tensor * (1 + weight)).sum(), theta, allow_unused=True, retain_graph=True)
+    (slope,) = torch.autograd.grad((tensor * (1 + weight)).sum(), leaf, allow_unused=True, retain_graph=True)
     return torch.zeros(0) if slope is None else slope
 
 

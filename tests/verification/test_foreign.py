@@ -20,7 +20,7 @@ from gradverify.estimators.adapters import CONTRACT, Convention, ForeignError, T
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.cli.foreign import Stated
-from gradverify.verification.cli.verify import _replay
+from gradverify.verification.cli.replay import replay_command
 from gradverify.verification.executors import Failure, Processes, guarded
 from gradverify.verification.foreign import Finding, _heard, _looked_at, with_conventions
 from gradverify.verification.isolation import out_of_memory, said
@@ -84,7 +84,7 @@ def test_a_flag_settles_it_and_stands_in_the_replay() -> None:
     assert found is not None
     assert found.takes == "logits"
     settings = replace(settle(), conventions=((target, found), ("mine.py:Contract", CONTRACT)))
-    replay = _replay(settings, {BIT: BIT}, 1e-4, Stated("logits", None, "cold", "discrete", 5.0).options)
+    replay = replay_command(settings, {BIT: BIT}, 1e-4, Stated("logits", None, "cold", "discrete", 5.0).options)
     assert replay(target, BIT).endswith("--takes logits")
     assert "--takes" not in replay("mine.py:Contract", BIT)
 

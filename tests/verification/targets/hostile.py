@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 import sys
 import time
@@ -90,6 +91,13 @@ def mutating(logits: Tensor) -> Tensor:
 def interrupting(logits: Tensor) -> Tensor:
     """Raises what Ctrl-C raises."""
     raise KeyboardInterrupt
+
+
+def segfaulting_when_attributed(logits: Tensor) -> Tensor:
+    """Reads address zero while it is asked at which sites its bias enters."""
+    if any(each.function == "attribute" for each in inspect.stack(0)):
+        ctypes.string_at(0)
+    return sound(logits)
 
 
 late_raising, late_exiting, late_vanishing = late(raising), late(exiting), late(vanishing)
