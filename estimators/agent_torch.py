@@ -14,17 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
 
-from .protocol import (
-    Claims,
-    NoGradientPathError,
-    Program,
-    UnsupportedSiteError,
-    evaluate,
-    row_gradients,
-    row_leaf,
-)
-from .sites import BernoulliSite, CategoricalSite, Site, site_of
+from .protocol import Claims, NoGradientPathError, Program, UnsupportedSiteError, evaluate, row_gradients, row_leaf
+from .sites import Site, site_of
 from .smoothed_triples import smoothed_weights
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = [
@@ -67,13 +60,7 @@ class AgentTorchBernoulli:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-
-        def rule(probs: Tensor) -> Tensor:
-            site = BernoulliSite(probs)
-            index = draw(site.detach(), generator)
-            return _attach(site.from_index(index), smoothed_weights(site, index), probs)
-
-        return _differentiate(rule, self.sites, program, params, num_samples)
+        return _differentiate(_smoothed_bit, self.sites, program, params, num_samples, generator)
 
 
 @dataclass(frozen=True)
@@ -99,12 +86,7 @@ class AgentTorchStraightThroughBernoulli:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-
-        def rule(probs: Tensor) -> Tensor:
-            site = BernoulliSite(probs)
-            return _attach(site.from_index(draw(site.detach(), generator)), torch.ones_like(probs), probs)
-
-        return _differentiate(rule, self.sites, program, params, num_samples)
+        return _differentiate(_straight_through_bit, self.sites, program, params, num_samples, generator)
 
 
 @dataclass(frozen=True)
@@ -133,12 +115,7 @@ class AgentTorchCategorical:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``; raises where a site needs a gradient."""
-
-        def rule(probs: Tensor) -> Tensor:
-            index: Tensor = _CategoricalRule.apply(probs, _index(probs, generator))
-            return index
-
-        return _differentiate(rule, self.sites, program, params, num_samples)
+        return _differentiate(_integer_index, self.sites, program, params, num_samples, generator)
 
 
 @dataclass(frozen=True)
@@ -166,13 +143,7 @@ class AgentTorchFloatCategorical:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-
-        def rule(probs: Tensor) -> Tensor:
-            index = _index(probs, generator)
-            value: Tensor = _CategoricalRule.apply(probs, index.to(probs.dtype))
-            return value
-
-        return _differentiate(rule, self.sites, program, params, num_samples)
+        return _differentiate(_floating_index, self.sites, program, params, num_samples, generator)
 
 
 class _CategoricalRule(torch.autograd.Function):
@@ -192,20 +163,34 @@ class _CategoricalRule(torch.autograd.Function):
         return gradients[0].unsqueeze(-1) * weights, None
 
 
-def _index(probs: Tensor, generator: torch.Generator) -> Tensor:
-    return draw(CategoricalSite(probs.detach()), generator)
+def _smoothed_bit(site: Site, generator: torch.Generator) -> Tensor:
+    index = draw(site, generator)
+    return carrying(site.from_index(index), smoothed_weights(site, index) * site.probs)
 
 
-def _attach(value: Tensor, weight: Tensor, probs: Tensor) -> Tensor:
-    """The value with the derivative ``weight`` in ``probs``."""
-    carried = weight * probs
-    return value + carried - carried.detach()
+def _straight_through_bit(site: Site, generator: torch.Generator) -> Tensor:
+    return carrying(site.from_index(draw(site, generator)), site.probs)
+
+
+def _integer_index(site: Site, generator: torch.Generator) -> Tensor:
+    index: Tensor = _CategoricalRule.apply(site.probs, draw(site, generator))
+    return index
+
+
+def _floating_index(site: Site, generator: torch.Generator) -> Tensor:
+    value: Tensor = _CategoricalRule.apply(site.probs, site.from_index(draw(site, generator)))
+    return value
 
 
 def _differentiate(
-    rule: Callable[[Tensor], Tensor], supported: tuple[type, ...], program: Program, params: Tensor, rows: int
+    rule: Callable[[Site, torch.Generator], Tensor],
+    supported: tuple[type, ...],
+    program: Program,
+    params: Tensor,
+    rows: int,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Rows of a program whose sites draw by ``rule(probs) -> value``; the gradient path is checked at each site."""
+    """Rows of a program whose sites draw by ``rule(site, generator) -> value``; the gradient path is checked at each site."""
     leaf = row_leaf(params, rows)
     count = 0
 
@@ -216,13 +201,10 @@ def _differentiate(
             raise UnsupportedSiteError(
                 f"site {count}: {type(distribution).__name__} is not supported; this rule is for {wanted}"
             )
-        site: Site = site_of(distribution, rows)
-        value: Tensor = rule(site.probs)
+        site = site_of(distribution, rows)
+        value = rule(site, generator)
         if site.requires_grad and not value.requires_grad:
-            raise NoGradientPathError(
-                f"site {count} ({type(distribution).__name__}): its probabilities require a gradient, its {value.dtype} "
-                "output carries none"
-            )
+            raise NoGradientPathError.at(count, distribution, value)
         count += 1
         return value.to(site.dtype)
 

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from .coupled_runs import Joint, differentiate_jointly
+from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least
 from .protocol import Claims, Program, UnsupportedSiteError
+from .site import below_one
 from .sites import BernoulliSite, CategoricalSite, Site
 from .tape import draw
 
@@ -175,11 +177,12 @@ def _arms(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
     _bernoulli_only("ARMS", site)
     probs = site.probs.detach()
     power = probs.shape[1] - 1
-    exponential = torch.empty_like(probs).exponential_(generator=generator)
+    exponential = exponential_like(probs, generator)
     copula = (1 - exponential / exponential.sum(1, keepdim=True)) ** power
     copula = torch.where(probs < 0.5, copula, 1 - copula)
     # The same exponential draws, taken one by one, are independent: their distribution function makes them uniform.
-    index = site.index_from(torch.where(coupled.unsqueeze(1), copula, -torch.expm1(-exponential)))
+    uniform = torch.where(coupled.unsqueeze(1), copula, -torch.expm1(-exponential))
+    index = site.index_from(below_one(uniform))
     lesser = torch.minimum(probs[:, 0], 1 - probs[:, 0])
     excess = lesser - (2 * lesser ** (1 / power) - 1).clamp(min=0) ** power
     weight = torch.where(coupled & (excess > 0), lesser * (1 - lesser) / excess, 1.0)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .exponential_noise import exponential_like
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import site_of
 from .structure import Structure, require_unchained, structure_of
@@ -155,8 +156,7 @@ def _swapped(
 
 def _dirichlet(probs: Tensor, generator: torch.Generator) -> Tensor:
     """A flat Dirichlet draw of the probabilities' shape; no coordinate is zero, which an impossible category would win."""
-    exponential = torch.empty_like(probs, requires_grad=False).exponential_(generator=generator)
-    exponential = exponential.clamp_min_(torch.finfo(probs.dtype).tiny)
+    exponential = exponential_like(probs, generator)
     return exponential / exponential.sum(-1, keepdim=True)
 
 

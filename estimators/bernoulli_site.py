@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
 
-from .site import below_one, safe_log
+from .site import HeldProbabilities, below_one
 
 __all__ = ["BernoulliSite"]
 
 
 @dataclass(frozen=True, eq=False)
-class BernoulliSite:
+class BernoulliSite(HeldProbabilities):
     """``Bernoulli(p)``: index = value. It has no inner dimension of two, which costs a factor of four."""
 
-    probs: Tensor
     num_categories = 2
 
     @property
     def shape(self) -> torch.Size:
         """Shape of the elements."""
         return self.probs.shape
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether p depends on the parameters."""
-        return self.probs.requires_grad
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Floating type of p."""
-        return self.probs.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Device of p."""
-        return self.probs.device
-
-    def with_probs(self, probs: Tensor) -> Self:
-        """The same kind of site with other probabilities."""
-        return type(self)(probs)
-
-    def detach(self) -> Self:
-        """The same site without its graph."""
-        return self.with_probs(self.probs.detach())
 
     def probabilities(self) -> Tensor:
         """``[..., 2]``: 1 - p, p."""
@@ -56,19 +31,10 @@ class BernoulliSite:
         """P where the bit is set, 1 - p elsewhere."""
         return torch.where(index.bool(), self.probs, 1 - self.probs)
 
-    def log_probabilities(self) -> Tensor:
-        """``[..., 2]``."""
-        return safe_log(self.probabilities())
-
     def score_factors(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """p, and 1 / p for a one, 1 / (p - 1) for a zero."""
         probs = self.probs.detach()
         return self.probs, torch.where(index.bool(), probs, probs - 1).reciprocal_()
-
-    def score_surrogate(self, index: Tensor) -> Tensor:
-        """``p w``, w constant."""
-        connected, weight = self.score_factors(index)
-        return connected * weight
 
     def index_from(self, uniform: Tensor) -> Tensor:
         """1[u < p]: never at p = 0, always at p = 1."""

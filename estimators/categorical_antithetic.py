@@ -11,8 +11,10 @@ from torch import Tensor
 
 from .antithetic import antithetic_bits
 from .coupled_runs import Joint, differentiate_jointly
+from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least
 from .protocol import CATEGORICAL_SITES, Claims, Program, UnsupportedSiteError
+from .site import below_one
 from .sites import BernoulliSite, CategoricalSite, Site
 from .tape import draw
 
@@ -176,7 +178,7 @@ def _carms(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
         raise UnsupportedSiteError("CARMS: a site has one category; it needs at least 2")
     probs = site.probabilities().detach()
     power = probs.shape[1] - 1
-    exponential = torch.empty(site.shape, dtype=site.dtype, device=site.device).exponential_(generator=generator)
+    exponential = exponential_like(probs[..., 0], generator)
     copula = (1 - exponential / exponential.sum(1, keepdim=True)) ** power
     uniform = torch.where(coupled.unsqueeze(1), copula, -torch.expm1(-exponential))
     first, last = _ends(categories, site.device)
@@ -185,7 +187,7 @@ def _carms(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
     key = torch.arange(categories, device=site.device).expand(*drawn.shape, categories)
     key = key.scatter(-1, first[drawn].unsqueeze(-1), -1).scatter(-1, last[drawn].unsqueeze(-1), categories)
     order = key.argsort(-1).expand_as(probs)
-    rank = CategoricalSite(probs.gather(-1, order)).index_from(uniform)
+    rank = CategoricalSite(probs.gather(-1, order)).index_from(below_one(uniform))
     index = order.gather(-1, rank.unsqueeze(-1)).squeeze(-1)
     weight = torch.where(coupled[:, None, None], _copula_weight(probs, index, power), 1.0)
     return Joint(index, site.score_surrogate(index), weight)
@@ -224,9 +226,9 @@ def _interval(probs: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
 
 def _ends(categories: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """First and last category of each of the K (K - 1) orders."""
-    pairs = torch.cartesian_prod(*2 * [torch.arange(categories, device=device)])
-    first, last = pairs[pairs[:, 0] != pairs[:, 1]].unbind(1)
-    return first, last
+    order = torch.arange(categories * (categories - 1), device=device)
+    first, last = order // (categories - 1), order % (categories - 1)
+    return first, last + (last >= first)
 
 
 def _stick_breaking(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:

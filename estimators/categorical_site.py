@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
 
-from .site import below_one, safe_log
+from .site import HeldProbabilities, below_one
 
 __all__ = ["CategoricalSite", "OneHotSite"]
 
 
 @dataclass(frozen=True, eq=False)
-class CategoricalSite:
+class CategoricalSite(HeldProbabilities):
     """``Categorical(probs)``: the value is the index."""
-
-    probs: Tensor
 
     @property
     def num_categories(self) -> int:
@@ -29,29 +26,6 @@ class CategoricalSite:
         """Shape of the elements."""
         return self.probs.shape[:-1]
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether the probabilities depend on the parameters."""
-        return self.probs.requires_grad
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Floating type of the probabilities."""
-        return self.probs.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the probabilities."""
-        return self.probs.device
-
-    def with_probs(self, probs: Tensor) -> Self:
-        """The same kind of site with other probabilities."""
-        return type(self)(probs)
-
-    def detach(self) -> Self:
-        """The same site without its graph."""
-        return self.with_probs(self.probs.detach())
-
     def probabilities(self) -> Tensor:
         """``[..., K]``."""
         return self.probs
@@ -60,19 +34,10 @@ class CategoricalSite:
         """The probability of the given categories."""
         return self.probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
 
-    def log_probabilities(self) -> Tensor:
-        """``[..., K]``."""
-        return safe_log(self.probs)
-
     def score_factors(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """``p_i`` and ``1 / p_i``."""
         chosen = self.probability(index)
         return chosen, chosen.detach().reciprocal()
-
-    def score_surrogate(self, index: Tensor) -> Tensor:
-        """``p w``, w constant."""
-        connected, weight = self.score_factors(index)
-        return connected * weight
 
     def index_from(self, uniform: Tensor) -> Tensor:
         """The number of cumulative probabilities at or below ``u`` times their total.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from .dual_constants import constant_beside
 from .flows import combined, flow_rates
 from .jumps import dual_number, possible, unpacked
 from .lanes import Lanes, Moves, advanced
@@ -105,11 +106,11 @@ def _walk(
     lanes = Lanes.none(_plain(state))
     steps = []
     for k in range(program.num_steps):
-        site, mass, size = read(_single(site_of(program.site(points, state, k), rows), k))
+        site, mass, size = read(_single(site_of(program.site(points, constant_beside(points, state), k), rows), k))
         departed = _plain(state)
         with torch.no_grad():
             index = draw(site, generator)
-        state = program.step(state, site.from_index(index), k)
+        state = program.step(state, constant_beside(state, site.from_index(index)), k)
         with torch.no_grad():
             drawn = index.reshape(rows).long()
             probabilities = site.probabilities().reshape(rows, -1).T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -15,7 +16,7 @@ from .hyper_parameters import require_at_least
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients
 from .sites import site_of
 
-__all__ = ["DoubleControlVariate", "MuProp"]
+__all__ = ["DoubleControlVariate", "MuProp", "best_coefficient"]
 
 
 @dataclass(frozen=True)
@@ -111,21 +112,38 @@ class DoubleControlVariate:
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the coefficient that minimises the squared norm of `num_samples` pilot replicates.
-
-        A replicate is linear in the coefficient, ``A + a B``, so the minimiser is ``-<A, B> / <B, B>``.
-        """
+        """The same estimator with the coefficient that minimises the squared norm of `num_samples` pilot replicates."""
         state = generator.get_state()
-        at_zero = replace(self, coefficient=0.0)(program, params, num_samples, generator).double()
-        generator.set_state(state)
-        slope = replace(self, coefficient=1.0)(program, params, num_samples, generator).double() - at_zero
-        norm = float((slope * slope).sum())
-        return replace(self, coefficient=-float((at_zero * slope).sum()) / norm if norm > 0 else 0.0)
+
+        def rows(coefficient: float) -> Tensor:
+            generator.set_state(state)
+            return replace(self, coefficient=coefficient)(program, params, num_samples, generator)
+
+        return replace(self, coefficient=best_coefficient(rows)[0])
 
     def _of_others(self, rows: Tensor) -> Tensor:
         """The mean of the group's other rows, shaped like ``rows``."""
         groups = rows.reshape(-1, self.group, *rows.shape[1:])
         return ((groups.sum(1, keepdim=True) - groups) / (self.group - 1)).reshape(rows.shape)
+
+
+def best_coefficient(rows: Callable[[float], Tensor]) -> tuple[float, float]:
+    """The coefficient that leaves replicates the smallest sum of squares, and that sum.
+
+    A replicate is linear in the coefficient of its control variate, ``A + a B``, so the minimiser is ``-<A, B> / <B, B>``.
+
+    Args:
+        rows: The replicates at a coefficient, ``[rows, *param]``, the same draws each time.
+
+    Example:
+        >>> best_coefficient(lambda a: torch.tensor([3.0 + a, 1.0]))
+        (-3.0, 1.0)
+    """
+    at_zero = rows(0.0).double()
+    slope = rows(1.0).double() - at_zero
+    norm = float(slope.square().sum())
+    best = -float((at_zero * slope).sum()) / norm if norm > 0 else 0.0
+    return best, float((at_zero + best * slope).square().sum())
 
 
 def _mean_field(program: Program, params: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -31,7 +31,8 @@ def count_probabilities(distribution: Distribution) -> Tensor:
 
         Binomial: n (b(k - 1; n - 1, p) - b(k; n - 1, p)), Poisson: P(k - 1) - P(k), Geometric: (1 - p)^k - k p (1 - p)^(k - 1).
 
-    Only its first derivative is right: the table is linear in the parameter around its value.
+    Only its first derivative is right: the table is linear in the parameter around its value. Cost: O(K) an element; on an
+    accelerator the host waits once, since the length of the table depends on the parameter.
 
     Args:
         distribution: ``Binomial``, ``Geometric`` (counting failures from 0) or ``Poisson``, batch shape ``[rows, *batch]``.

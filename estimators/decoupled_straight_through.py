@@ -14,6 +14,7 @@ from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import BernoulliSite, Site
 from .softmax_straight_through import tempered
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["DecoupledStraightThrough"]
@@ -81,5 +82,4 @@ class DecoupledStraightThrough:
         """The hard sample at tau_f with the gradient at tau_b, ``[rows, *batch, K]``."""
         forward = tempered(site, self.forward_temperature).detach()
         sampled = site.with_probs(forward[..., 1] if isinstance(site, BernoulliSite) else forward)
-        carried = tempered(site, self.backward_temperature)
-        return one_hot(site, draw(sampled, generator)) + carried - carried.detach()
+        return carrying(one_hot(site, draw(sampled, generator)), tempered(site, self.backward_temperature))

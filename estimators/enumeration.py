@@ -10,16 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import (
-    ALL_SITES,
-    Claims,
-    NotApplicableError,
-    Program,
-    evaluate,
-    row_gradients,
-    row_leaf,
-)
-from .sites import Site
+from .outcomes import in_columns
+from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .tape import Tape, forcing, recording
 
 __all__ = ["Enumeration", "Paths", "count_paths", "enumerate_paths"]
@@ -115,7 +107,7 @@ class Enumeration:
 
     max_paths: int = 2**16
 
-    claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=None)
+    claims: ClassVar[Claims] = Claims(bias="unbiased")
     sites: ClassVar[tuple[type, ...]] = ALL_SITES
     deterministic: ClassVar[bool] = True
     forward: ClassVar[str] = "forced"
@@ -151,18 +143,9 @@ def _digits(number: Tensor, radices: list[int]) -> Tensor:
 def _run(program: Program, params: Tensor, outcomes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Leaf, path weight (connected to the leaf) and objective of the given outcomes."""
     rows = outcomes.shape[0]
-    used = 0
-
-    def outcome(_: int, site: Site) -> Tensor:
-        nonlocal used
-        width = math.prod(site.shape[1:])
-        index = outcomes[:, used : used + width].reshape(site.shape)
-        used += width
-        return index
-
     tape = Tape()
     leaf = row_leaf(params, rows)
-    objective = evaluate(program, leaf, forcing(rows, outcome, tape))
+    objective = evaluate(program, leaf, forcing(rows, in_columns(outcomes), tape))
     weight = torch.ones(rows, dtype=params.dtype, device=params.device)
     for each in tape.draws:
         weight = weight * each.site.probability(each.index).reshape(rows, -1).prod(1)

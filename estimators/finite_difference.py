@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, Program, evaluate
+from .hyper_parameters import require_positive
+from .protocol import ALL_SITES, Claims, Program, evaluate, require_floating
 from .tape import sampling
 
 __all__ = ["FiniteDifference", "difference_steps"]
@@ -45,10 +46,14 @@ class FiniteDifference:
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "L'Ecuyer & Perron 1994"
 
+    def __post_init__(self) -> None:
+        require_positive("finite difference", step=self.step)
+
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
+        require_floating(params)
         params = params.detach()
         steps = difference_steps(params, self.step)
         shifts = torch.diag(steps).reshape(-1, *params.shape)

@@ -56,8 +56,9 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
     def sample(distribution: Distribution) -> Tensor:
         site = site_of(distribution, rows)
         index = draw(site, generator)
-        if site.requires_grad:
-            proposals[len(tape.draws)] = propose(distribution, site, index, leaf, generator)
+        proposal = propose(distribution, site, index, leaf, generator) if site.requires_grad else None
+        if proposal is not None and len(proposal.index):
+            proposals[len(tape.draws)] = proposal
         tape.draws.append(Draw(site, index))
         return site.from_index(index)
 
@@ -82,7 +83,8 @@ def other_categories(index: Tensor, possible: Tensor) -> Tensor:
     """
     categories = possible.shape[-1]
     own = index.long()
-    others = torch.stack([(own + shift) % categories for shift in range(1, categories)])
+    shifts = torch.arange(1, categories, device=own.device).reshape(-1, *(1 for _ in own.shape))
+    others = (own + shifts) % categories
     allowed = possible.gather(-1, others.movedim(0, -1)).movedim(-1, 0)
     return torch.where(allowed, others, own)
 

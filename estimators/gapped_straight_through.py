@@ -13,6 +13,7 @@ from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["GappedStraightThrough"]
@@ -71,7 +72,7 @@ class GappedStraightThrough:
         drawn = one_hot(site, draw(site, generator))
         logits = site.log_probabilities()
         relaxed = torch.softmax((logits + self._shift(logits.detach(), drawn)) / self.temperature, dim=-1)
-        return drawn + relaxed - relaxed.detach()
+        return carrying(drawn, relaxed)
 
     def _shift(self, logits: Tensor, drawn: Tensor) -> Tensor:
         """``m1 - m2``."""

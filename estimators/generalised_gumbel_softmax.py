@@ -86,8 +86,9 @@ def truncated(distribution: Distribution, size: int) -> Categorical:
         tensor([[0.3679, 0.3679, 0.2642]])
     """
     table = count_probabilities(distribution)
-    if table.shape[-1] <= size:
-        return Categorical(probs=table)
-    head = table[..., : size - 1]
-    rest = (1 - head.sum(-1, keepdim=True)).clamp_min(0)
-    return Categorical(probs=torch.cat((head, rest), dim=-1))
+    if table.shape[-1] > size:
+        head = table[..., : size - 1]
+        rest = (1 - head.sum(-1, keepdim=True)).clamp_min(0)
+        table = torch.cat((head, rest), dim=-1)
+    # To validate what is a distribution by construction would make the host wait.
+    return Categorical(probs=table, validate_args=False)

@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least, require_positive
 from .protocol import CATEGORICAL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["GumbelRao", "conditional_gumbels", "race"]
@@ -72,7 +74,7 @@ class GumbelRao:
         # Through the conditional noise itself the derivative would be another, wrong one: it is held as a shift.
         shift = conditional_gumbels(logits.detach().expand(noises), drawn, generator) - logits.detach()
         relaxed = torch.softmax((logits + shift) / self.temperature, dim=-1).mean(0)
-        return drawn + relaxed - relaxed.detach()
+        return carrying(drawn, relaxed)
 
 
 def conditional_gumbels(logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
@@ -86,8 +88,7 @@ def conditional_gumbels(logits: Tensor, drawn: Tensor, generator: torch.Generato
     Returns:
         ``[..., K]``, connected to ``logits``; see `race`.
     """
-    exponential = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device).exponential_(generator=generator)
-    return race(logits, drawn, exponential.clamp_min_(torch.finfo(logits.dtype).tiny).log_())
+    return race(logits, drawn, exponential_like(logits, generator).log_())
 
 
 def race(logits: Tensor, drawn: Tensor, log_exponential: Tensor) -> Tensor:

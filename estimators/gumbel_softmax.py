@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .exponential_noise import exponential_like
 from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 
 __all__ = ["GumbelSoftmax", "StraightThroughGumbelSoftmax"]
 
@@ -62,10 +64,8 @@ class GumbelSoftmax:
 
     def rule(self, site: Site, generator: torch.Generator) -> Tensor:
         """The relaxed sample, ``[rows, *batch, K]``."""
-        # A Gumbel is minus the logarithm of an exponential draw; -log(-log(u)) is infinite at u = 0.
-        exponential = torch.empty(*site.shape, site.num_categories, dtype=site.dtype, device=site.device)
-        exponential.exponential_(generator=generator)
-        perturbed = site.log_probabilities() - _safe(exponential).log()
+        logits = site.log_probabilities()
+        perturbed = logits - exponential_like(logits, generator).log()
         return torch.softmax(perturbed / self.temperature, dim=-1)
 
 
@@ -87,9 +87,4 @@ class StraightThroughGumbelSoftmax(GumbelSoftmax):
     def rule(self, site: Site, generator: torch.Generator) -> Tensor:
         """The hard sample with the relaxed one's gradient, ``[rows, *batch, K]``."""
         relaxed = super().rule(site, generator)
-        return one_hot(site, relaxed.detach().argmax(-1)) + relaxed - relaxed.detach()
-
-
-def _safe(exponential: Tensor) -> Tensor:
-    """Exponential draws without the zero that rounding makes possible."""
-    return exponential.clamp_min_(torch.finfo(exponential.dtype).tiny)
+        return carrying(one_hot(site, relaxed.detach().argmax(-1)), relaxed)

@@ -52,7 +52,7 @@ class HardRun:
 
     def slopes(self) -> list[Tensor]:
         """The objective's derivative in every value, the later draws held."""
-        if not self.objective.requires_grad:
+        if not (self.values and self.objective.requires_grad):
             return [torch.zeros_like(each, requires_grad=False) for each in self.values]
         found = torch.autograd.grad(self.objective.sum(), self.values, allow_unused=True, retain_graph=True)
         return [

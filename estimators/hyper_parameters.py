@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
+
 from .protocol import NotApplicableError
 
 __all__ = ["require_at_least", "require_positive"]
 
 
-def require_positive(name: str, **values: float | int) -> None:
-    """Refuse hyper-parameters that are zero, negative or no number.
+def require_positive(name: str, **values: object) -> None:
+    """Refuse hyper-parameters that are zero, negative, infinite or no number.
 
     Args:
         name: Of the estimator.
         values: Each hyper-parameter under its name.
 
     Raises:
-        NotApplicableError: One is not positive.
+        NotApplicableError: One is not positive, or not finite.
     """
     for field, value in values.items():
-        if not value > 0:
-            raise NotApplicableError(f"{name}: {field}={value}; it must be positive")
+        if not isinstance(value, Real) or not 0 < float(value) < math.inf:
+            raise NotApplicableError(f"{name}: {field}={value!r}; it must be positive and finite")
 
 
-def require_at_least(name: str, least: int, purpose: str = "it", **counts: int) -> None:
-    """Refuse counts that are too small for what they are for.
+def require_at_least(name: str, least: int, purpose: str = "it", **counts: object) -> None:
+    """Refuse counts that are too small for what they are for, or no whole numbers.
 
     Args:
         name: Of the estimator.
@@ -32,8 +35,10 @@ def require_at_least(name: str, least: int, purpose: str = "it", **counts: int) 
         counts: Each count under its name.
 
     Raises:
-        NotApplicableError: One is smaller.
+        NotApplicableError: One is smaller, or no whole number.
     """
     for field, count in counts.items():
-        if count < least:
+        if not isinstance(count, Integral):
+            raise NotApplicableError(f"{name}: {field}={count!r}; {purpose} needs a whole number")
+        if int(count) < least:
             raise NotApplicableError(f"{name}: {field}={count}; {purpose} needs at least {least}")

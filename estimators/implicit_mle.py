@@ -27,7 +27,9 @@ class ImplicitMLE:
     ``(z - one_hot(argmax(theta + G - lambda g))) / lambda`` in the logits, with the same noise, or the central difference
     ``(one_hot(argmax(theta + G + lambda g)) - one_hot(argmax(theta + G - lambda g))) / (2 lambda)``. For a slope that does not
     depend on z its mean is the difference of softmax(theta) along the slope: bias O(lambda), central O(lambda^2); else the
-    bias of straight-through is added. Variance O(1 / lambda). lambda has the unit of a logit over the objective's.
+    bias of straight-through is added. Variance O(1 / lambda). lambda has the unit of a logit over the objective's. At a
+    `KSubset` the categories are the subsets: the maximiser has exactly their law, which the published Sum-of-Gamma noise, one
+    draw an item, approximates.
     Cost: one evaluation and its derivative.
 
     Args:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from .hyper_parameters import require_at_least
-from .protocol import Claims, NotApplicableError, Program, evaluate
-from .score_function import ScoreFunction
-from .tape import sampling
+from .protocol import Claims, NotApplicableError, Program
+from .score_function import ScoreFunction, mean_objective
 
 __all__ = ["MovingAverageBaseline"]
 
@@ -57,11 +56,9 @@ class MovingAverageBaseline(ScoreFunction):
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """The same estimator with ``baseline`` moved on by batches of `num_samples` rows in all, the last perhaps smaller."""
+        require_at_least("moving-average baseline", 1, "its fit", num_samples=num_samples)
         average = self.baseline
         for start in range(0, num_samples, self.batch):
             rows = min(self.batch, num_samples - start)
-            with torch.no_grad():
-                points = params.detach().expand(rows, *params.shape)
-                objective = evaluate(program, points, sampling(rows, generator))
-            average = self.decay * average + (1 - self.decay) * float(objective.double().mean())
+            average = self.decay * average + (1 - self.decay) * mean_objective(program, params, rows, generator)
         return replace(self, baseline=average)

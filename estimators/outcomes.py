@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from .sites import Site
 from .structure import require_unchained, structure_of
 from .tape import Tape, forcing
 
-__all__ = ["JointOutcomes", "OutcomeRuns", "joint_outcomes"]
+__all__ = ["JointOutcomes", "OutcomeRuns", "in_columns", "joint_outcomes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +72,28 @@ class JointOutcomes:
         Returns:
             The runs, to be differentiated.
         """
-        outcomes = self.index[chosen.reshape(-1)]
-        used = 0
-
-        def outcome(_: int, site: Site) -> Tensor:
-            nonlocal used
-            width = math.prod(site.shape[1:])
-            index = outcomes[:, used : used + width].reshape(site.shape)
-            used += width
-            return index
-
         tape = Tape()
         leaf = row_leaf(params, chosen.numel())
-        objective = evaluate(program, leaf, forcing(len(leaf), outcome, tape))
+        objective = evaluate(program, leaf, forcing(len(leaf), in_columns(self.index[chosen.reshape(-1)]), tape))
         return OutcomeRuns(leaf, objective.reshape(chosen.shape), path_score(tape, objective).reshape(chosen.shape))
+
+
+def in_columns(outcomes: Tensor) -> Callable[[int, Site], Tensor]:
+    """The outcomes to force a program to, site by site, from a table of all its elements in drawing order.
+
+    Args:
+        outcomes: The index of every element, ``[rows, elements]``.
+    """
+    used = 0
+
+    def outcome(_: int, site: Site) -> Tensor:
+        nonlocal used
+        width = math.prod(site.shape[1:])
+        index = outcomes[:, used : used + width].reshape(site.shape)
+        used += width
+        return index
+
+    return outcome
 
 
 def joint_outcomes(name: str, program: Program, params: Tensor, limit: int) -> JointOutcomes:

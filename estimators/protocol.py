@@ -26,6 +26,7 @@ __all__ = [
     "UnsupportedSiteError",
     "describe",
     "evaluate",
+    "require_floating",
     "row_gradients",
     "row_leaf",
 ]
@@ -53,6 +54,14 @@ class UnsupportedSiteError(NotApplicableError):
 
 class NoGradientPathError(RuntimeError):
     """A site's probabilities require a gradient and the value drawn from them carries none."""
+
+    @classmethod
+    def at(cls, number: int, distribution: Distribution, drawn: Tensor) -> NoGradientPathError:
+        """The error of a program's site of that number, which was handed that value."""
+        return cls(
+            f"site {number} ({type(distribution).__name__}): its probabilities require a gradient, its {drawn.dtype} "
+            "output carries none"
+        )
 
 
 @dataclass(frozen=True)
@@ -161,8 +170,29 @@ def evaluate(program: Program, params: Tensor, sample: Sample) -> Float[Tensor, 
     return objective
 
 
+def require_floating(params: Tensor) -> None:
+    """Refuse parameters in which nothing can be differentiated.
+
+    Raises:
+        TypeError: They are no floating numbers.
+    """
+    if not params.is_floating_point():
+        raise TypeError(f"params are {params.dtype}; an estimator differentiates in floating parameters, as params.double()")
+
+
 def row_leaf(params: Tensor, rows: int) -> Tensor:
-    """The parameters once a row, ``[rows, *param]``, as the leaf of one backward pass."""
+    """The parameters once a row, ``[rows, *param]``, as the leaf of one backward pass.
+
+    Raises:
+        TypeError: The parameters are no floating numbers.
+        ValueError: There are no rows.
+        RuntimeError: Gradients are switched off, where every estimate would be zero without a word.
+    """
+    require_floating(params)
+    if rows < 1:
+        raise ValueError(f"{rows} rows were asked for; num_samples must be at least 1")
+    if not torch.is_grad_enabled():
+        raise RuntimeError("gradients are switched off; call the estimator outside torch.no_grad and torch.inference_mode")
     return params.detach().expand(rows, *params.shape).requires_grad_()
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
+from .hyper_parameters import require_at_least
 from .outcomes import joint_outcomes
 from .protocol import (
     CATEGORICAL_SITES,
@@ -71,8 +72,7 @@ class SumAndSample:
     reference: ClassVar[str] = "Liu et al. 2019"
 
     def __post_init__(self) -> None:
-        if self.top < 0:
-            raise NotApplicableError(f"sum-and-sample: top={self.top}; the number of summed outcomes cannot be negative")
+        require_at_least("sum-and-sample", 0, "the sum over the likeliest outcomes", top=self.top)
         if self.baseline not in _BASELINES:
             raise NotApplicableError(f"sum-and-sample: baseline={self.baseline!r}; expected one of {', '.join(_BASELINES)}")
 

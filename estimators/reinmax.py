@@ -13,6 +13,7 @@ from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["ReinMax"]
@@ -71,7 +72,7 @@ class ReinMax:
         """The hard sample with ReinMax's gradient, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         carried = _trapezoid(site, drawn) if self.temperature == 1 else _tempered(site, drawn, self.temperature)
-        return drawn + carried - carried.detach()
+        return carrying(drawn, carried)
 
 
 def _trapezoid(site: Site, drawn: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Self
 
 import torch
@@ -11,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .control_variates import best_coefficient
 from .gumbel_rao import conditional_gumbels
 from .hard_run import HardRun
-from .hyper_parameters import require_positive
+from .hyper_parameters import require_at_least, require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
-from .protocol import CATEGORICAL_SITES, Claims, Program, evaluate, row_gradients
+from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
 from .relaxed import one_hot
 from .structure import require_unchained, structure_of
 
@@ -66,35 +68,25 @@ class Rebar:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        require_unchained("REBAR", structure_of(program, params))
-        run = HardRun.of(program, params, num_samples, generator)
+        run = _independent_run("REBAR", program, params, num_samples, generator)
 
         def control(relaxed: list[Tensor]) -> Tensor:
             return self.coefficient * evaluate(program, run.leaf, _serving(run, relaxed))
 
-        noise = _Noise.given(run, self.temperature, generator)
-        conditional = control(noise.conditional)
-        surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
-        return row_gradients(surrogate + run.objective, run.leaf)
+        return _controlled(run, control, self.temperature, generator)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the best coefficient at the best of a few temperatures, on `num_samples` pilot rows.
-
-        A replicate is linear in the coefficient, ``A + a B``, so at each temperature the minimiser is ``-<A, B> / <B, B>``.
-        """
+        """The same estimator with the best coefficient at the best of a few temperatures, on `num_samples` pilot rows."""
         state = generator.get_state()
-        found: dict[Self, float] = {}
-        for temperature in _TEMPERATURES:
-            rows = []
-            for coefficient in (0.0, 1.0):
-                generator.set_state(state)
-                trial = replace(self, coefficient=coefficient, temperature=temperature)
-                rows.append(trial(program, params, num_samples, generator).double())
-            slope = rows[1] - rows[0]
-            norm = float((slope * slope).sum())
-            best = -float((rows[0] * slope).sum()) / norm if norm > 0 else 0.0
-            found[replace(self, coefficient=best, temperature=temperature)] = float((rows[0] + best * slope).square().sum())
-        return min(found, key=lambda each: found[each])
+
+        def rows(temperature: float, coefficient: float) -> Tensor:
+            generator.set_state(state)
+            trial = replace(self, coefficient=coefficient, temperature=temperature)
+            return trial(program, params, num_samples, generator)
+
+        fits = {each: best_coefficient(partial(rows, each)) for each in _TEMPERATURES}
+        temperature = min(fits, key=lambda each: fits[each][1])
+        return replace(self, coefficient=fits[temperature][0], temperature=temperature)
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,8 @@ class Relax:
         scale: Their standard deviation.
 
     Raises:
-        NotApplicableError: A hyper-parameter is not positive, or a site of the program depends on earlier outcomes.
+        NotApplicableError: A hyper-parameter is not positive, a site of the program depends on earlier outcomes, or the network
+            was fitted to sites of other sizes.
 
     Example:
         >>> import torch
@@ -147,25 +140,28 @@ class Relax:
     reference: ClassVar[str] = "Grathwohl et al. 2017"
 
     def __post_init__(self) -> None:
-        learnt = {"width": self.width, "steps": self.steps, "learning_rate": self.learning_rate}
-        require_positive("RELAX", temperature=self.temperature, **learnt)
+        require_positive("RELAX", temperature=self.temperature, learning_rate=self.learning_rate)
+        require_at_least("RELAX", 1, "training", width=self.width, steps=self.steps)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        require_unchained("RELAX", structure_of(program, params))
-        run = HardRun.of(program, params, num_samples, generator)
+        run = _independent_run("RELAX", program, params, num_samples, generator)
 
         def control(relaxed: list[Tensor]) -> Tensor:
             if self.network is None:
                 return torch.zeros_like(run.score)
-            return self.centre + self.scale * self.network(_features(relaxed)).squeeze(-1)
+            features = _features(relaxed)
+            trained = len(self.network.hidden[0]) - 1
+            if features.shape[-1] != trained:
+                raise NotApplicableError(
+                    f"RELAX: its network takes {trained} numbers, and this program's sites have {features.shape[-1]}; "
+                    "fit it on this program"
+                )
+            return self.centre + self.scale * self.network(features).squeeze(-1)
 
-        noise = _Noise.given(run, self.temperature, generator)
-        conditional = control(noise.conditional)
-        surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
-        return row_gradients(surrogate + run.objective, run.leaf)
+        return _controlled(run, control, self.temperature, generator)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """The same estimator with its network trained on `num_samples` pilot rows.
@@ -173,8 +169,9 @@ class Relax:
         It minimises the rows' mean squared norm, whose part that depends on the network is the variance. The objective is
         evaluated once; every step draws the noise of z and z' afresh.
         """
-        require_unchained("RELAX", structure_of(program, params))
-        run = HardRun.of(program, params, num_samples, generator)
+        run = _independent_run("RELAX", program, params, num_samples, generator)
+        if not any(each.site.requires_grad for each in run.tape.draws):
+            return self  # there is no score whose variance a network could lower
         centre, scale = float(run.objective.detach().mean()), float(run.objective.detach().std(correction=0)) or 1.0
         inputs = _features(_Noise.given(run, self.temperature, generator).relaxed).shape[-1]
 
@@ -213,6 +210,21 @@ class _Noise:
             # z' depends on p through its law given x.
             conditional.append(torch.softmax(conditional_gumbels(logits, drawn, generator) / temperature, dim=-1))
         return cls(relaxed, conditional)
+
+
+def _independent_run(name: str, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> HardRun:
+    require_unchained(name, structure_of(program, params))
+    return HardRun.of(program, params, rows, generator)
+
+
+def _controlled(
+    run: HardRun, control: Callable[[list[Tensor]], Tensor], temperature: float, generator: torch.Generator
+) -> Tensor:
+    """The estimate of every row with ``c = control(relaxed samples of all sites)``, ``[rows, *param]``."""
+    noise = _Noise.given(run, temperature, generator)
+    conditional = control(noise.conditional)
+    surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
+    return row_gradients(surrogate + run.objective, run.leaf)
 
 
 def _surrogate(run: HardRun, relaxed: Tensor, conditional: Tensor, held: Tensor) -> Tensor:

@@ -44,10 +44,7 @@ def with_rule(rule: Rule, rows: int, generator: torch.Generator) -> Sample:
         site = site_of(distribution, rows)
         drawn = rule(site, generator)
         if site.requires_grad and not drawn.requires_grad:
-            raise NoGradientPathError(
-                f"site {count} ({type(distribution).__name__}): its probabilities require a gradient, its {drawn.dtype} "
-                "output carries none"
-            )
+            raise NoGradientPathError.at(count, distribution, drawn)
         count += 1
         return site.from_one_hot(drawn)
 

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli
 from .hard_run import HardRun
 from .hyper_parameters import require_at_least, require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
-from .protocol import Claims, Program, row_gradients
+from .protocol import Claims, NotApplicableError, Program, row_gradients
 from .structure import require_sites, require_unchained, structure_of
 
 __all__ = ["Rodeo"]
@@ -43,8 +43,8 @@ class Rodeo:
         scale: Their standard deviation: the unit of its input and output.
 
     Raises:
-        NotApplicableError: K is below two, a hyper-parameter of the training is not positive, a site is no Bernoulli, or it
-            depends on earlier outcomes.
+        NotApplicableError: K is below two, a hyper-parameter of the training is not positive, a site is no Bernoulli or depends
+            on earlier outcomes, or there is none.
 
     Example:
         >>> import torch
@@ -72,7 +72,8 @@ class Rodeo:
 
     def __post_init__(self) -> None:
         require_at_least("RODEO", 2, "a control variate from the others", group=self.group)
-        require_positive("RODEO", width=self.width, steps=self.steps, learning_rate=self.learning_rate)
+        require_at_least("RODEO", 1, "training", width=self.width, steps=self.steps)
+        require_positive("RODEO", learning_rate=self.learning_rate)
 
     @property
     def evaluations(self) -> int | None:
@@ -114,6 +115,8 @@ class Rodeo:
         structure = structure_of(program, params)
         require_sites("RODEO", structure, self.sites)
         require_unchained("RODEO", structure)
+        if not structure.sites:
+            raise NotApplicableError("RODEO: the program draws nothing; it needs Bernoulli sites")
         return HardRun.of(program, params, num_samples * self.group, generator, sloped=True)
 
     def _functions(self, linear: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_l
 from .sites import site_of
 from .tape import draw, sampling
 
-__all__ = ["FittedBaseline", "LeaveOneOut", "ScoreFunction"]
+__all__ = ["FittedBaseline", "LeaveOneOut", "ScoreFunction", "mean_objective"]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,7 @@ class FittedBaseline(ScoreFunction):
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """The same estimator with ``baseline`` set to the mean objective of `num_samples` rows."""
-        with torch.no_grad():
-            rows = params.detach().expand(num_samples, *params.shape)
-            objective = evaluate(program, rows, sampling(num_samples, generator))
-        return replace(self, baseline=float(objective.double().mean()))
+        return replace(self, baseline=mean_objective(program, params, num_samples, generator))
 
 
 @dataclass(frozen=True)
@@ -125,6 +122,14 @@ class LeaveOneOut:
         advantage = (groups - groups.mean(1, keepdim=True)) * (self.group / (self.group - 1))
         rows = _weighted(advantage.reshape(-1), score, direct)
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
+
+
+def mean_objective(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> float:
+    """The mean objective of so many plain rows, which a baseline is fitted to."""
+    require_at_least("baseline", 1, "its fit", num_samples=rows)
+    with torch.no_grad():
+        points = params.detach().expand(rows, *params.shape)
+        return float(evaluate(program, points, sampling(rows, generator)).double().mean())
 
 
 def _scored(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:

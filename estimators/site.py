@@ -6,12 +6,13 @@ Sampling is by inversion of one uniform an element, which makes common random nu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-__all__ = ["Site", "below_one", "safe_log"]
+__all__ = ["HeldProbabilities", "Site", "below_one", "safe_log"]
 
 
 class Site(Protocol):
@@ -104,6 +105,45 @@ class Site(Protocol):
     def nearest(self, value: Tensor) -> Tensor:
         """The index whose value is nearest to a given one: the inverse of `from_index` on the support."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class HeldProbabilities:
+    """What the kinds of sites do alike with the probabilities that they hold."""
+
+    probs: Tensor
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the probabilities depend on the parameters."""
+        return self.probs.requires_grad
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the probabilities."""
+        return self.probs.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the probabilities."""
+        return self.probs.device
+
+    def with_probs(self, probs: Tensor) -> Self:
+        """The same kind of site with other probabilities."""
+        return type(self)(probs)
+
+    def detach(self) -> Self:
+        """The same site without its graph."""
+        return self.with_probs(self.probs.detach())
+
+    def log_probabilities(self: Site) -> Tensor:
+        """``[..., K]``, finite."""
+        return safe_log(self.probabilities())
+
+    def score_surrogate(self: Site, index: Tensor) -> Tensor:
+        """``p w``, w constant."""
+        connected, weight = self.score_factors(index)
+        return connected * weight
 
 
 def safe_log(probabilities: Tensor) -> Tensor:

@@ -30,7 +30,8 @@ def site_of(distribution: Distribution, rows: int | None = None) -> Site:
         The site, its probabilities connected to the distribution's graph.
 
     Raises:
-        UnsupportedSiteError: Another type of distribution, another leading dimension, or a table that would be too long.
+        UnsupportedSiteError: Another type of distribution, another leading dimension, no elements, or a table that would be too
+            long.
     """
     kind = next((each for each in _READERS if type(distribution) is each), None)
     if kind is None:
@@ -42,6 +43,10 @@ def site_of(distribution: Distribution, rows: int | None = None) -> Site:
         raise UnsupportedSiteError(
             f"a {kind.__name__} site has batch shape {tuple(distribution.batch_shape)}; its first dimension must be the "
             f"{rows} rows of params (compute probabilities from params, row by row)"
+        )
+    if not distribution.batch_shape.numel():
+        raise UnsupportedSiteError(
+            f"a {kind.__name__} site has batch shape {tuple(distribution.batch_shape)}, which holds no element; leave it out"
         )
     return _READERS[kind](distribution)
 

@@ -13,6 +13,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution
 from .count_sites import COUNT_SITES
 from .protocol import Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .sites import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["SmoothedTriple", "smoothed_weights"]
@@ -60,7 +61,7 @@ class SmoothedTriple:
             index = draw(site, generator)
             carried = smoothed_weights(site, index) * _parameters(site)
             derivative = carried if carried.dim() == len(site.shape) else carried.sum(-1)
-            return site.from_index(index) + derivative - derivative.detach()
+            return carrying(site.from_index(index), derivative)
 
         return row_gradients(evaluate(program, leaf, sample), leaf)
 

@@ -13,6 +13,7 @@ from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 from .tape import draw
 
 __all__ = ["SoftmaxStraightThrough", "tempered"]
@@ -66,8 +67,7 @@ class SoftmaxStraightThrough:
 
     def rule(self, site: Site, generator: torch.Generator) -> Tensor:
         """The hard sample with the tempered probabilities' gradient, ``[rows, *batch, K]``."""
-        carried = tempered(site, self.temperature)
-        return one_hot(site, draw(site, generator)) + carried - carried.detach()
+        return carrying(one_hot(site, draw(site, generator)), tempered(site, self.temperature))
 
 
 def tempered(site: Site, temperature: float) -> Tensor:

@@ -100,7 +100,7 @@ class StochasticTriple:
                 jumps.append(one_sided_jump(site, tangent, each.index, generator))
         with torch.no_grad():
             total = torch.zeros_like(objective)
-            for _ in range(self.lanes):
+            for _ in range(self.lanes if jumps else 0):
                 branch = _Branch.among(jumps, generator)
                 alternative = evaluate(program, points, branch.replay(plain, generator))
                 total += torch.where(branch.weight > 0, (alternative - objective) * branch.weight, 0.0)
@@ -113,7 +113,7 @@ class StochasticTriple:
         surrogate = objective
         with torch.no_grad():
             jumps = [leave_one_out_jump(each.site.detach(), each.index, generator) for each in tape.draws]
-        for _ in range(self.lanes):
+        for _ in range(self.lanes if jumps else 0):
             with torch.no_grad():
                 branch = _Branch.among(jumps, generator)
                 alternative = evaluate(program, leaf.detach(), branch.replay(tape, generator))

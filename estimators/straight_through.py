@@ -14,7 +14,7 @@ from .relaxed import differentiate, one_hot
 from .sites import Site
 from .tape import draw
 
-__all__ = ["StraightThrough", "straight_through_rule"]
+__all__ = ["StraightThrough", "carrying", "straight_through_rule"]
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,18 @@ class StraightThrough:
 
 def straight_through_rule(site: Site, generator: torch.Generator) -> Tensor:
     """The hard sample with its probabilities' gradient, ``[rows, *batch, K]``."""
-    probabilities = site.probabilities()
-    return one_hot(site, draw(site, generator)) + probabilities - probabilities.detach()
+    return carrying(one_hot(site, draw(site, generator)), site.probabilities())
+
+
+def carrying(value: Tensor, carrier: Tensor) -> Tensor:
+    """A value, with the derivative of another tensor of its shape.
+
+    Forward it is the value to the last bit, because zero is added: ``value + carrier - carrier`` would be rounded, and a
+    program that asks whether its state is 0 would be told no.
+
+    Example:
+        >>> bit, p = torch.tensor(1.0), torch.tensor(0.3, requires_grad=True)
+        >>> carrying(bit, p) == bit, bit + p - p.detach() == bit
+        (tensor(True), tensor(False))
+    """
+    return value + (carrier - carrier.detach())

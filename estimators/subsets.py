@@ -14,7 +14,7 @@ from .k_subset import KSubset
 from .protocol import ALL_SITES, Claims, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
 from .relaxed import with_rule
 from .sites import BernoulliSite
-from .straight_through import straight_through_rule
+from .straight_through import carrying, straight_through_rule
 from .tape import draw
 
 __all__ = ["Simple"]
@@ -66,7 +66,6 @@ def _sampling(rows: int, generator: torch.Generator) -> Sample:
                 f"a KSubset site has batch shape {tuple(distribution.batch_shape)}; its first dimension must be the "
                 f"{rows} rows of params (compute logits from params, row by row)"
             )
-        marginals = distribution.marginals()
-        return distribution.sequential(decide) + marginals - marginals.detach()
+        return carrying(distribution.sequential(decide), distribution.marginals())
 
     return sample

@@ -12,6 +12,7 @@ from torch import Tensor
 from .protocol import ALL_SITES, Claims, Program
 from .relaxed import differentiate, one_hot
 from .sites import Site
+from .straight_through import carrying
 
 __all__ = ["ThresholdStraightThrough"]
 
@@ -52,4 +53,4 @@ class ThresholdStraightThrough:
 
 def _rule(site: Site, generator: torch.Generator) -> Tensor:
     probabilities = site.probabilities()
-    return one_hot(site, probabilities.detach().argmax(-1)) + probabilities - probabilities.detach()
+    return carrying(one_hot(site, probabilities.detach().argmax(-1)), probabilities)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least
 from .outcomes import JointOutcomes, joint_outcomes
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
@@ -201,15 +202,15 @@ class UnorderedSet:
 def _first_arrivals(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The first k arrivals and their importance weights ``p / (1 - exp(-p T))``, T the next arrival's: ``[rows, k]`` each."""
     probs = outcomes.probs.expand(rows, -1)
-    arrival = torch.empty_like(probs).exponential_(generator=generator) / probs
+    arrival = exponential_like(probs, generator) / probs
     if kept >= probs.shape[1]:
         everything = torch.arange(probs.shape[1], device=probs.device).expand(rows, -1)
         return everything, probs
     times, order = arrival.topk(kept + 1, largest=False)
     chosen = order[:, :kept]
     drawn = probs.gather(1, chosen)
-    # The exponential draw of zero that rounding makes possible would divide by zero.
-    included = -torch.expm1(-drawn * times[:, kept:].clamp(min=torch.finfo(probs.dtype).tiny))
+    # The product may round to zero, by which nothing can be divided.
+    included = -torch.expm1(-drawn * times[:, kept:])
     return chosen, drawn / included.clamp(min=torch.finfo(probs.dtype).tiny)
 
 
@@ -236,14 +237,15 @@ def _set_probability(probs: Tensor, rest: Tensor) -> Tensor:
     Returns:
         ``[rows]``.
     """
-    count = probs.shape[1]
+    columns = probs.unbind(1)
+    count = len(columns)
     reached: list[Tensor] = [torch.ones_like(rest)] + ((1 << count) - 1) * [torch.zeros_like(rest)]
     for subset in range(1 << count):
         outside = [each for each in range(count) if not subset >> each & 1]
-        left = rest + probs[:, outside].sum(1)
+        left = sum((columns[each] for each in outside), start=rest)
         for each in outside:
             larger = subset | 1 << each
-            reached[larger] = reached[larger] + reached[subset] * probs[:, each] / left
+            reached[larger] = reached[larger] + reached[subset] * columns[each] / left
     return reached[-1]
 
 

@@ -25,6 +25,10 @@ LOGITS_4 = torch.tensor([[0.2, -0.5, 1.1, -2.3], [-0.7, 0.6, 0.1, 0.4]], dtype=t
 BITS = torch.tensor([0.4, -2.3, 0.8], dtype=torch.float64)
 """Logits of both signs, some of them beyond 2."""
 
+EXTREME = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=torch.float64)
+CERTAIN = torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64)
+"""Logits and probabilities at which float32 has categories that are certain or impossible."""
+
 
 def cubic(one_hot: Tensor) -> Tensor:
     """A cubic of one-hot samples ``[rows, D, K]``: curvature within an element, products across elements, an offset."""
@@ -56,6 +60,11 @@ def bit_program(objective: Callable[[Tensor], Tensor] = cubic) -> Program:
         return objective(torch.stack((1 - bits, bits), -1))
 
     return program
+
+
+def certain_bits(params: Tensor, sample: Sample) -> Tensor:
+    """Bits of the given probabilities, 0 and 1 among them; params ``[D]``."""
+    return sample(Bernoulli(params)).pow(3).sum(1)
 
 
 def index_program(params: Tensor, sample: Sample) -> Tensor:
@@ -139,6 +148,33 @@ def agrees(rows: Tensor, exact: Tensor) -> bool:
 def power_of(rows: Tensor, discrepancy: Tensor) -> float:
     """The largest z that a discrepancy of the mean would shift to: beyond 8 it is missed less than once in a thousand."""
     return float(z_scores(rows, rows.mean(0) + discrepancy).abs().max())
+
+
+def mean_of(rows: Tensor, logits: Tensor) -> Tensor:
+    """The mean of what stands at every outcome, ``[K^D, D, K]``, under softmax of the logits ``[D, K]``."""
+    return average(weights(logits, outcomes(*logits.shape)), rows)
+
+
+def check_formula(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, estimator: Estimator, rows: Tensor, logits: Tensor
+) -> None:
+    """Hold the row of an estimator at every outcome against its formula, to rounding."""
+    points = outcomes(*logits.shape)
+    forced(monkeypatch, module, points.argmax(-1))
+    torch.testing.assert_close(every_outcome(estimator, one_hot_program(), logits, points), rows, rtol=1e-10, atol=1e-11)
+
+
+def check_extremes(estimator: Estimator, dtype: torch.dtype) -> None:
+    """Hold rows at logits of +-30 and at certain bits to be finite and of the parameters' type."""
+    check_finite(estimator, one_hot_program(), EXTREME.to(dtype))
+    check_finite(estimator, certain_bits, CERTAIN.to(dtype))
+
+
+def check_finite(estimator: Estimator, program: Program, params: Tensor) -> None:
+    """Hold rows to be finite and of the parameters' type."""
+    rows = replicates(estimator, program, params, 50)
+    assert rows.dtype == params.dtype
+    assert rows.isfinite().all()
 
 
 def forced(monkeypatch: pytest.MonkeyPatch, module: ModuleType, index: Tensor) -> None:

@@ -25,6 +25,7 @@ from gradverify.estimators.tape import draw
 
 from .antithetic_moments import LOGITS, check_moments, two_bits
 from .intervals import QUANTILE, smallest_visible, z_scores
+from .polynomial_programs import index_program
 
 TWO_OF_FOUR = torch.tensor([[0.2, -0.5, 1.1, -2.3], [-0.7, 0.6, 0.1, 0.4]], dtype=torch.float64)
 SCORES = torch.tensor([1.3, -0.4, 0.9, 2.1], dtype=torch.float64)
@@ -43,20 +44,11 @@ def mixed_sites(params: Tensor, sample: Sample) -> Tensor:
     return 3 + index * bits[:, 0] * bits[:, 1] + (index + bits[:, 0] - 2 * bits[:, 1]) ** 2 + params[:, 0] * index
 
 
-def chain(params: Tensor, sample: Sample) -> Tensor:
-    state = torch.zeros_like(params[:, 0])
-    total = state
-    for _ in range(3):
-        state = sample(Categorical(logits=params * (1 + 0.3 * state.unsqueeze(-1))))
-        total = total + (state - 0.6) ** 3
-    return 2 + total
-
-
 PROGRAMS = [
     pytest.param(two_elements, TWO_OF_FOUR, id="two elements of four"),
     pytest.param(two_elements, TWO_OF_FOUR[:, :3].flip(0), id="two elements of three"),
     pytest.param(mixed_sites, torch.tensor([0.3, -1.5, 1.2], dtype=torch.float64), id="mixed sites"),
-    pytest.param(chain, torch.tensor([0.4, 0.4, -1.0], dtype=torch.float64), id="chain"),
+    pytest.param(index_program, torch.tensor([0.4, 0.4, -1.0], dtype=torch.float64), id="chain"),
     pytest.param(two_bits, LOGITS, id="two bits"),
     pytest.param(two_elements, torch.zeros(2, 4, dtype=torch.float64), id="equal probabilities"),
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli
 
 from gradverify.estimators import NotApplicableError, StraightThrough, decoupled_straight_through
 from gradverify.estimators.decoupled_straight_through import DecoupledStraightThrough
@@ -16,21 +15,20 @@ from .polynomial_programs import (
     LOGITS_2,
     LOGITS_4,
     agrees,
-    average,
     bit_logits,
     bit_program,
+    check_extremes,
+    check_formula,
     cubic,
-    every_outcome,
-    forced,
     index_program,
     jacobian,
+    mean_of,
     one_hot_program,
     outcomes,
     power_of,
     replicates,
     slopes,
     true_gradient,
-    weights,
 )
 
 
@@ -41,15 +39,13 @@ def formula(logits: Tensor, backward: float) -> Tensor:
 
 def mean(logits: Tensor, forward: float, backward: float) -> Tensor:
     """The outcomes come at the forward temperature, the slope's weights at the backward one."""
-    return average(weights(logits / forward, outcomes(*logits.shape)), formula(logits, backward))
+    return mean_of(formula(logits, backward), logits / forward)
 
 
 @pytest.mark.parametrize("logits", [LOGITS_2, LOGITS_4])
 def test_formula_at_every_outcome(monkeypatch: pytest.MonkeyPatch, logits: Tensor) -> None:
-    points = outcomes(*logits.shape)
-    forced(monkeypatch, decoupled_straight_through, points.argmax(-1))
-    rows = every_outcome(DecoupledStraightThrough(0.6, 1.8), one_hot_program(), logits, points)
-    torch.testing.assert_close(rows, formula(logits, 1.8), rtol=1e-11, atol=1e-12)
+    estimator = DecoupledStraightThrough(0.6, 1.8)
+    check_formula(monkeypatch, decoupled_straight_through, estimator, formula(logits, 1.8), logits)
 
 
 @pytest.mark.parametrize(("forward", "backward"), [(0.5, 2.0), (1.6, 0.7)])
@@ -72,12 +68,7 @@ def test_forward_temperature_one_is_softmax_straight_through() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_extreme_logits_and_certain_outcomes(dtype: torch.dtype) -> None:
-    logits = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=dtype)
-    assert replicates(DecoupledStraightThrough(), one_hot_program(), logits, 50).isfinite().all()
-    certain = torch.tensor([0.0, 1.0, 0.5], dtype=dtype)
-    rows = replicates(DecoupledStraightThrough(), lambda params, sample: sample(Bernoulli(params)).pow(3).sum(1), certain, 50)
-    assert rows.dtype == dtype
-    assert rows.isfinite().all()
+    check_extremes(DecoupledStraightThrough(), dtype)
 
 
 @pytest.mark.parametrize("temperatures", [(0.0, 1.0), (1.0, -1.0)])

@@ -5,12 +5,14 @@ Statistical tests: two-sided false-fail rate 9.6e-7 a coordinate; the smallest e
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from gradverify.estimators import FiniteDifference
+from gradverify.estimators import FiniteDifference, NotApplicableError
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.finite_difference import difference_steps
 
@@ -90,3 +92,14 @@ def test_the_order_of_the_bias_is_two() -> None:
     )
     for step in (0.1, 0.2):
         torch.testing.assert_close(_quotient(case, step) - case.exact(), torch.tensor((step / 2) ** 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("step", [0.0, -0.1, math.nan, math.inf])
+def test_a_step_that_is_no_width_is_refused(step: float) -> None:
+    with pytest.raises(NotApplicableError, match="step="):
+        FiniteDifference(step=step)
+
+
+def test_whole_numbers_have_no_derivative() -> None:
+    with pytest.raises(TypeError, match="floating"):
+        FiniteDifference()(lambda params, sample: params.double(), torch.tensor(2), 3, torch.Generator())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ def test_numbers_that_will_do_pass() -> None:
     require_at_least("rule", 2, group=2, copies=5)
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-def test_a_number_that_is_not_positive_is_named(value: float) -> None:
-    with pytest.raises(NotApplicableError, match=f"rule: width={value}; it must be positive"):
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, "1", None])
+def test_a_number_that_is_not_positive_is_named(value: Any) -> None:
+    with pytest.raises(NotApplicableError, match=f"rule: width={value!r}; it must be positive and finite"):
         require_positive("rule", temperature=1.0, width=value)
 
 
@@ -30,7 +31,13 @@ def test_a_count_that_is_too_small_is_named() -> None:
         require_at_least("rule", 3, "a triple", group=3, copies=2)
 
 
-@pytest.mark.parametrize("temperature", [0.0, -0.5, math.nan])
+@pytest.mark.parametrize("count", [2.5, math.nan, math.inf, "3", None])
+def test_a_count_that_is_no_whole_number_is_named(count: Any) -> None:
+    with pytest.raises(NotApplicableError, match=f"rule: copies={count!r}; a triple needs a whole number"):
+        require_at_least("rule", 2, "a triple", copies=count)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.5, math.nan, math.inf])
 @pytest.mark.parametrize("estimator", TEMPERED.values(), ids=TEMPERED)
 def test_every_temperature_must_be_positive(estimator: Estimator, temperature: float) -> None:
     with pytest.raises(NotApplicableError, match=f": temperature={temperature}; it must be positive"):

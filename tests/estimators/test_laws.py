@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Normal, OneHotCategorical
 
 from gradverify.estimators import (
@@ -24,6 +27,7 @@ from gradverify.estimators import (
     NoGradientPathError,
     NotApplicableError,
     Program,
+    Sample,
 )
 from gradverify.estimators.count_sites import COUNT_SITES
 from gradverify.estimators.protocol import ALL_SITES, describe
@@ -197,6 +201,45 @@ def test_a_site_without_rows_is_refused(estimator: Estimator) -> None:
         rows_of(estimator, one_step(lambda params: site(probs=shared), lambda value: value), torch.zeros(4), 3)
 
 
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+@_each({name: each for name, each in ESTIMATORS.items() if name != "finite_difference"})
+def test_switched_off_gradients_are_refused(estimator: Estimator, off: Callable[[], AbstractContextManager[None]]) -> None:
+    """Every backward pass would find nothing, and its zeros would pass for an estimate; differences of values need none."""
+    site = describe(estimator).sites[0]
+    with off(), pytest.raises(RuntimeError, match=r"gradients are switched off; call the estimator outside torch\.no_grad"):
+        rows_of(estimator, first_coordinate(site), torch.zeros(3), 2)
+
+
+@pytest.mark.parametrize("num_samples", [0, -1])
+@_each({name: each for name, each in RUNNABLE.items() if hasattr(each, "fit")})
+def test_a_fit_on_no_rows_is_refused(estimator: Any, num_samples: int) -> None:
+    program = first_coordinate(describe(estimator).sites[0])
+    with pytest.raises(ValueError, match="num_samples"):
+        estimator.fit(program, torch.zeros(3), num_samples=num_samples, generator=torch.Generator())
+
+
+@pytest.mark.parametrize("shape", [(), (2,)], ids=["scalar", "vector"])
+@_each({name: each for name, each in RUNNABLE.items() if name != "finite_difference"})
+def test_a_program_without_chance_is_differentiated_or_refused(estimator: Estimator, shape: tuple[int, ...]) -> None:
+    """One that draws nothing, and one whose only site has one category, whatever the parameters."""
+
+    def one_category(params: Tensor, sample: Sample) -> Tensor:
+        return plain(params, sample) * (1 + sample(Categorical(logits=params.reshape(len(params), -1)[:, :1])))
+
+    params = torch.full(shape, 0.7, dtype=torch.float64)
+    for program in (plain, one_category):
+        try:
+            rows = rows_of(fitted(estimator, program, params, num_samples=PILOT), program, params, 4)
+        except NotApplicableError:
+            continue
+        torch.testing.assert_close(rows, (2 * params).expand_as(rows), rtol=0, atol=1e-12)
+
+
+def plain(params: Tensor, sample: Sample) -> Tensor:
+    """The sum of the parameters' squares."""
+    return params.square().reshape(len(params), -1).sum(1)
+
+
 @pytest.mark.parametrize("texts", TEXTS)
 @_each({name: each for name, each in UNBIASED.items() if not describe(each).needs_differentiable})
 def test_one_hot_text_and_index_text_give_the_same_rows(estimator: Estimator, texts: str) -> None:
@@ -222,6 +265,20 @@ def test_the_program_is_handed_samples_of_the_right_law(estimator: Estimator, si
         pytest.skip(str(refusal))
     assert (z_scores(frequencies, probabilities) < QUANTILE).all()
     assert (smallest_visible(frequencies) < 0.02).all()
+
+
+@_each({name: each for name, each in RUNNABLE.items() if describe(each).evaluations is not None})
+def test_the_declared_evaluations_are_run(estimator: Estimator) -> None:
+    """Rows that the program is given for each replicate; a look at its structure has far fewer of them."""
+    site = Bernoulli if Bernoulli in describe(estimator).sites else Categorical
+    batches: list[int] = []
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        batches.append(len(params))
+        return (1 + sample(site(logits=params))).square().reshape(len(params), -1).sum(1)
+
+    rows_of(estimator, program, torch.tensor([0.3, -0.2, 0.4]), 1000)
+    assert sum(each for each in batches if each >= 1000) == 1000 * (describe(estimator).evaluations or 0)
 
 
 @_each(ESTIMATORS)

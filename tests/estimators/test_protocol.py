@@ -116,6 +116,14 @@ def test_row_gradients_are_those_of_each_row() -> None:
     assert not params.requires_grad
 
 
+def test_rows_that_cannot_be_differentiated_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"params are torch\.int64; .* floating parameters"):
+        row_leaf(torch.ones(2, dtype=torch.int64), 3)
+    for rows in (0, -1):
+        with pytest.raises(ValueError, match=rf"{rows} rows were asked for; num_samples must be at least 1"):
+            row_leaf(torch.ones(2), rows)
+
+
 @pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
 def test_row_gradients_of_a_constant_are_zero(shape: tuple[int, ...]) -> None:
     leaf = row_leaf(torch.ones(shape), 4)

@@ -59,7 +59,7 @@ def wrong_factory():
 
 
 def other(one, two):
-    return one
+    return "text"
 '''
 
 
@@ -223,7 +223,7 @@ def test_an_empty_file_has_nothing_public(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("attribute", "kind"),
-    [("number", "int"), ("other", "function"), ("Demanding", "type"), ("wrong_factory", "function"), ("Holder", "type")],
+    [("number", "int"), ("other", "function"), ("wrong_factory", "function"), ("Holder", "type")],
 )
 def test_what_is_no_estimator_is_refused(file: Path, attribute: str, kind: str) -> None:
     with pytest.raises(TargetError) as error:
@@ -231,6 +231,11 @@ def test_what_is_no_estimator_is_refused(file: Path, attribute: str, kind: str) 
     message = str(error.value)
     assert f":{attribute}' is a {kind}, not an estimator" in message
     assert "(program, params, num_samples, generator) -> rows" in message
+
+
+def test_a_class_that_demands_arguments_is_refused(file: Path) -> None:
+    with pytest.raises(TargetError, match=":Demanding' is a class that demands needed; bind them"):
+        load_estimator(f"{file}:Demanding")
 
 
 @pytest.mark.parametrize(

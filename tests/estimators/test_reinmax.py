@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, OneHotCategorical
+from torch.distributions import OneHotCategorical
 
 from gradverify.estimators import NotApplicableError, SmoothedTriple, StraightThrough, StraightThroughGumbelSoftmax, reinmax
 from gradverify.estimators.enumeration import enumerate_paths
@@ -23,11 +23,14 @@ from .polynomial_programs import (
     bit_chain,
     bit_logits,
     bit_program,
+    check_extremes,
+    check_formula,
     cubic,
     every_outcome,
     forced,
     index_program,
     jacobian,
+    mean_of,
     one_hot_program,
     outcomes,
     power_of,
@@ -48,7 +51,7 @@ def formula(logits: Tensor, temperature: float) -> Tensor:
 
 
 def mean(logits: Tensor, temperature: float) -> Tensor:
-    return average(weights(logits, outcomes(*logits.shape)), formula(logits, temperature))
+    return mean_of(formula(logits, temperature), logits)
 
 
 def quadratic(one_hot: Tensor) -> Tensor:
@@ -61,11 +64,8 @@ def quadratic(one_hot: Tensor) -> Tensor:
 @pytest.mark.parametrize("temperature", [1.0, 1.0 + 1e-13, 0.6, 1.3])
 @pytest.mark.parametrize("logits", [LOGITS_2, LOGITS_4])
 def test_formula_at_every_outcome(monkeypatch: pytest.MonkeyPatch, logits: Tensor, temperature: float) -> None:
-    points = outcomes(*logits.shape)
-    forced(monkeypatch, reinmax, points.argmax(-1))
-    rows = every_outcome(ReinMax(temperature), one_hot_program(), logits, points)
-    # The second temperature runs the general rule where it must equal the trapezoid.
-    torch.testing.assert_close(rows, formula(logits, temperature), rtol=1e-10, atol=1e-11)
+    """The second temperature runs the general rule where it must equal the trapezoid."""
+    check_formula(monkeypatch, reinmax, ReinMax(temperature), formula(logits, temperature), logits)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
@@ -188,12 +188,7 @@ def test_chained_index_program_runs_and_is_biased() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 1.4])
 def test_extreme_logits_and_certain_outcomes(dtype: torch.dtype, temperature: float) -> None:
-    logits = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=dtype)
-    assert replicates(ReinMax(temperature), one_hot_program(), logits, 50).isfinite().all()
-    certain = torch.tensor([0.0, 1.0, 0.5], dtype=dtype)
-    rows = replicates(ReinMax(temperature), lambda params, sample: sample(Bernoulli(params)).pow(3).sum(1), certain, 50)
-    assert rows.dtype == dtype
-    assert rows.isfinite().all()
+    check_extremes(ReinMax(temperature), dtype)
     zero = torch.tensor([0.0, 0.25, 0.75, 0.0], dtype=dtype)
     program = one_hot_program()
     rows = replicates(

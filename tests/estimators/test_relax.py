@@ -23,11 +23,15 @@ from gradverify.verification.problems.toys import bits_near
 
 from .polynomial_programs import (
     BITS,
+    CERTAIN,
+    EXTREME,
     LOGITS_2,
     LOGITS_4,
     agrees,
     bit_chain,
     bit_program,
+    certain_bits,
+    check_finite,
     multilinear,
     one_hot_program,
     outcomes,
@@ -206,26 +210,26 @@ def test_refuses_by_name(make: Callable[[], Estimator], message: str) -> None:
         make()
 
 
+def test_a_network_of_another_program_is_refused() -> None:
+    with pytest.raises(NotApplicableError, match="RELAX: its network takes 4 numbers, and this program's sites have 6; fit it"):
+        replicates(Relax(network=random_network(4)), bit_program(), BITS, 5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("estimator", [Rebar(0.9, 0.2), Relax(network=random_network(6), centre=1.0)])
 def test_extreme_logits_and_certain_outcomes(dtype: torch.dtype, estimator: Estimator) -> None:
-    certain = torch.tensor([0.0, 1.0, 0.5], dtype=dtype)
-    rows = replicates(estimator, lambda params, sample: sample(Bernoulli(params)).pow(3).sum(1), certain, 50)
-    assert rows.dtype == dtype
-    assert rows.isfinite().all()
-    logits = torch.tensor([30.0, -30.0, 2.0], dtype=dtype)
-    assert replicates(estimator, bit_program(), logits, 50).isfinite().all()
+    for program, params in ((bit_program(), torch.tensor([30.0, -30.0, 2.0])), (certain_bits, CERTAIN)):
+        check_finite(estimator, program, params.to(dtype))
     widened = replace(estimator, network=random_network(8)) if isinstance(estimator, Relax) else estimator
-    extreme = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=dtype)
-    assert replicates(widened, one_hot_program(), extreme, 50).isfinite().all()
+    check_finite(widened, one_hot_program(), EXTREME.to(dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_fit_at_extreme_logits(dtype: torch.dtype) -> None:
-    logits = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=dtype)
+    logits = EXTREME.to(dtype)
     for cold in (Rebar(), Relax(steps=5)):
         warm = cold.fit(one_hot_program(), logits, num_samples=50, generator=torch.Generator().manual_seed(3))
-        assert replicates(warm, one_hot_program(), logits, 50).isfinite().all()
+        check_finite(warm, one_hot_program(), logits)
 
 
 def test_planted_detached_conditional_noise_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

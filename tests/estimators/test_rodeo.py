@@ -17,7 +17,17 @@ from gradverify.estimators.perceptron import Perceptron, initial_weights
 from gradverify.estimators.protocol import Sample
 from gradverify.estimators.rodeo import Rodeo, _Groups
 
-from .polynomial_programs import BITS, agrees, bit_chain, bit_program, power_of, replicates
+from .polynomial_programs import (
+    BITS,
+    CERTAIN,
+    agrees,
+    bit_chain,
+    bit_program,
+    certain_bits,
+    check_finite,
+    power_of,
+    replicates,
+)
 
 TWO_BITS = BITS[1:]
 
@@ -124,13 +134,10 @@ def test_cold_it_is_leave_one_out() -> None:
 @pytest.mark.parametrize("estimator", [Rodeo(), UNTRAINED])
 def test_extreme_logits_and_certain_outcomes(dtype: torch.dtype, estimator: Rodeo) -> None:
     logits = torch.tensor([30.0, -30.0, 2.0], dtype=dtype)
-    assert replicates(estimator, bit_program(), logits, 50).isfinite().all()
-    certain = torch.tensor([0.0, 1.0, 0.5], dtype=dtype)
-    rows = replicates(estimator, lambda params, sample: sample(Bernoulli(params)).pow(3).sum(1), certain, 50)
-    assert rows.dtype == dtype
-    assert rows.isfinite().all()
+    for program, params in ((bit_program(), logits), (certain_bits, CERTAIN.to(dtype))):
+        check_finite(estimator, program, params)
     warm = Rodeo(steps=3).fit(bit_program(), logits, num_samples=20, generator=torch.Generator().manual_seed(1))
-    assert replicates(warm, bit_program(), logits, 50).isfinite().all()
+    check_finite(warm, bit_program(), logits)
 
 
 def test_refuses_by_name() -> None:
@@ -142,6 +149,8 @@ def test_refuses_by_name() -> None:
         replicates(Rodeo(), bit_chain, torch.tensor([0.4, -1.1], dtype=torch.float64), 5)
     with pytest.raises(NotApplicableError, match=r"RODEO: site 0 is Categorical .* needs Bernoulli"):
         replicates(Rodeo(), lambda params, sample: sample(Categorical(logits=params)), BITS, 5)
+    with pytest.raises(NotApplicableError, match="RODEO: the program draws nothing"):
+        replicates(Rodeo(), lambda params, sample: params.sum(1), BITS, 5)
 
 
 def test_planted_own_run_in_its_functions_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,6 +214,11 @@ def test_a_site_without_the_rows_is_refused(distribution: Bernoulli) -> None:
     assert site_of(distribution).shape == distribution.batch_shape
 
 
+def test_a_site_without_elements_is_refused() -> None:
+    with pytest.raises(UnsupportedSiteError, match=r"Bernoulli site has batch shape \(3, 0\), which holds no element"):
+        site_of(Bernoulli(torch.zeros(3, 0)), 3)
+
+
 def test_a_site_holds_no_distribution() -> None:
     site = site_of(Categorical(logits=torch.zeros(2, 3)), 2)
     assert set(vars(site)) == {"probs"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli
 
 from gradverify.estimators import NotApplicableError, StraightThrough, softmax_straight_through
 from gradverify.estimators.enumeration import enumerate_paths
@@ -17,15 +16,15 @@ from .polynomial_programs import (
     LOGITS_2,
     LOGITS_4,
     agrees,
-    average,
     bit_chain,
     bit_logits,
     bit_program,
+    check_extremes,
+    check_formula,
     cubic,
-    every_outcome,
-    forced,
     index_program,
     jacobian,
+    mean_of,
     multilinear,
     one_hot_program,
     outcomes,
@@ -33,7 +32,6 @@ from .polynomial_programs import (
     replicates,
     slopes,
     true_gradient,
-    weights,
 )
 
 
@@ -44,24 +42,21 @@ def formula(logits: Tensor, temperature: float) -> Tensor:
 
 
 def mean(logits: Tensor, temperature: float) -> Tensor:
-    return average(weights(logits, outcomes(*logits.shape)), formula(logits, temperature))
+    return mean_of(formula(logits, temperature), logits)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
 @pytest.mark.parametrize("logits", [LOGITS_2, LOGITS_4])
 def test_formula_at_every_outcome(monkeypatch: pytest.MonkeyPatch, logits: Tensor, temperature: float) -> None:
-    points = outcomes(*logits.shape)
-    forced(monkeypatch, softmax_straight_through, points.argmax(-1))
-    rows = every_outcome(SoftmaxStraightThrough(temperature), one_hot_program(), logits, points)
-    torch.testing.assert_close(rows, formula(logits, temperature), rtol=1e-11, atol=1e-12)
+    estimator = SoftmaxStraightThrough(temperature)
+    check_formula(monkeypatch, softmax_straight_through, estimator, formula(logits, temperature), logits)
 
 
 def test_exact_mean_and_variance() -> None:
-    weight = weights(LOGITS_4, outcomes(*LOGITS_4.shape))
     rows = formula(LOGITS_4, 0.7)
     found = exact_moments(SoftmaxStraightThrough(0.7), one_hot_program(), LOGITS_4)
     torch.testing.assert_close(found[0], mean(LOGITS_4, 0.7))
-    torch.testing.assert_close(found[1], average(weight, (rows - found[0]).square()))
+    torch.testing.assert_close(found[1], mean_of((rows - found[0]).square(), LOGITS_4))
 
 
 def test_temperature_one_is_the_plain_rule() -> None:
@@ -98,13 +93,7 @@ def test_chained_programs_run_and_are_biased() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_extreme_logits_and_certain_outcomes(dtype: torch.dtype, temperature: float) -> None:
-    estimator = SoftmaxStraightThrough(temperature)
-    logits = torch.tensor([[30.0, -30.0, 0.0, 1.0], [-30.0, 30.0, 30.0, -30.0]], dtype=dtype)
-    assert replicates(estimator, one_hot_program(), logits, 50).isfinite().all()
-    certain = torch.tensor([0.0, 1.0, 0.5], dtype=dtype)
-    rows = replicates(estimator, lambda params, sample: sample(Bernoulli(params)).pow(3).sum(1), certain, 50)
-    assert rows.dtype == dtype
-    assert rows.isfinite().all()
+    check_extremes(SoftmaxStraightThrough(temperature), dtype)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -2.0])

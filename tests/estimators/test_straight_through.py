@@ -8,15 +8,51 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, OneHotCategorical
+from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
-from gradverify.estimators import Sample, StraightThrough
+from gradverify.estimators import (
+    AgentTorchBernoulli,
+    AgentTorchFloatCategorical,
+    AgentTorchStraightThroughBernoulli,
+    DecoupledStraightThrough,
+    Estimator,
+    GappedStraightThrough,
+    GumbelRao,
+    ImplicitMLE,
+    ReinMax,
+    Sample,
+    Simple,
+    SoftmaxStraightThrough,
+    StraightThrough,
+    StraightThroughGumbelSoftmax,
+    ThresholdStraightThrough,
+    straight_through,
+)
 from gradverify.estimators.enumeration import enumerate_paths
+from gradverify.estimators.protocol import describe
 
 from .intervals import QUANTILE, variance_z_score, z_scores
 from .programs import chain_of_one_hots, coin, outcome_table, random_walk
 
 P = torch.tensor(0.3, dtype=torch.float64)
+
+HARD: list[Estimator] = [
+    StraightThrough(),
+    SoftmaxStraightThrough(),
+    DecoupledStraightThrough(),
+    ThresholdStraightThrough(),
+    GappedStraightThrough(),
+    StraightThroughGumbelSoftmax(),
+    GumbelRao(),
+    ReinMax(),
+    ReinMax(0.7),
+    ImplicitMLE(),
+    Simple(),
+    AgentTorchBernoulli(),
+    AgentTorchStraightThroughBernoulli(),
+    AgentTorchFloatCategorical(),
+]
+"""Those that hand the program hard samples with a gradient."""
 
 
 @pytest.mark.parametrize(
@@ -89,6 +125,34 @@ def test_the_variance_on_the_walk_is_the_exact_one() -> None:
     distance, visible = variance_z_score(rows, 1.99, rounding=0.005)
     assert visible < 0.05
     assert distance < QUANTILE
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("estimator", HARD, ids=lambda each: type(each).__name__)
+def test_hard_samples_are_whole_numbers_to_the_last_bit(estimator: Estimator, dtype: torch.dtype) -> None:
+    """Whatever carries the gradient: a state of 1e-16 is not 0, and an index of 0.9999 is not 1, to the program that asks."""
+    assert _inexact(estimator, dtype) == 0
+
+
+def test_a_rounded_sample_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the carrier added and taken off again, as it usually stands in print."""
+    monkeypatch.setattr(straight_through, "carrying", lambda value, carrier: value + carrier - carrier.detach())
+    assert _inexact(StraightThrough(), torch.float64) > 0
+
+
+def _inexact(estimator: Estimator, dtype: torch.dtype) -> int:
+    """How many of the bits and categories that the program is handed are no whole numbers."""
+    seen: list[Tensor] = []
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        for site in describe(estimator).sites:
+            if site in (Bernoulli, Categorical, OneHotCategorical):
+                value = sample(site(logits=params))
+                seen.append(value.detach())
+        return value.reshape(len(params), -1).sum(1)
+
+    estimator(program, torch.linspace(-2.1, 1.9, 30, dtype=dtype), 500, torch.Generator().manual_seed(1))
+    return sum(int((each != each.round()).sum()) for each in seen)
 
 
 def test_an_indicator_has_no_slope() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +171,8 @@ def test_probe_counts_sites_and_elements() -> None:
         ("bernoulli:nan", "'nan' is no size of bernoulli"),
         ("subsets:2", "'2' is no size of subsets; expected int, as 4"),
         ("random_walk:15/septic", "random_walk has random_walk:15/square/p, "),
+        ("random_walks:10", "unknown problem 'random_walks:10'; did you mean random_walk? expected one of"),
+        ("bits:", "'' is no size of bits; expected int, as 3"),
         ("no_such_module:x", "there is no module 'no_such_module'"),
         ("nowhere.py:x", "there is no file"),
         (f"{TARGETS}:absent", "has no attribute 'absent'"),
@@ -184,6 +187,30 @@ def test_a_target_that_names_no_problem_is_refused(target: str, said: str) -> No
         find_problems([target], quick=True)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("bernoulli:0.30/cubic", "bernoulli:0.3/cubic/p"),
+        ("poisson:2.0/linear", "poisson:2/linear/rate"),
+        ("poisson:1e-3/linear", "poisson:0.001/linear/rate"),
+        ("bernoulli:0.123456789/cubic", "bernoulli:0.123456789/cubic/p"),
+        ("bits:05/parity", "bits:5/parity/logits"),
+    ],
+)
+def test_a_size_may_be_written_as_one_likes(target: str, name: str) -> None:
+    (found,) = find_problems([target], quick=True)
+    assert found.name == name
+
+
+def test_a_module_of_ones_own_may_be_called_nearly_like_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_random_walk.py").write_text(
+        "import torch\nfrom gradverify.verification import Problem\n"
+        "own = Problem(name='own', program=lambda params, sample: params, params=torch.tensor(0.5))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_problems(["own_random_walk:own"], quick=True)[0].name == "own"
 
 
 def test_targets_name_problems() -> None:

@@ -55,11 +55,12 @@ def _program(count: int, objective: Objective) -> Program:
 
     def program(params: Tensor, sample: Sample) -> Tensor:
         beta, gamma = params[:, :1], params[:, 1:]
-        infected = torch.zeros(len(params), count, dtype=params.dtype, device=params.device)
+        meets = ring.to(params)
+        infected = params.new_zeros(len(params), count, requires_grad=False)
         infected[:, 0] = 1
         susceptible = 1 - infected
         for _ in range(STEPS):
-            risk = susceptible * -torch.expm1(-beta * (infected @ ring.to(params)))
+            risk = susceptible * -torch.expm1(-beta * (infected @ meets))
             caught = sample(Bernoulli(risk, validate_args=False))
             healed = sample(Bernoulli(infected * gamma, validate_args=False))
             susceptible = susceptible - caught

@@ -25,7 +25,7 @@ def bernoulli(p: float) -> list[Problem]:
             return objective.function(sample(Bernoulli(params, validate_args=False)))
 
         return Problem(
-            name=f"bernoulli:{p:g}/{objective.name}/p",
+            name=f"bernoulli:{p:.15g}/{objective.name}/p",
             program=program,
             params=torch.tensor(p, dtype=torch.float64),
             degree=objective.degree,

@@ -118,9 +118,10 @@ def _last(length: int, objective: Objective) -> MarkovProgram:
 
 def _path_problem(length: int, guess: Tensor) -> Problem:
     target = path_moments(torch.tensor([SHIFT], dtype=torch.float64), length).mean[:, 0]
+    levels: list[float] = target.tolist()  # numbers, which no step has to copy to a device
 
     def cost(position: Tensor, k: int) -> Tensor:
-        return (position - target[k].to(position)) ** 2 / length
+        return (position - levels[k]) ** 2 / length
 
     leaf = guess.reshape(1).requires_grad_()
     moments = path_moments(leaf, length)

@@ -27,12 +27,12 @@ def geometric(p: float) -> list[Problem]:
 
     Its tail is long: with the score, a square needs some million rows before one of them stops dominating the sum.
     """
-    return _moments(f"geometric:{p:g}", "p", p, lambda rows: Geometric(rows, validate_args=False), "linear")
+    return _moments(f"geometric:{p:.15g}", "p", p, lambda rows: Geometric(rows, validate_args=False), "linear")
 
 
 def poisson(rate: float) -> list[Problem]:
     """E f(X), X ~ Poisson(rate), differentiated in the rate."""
-    return _moments(f"poisson:{rate:g}", "rate", rate, lambda rows: Poisson(rows, validate_args=False))
+    return _moments(f"poisson:{rate:.15g}", "rate", rate, lambda rows: Poisson(rows, validate_args=False))
 
 
 def _moments(

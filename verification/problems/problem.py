@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ...estimators.protocol import Program, Sample, evaluate
-from ...estimators.sites import site_of
+from ...estimators.sites import Site, site_of
 from ...estimators.tape import Tape, draw, forcing, recording
 
 __all__ = ["Probe", "Problem", "ProblemError", "hold_to_rows", "probe"]
@@ -113,12 +113,7 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
 
     def sample(distribution: Distribution) -> Tensor:
         site = site_of(distribution, rows)
-        probabilities = site.probabilities().detach()
-        if not bool(((probabilities >= 0) & (probabilities <= 1)).all()):
-            raise ProblemError(
-                f"site {len(sizes)} ({type(distribution).__name__}) has probabilities from {float(probabilities.min()):.4g} "
-                f"to {float(probabilities.max()):.4g}; they must lie in [0, 1]"
-            )
+        _require_probabilities(site, f"site {len(sizes)} ({type(distribution).__name__})")
         types.add(type(distribution))
         elements = site.shape[1:].numel()
         sizes.append((elements, elements * site.num_categories))
@@ -135,6 +130,14 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
     if not sizes:
         raise ProblemError(f"problem {problem.name!r}: its program sampled nothing; call sample(distribution) in it")
     return Probe(frozenset(types), len(sizes), sum(e for e, _ in sizes), sum(c for _, c in sizes))
+
+
+def _require_probabilities(site: Site, name: str) -> None:
+    found = site.probabilities().detach()
+    if not bool(((found >= 0) & (found <= 1)).all()):
+        raise ProblemError(
+            f"{name} has probabilities from {float(found.min()):.4g} to {float(found.max()):.4g}; they must lie in [0, 1]"
+        )
 
 
 def hold_to_rows(problem: Problem, rows: int = 8) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from ...estimators.registry import TargetError, load_attribute, load_plugin
@@ -109,8 +111,8 @@ def _find(target: str) -> list[Problem]:
     matches = [each for name, each in _own().items() if _matches(target, name) or _matches(target, each.series)]
     if matches:
         return matches
-    family, _, rest = target.partition(":")
-    if family in _FAMILIES and rest:
+    family, colon, rest = target.partition(":")
+    if family in _FAMILIES and colon:
         return _made(family, rest, target)
     if ".py:" in target:
         return _placed(target)
@@ -119,11 +121,13 @@ def _find(target: str) -> list[Problem]:
         return matches
     if family in unusable():
         raise TargetError(unusable()[family])
-    if ":" in target:
+    close = get_close_matches(family, _FAMILIES, n=1)
+    # A module of the user's own may well be called nearly like a family.
+    if colon and not (close and find_spec(family) is None):
         return _placed(target)
     raise TargetError(
-        f"unknown problem {target!r}; expected one of the families {', '.join(_FAMILIES)} (see `gradverify list problems`), "
-        "'package.module:attr' or 'path/to/file.py:attr'"
+        f"unknown problem {target!r}; {f'did you mean {close[0]}? ' if close else ''}expected one of the families "
+        f"{', '.join(_FAMILIES)} (see `gradverify list problems`), 'package.module:attr' or 'path/to/file.py:attr'"
     )
 
 
@@ -144,7 +148,7 @@ def _matches(target: str, name: str) -> bool:
 
 def _made(family: str, rest: str, target: str) -> list[Problem]:
     make, sizes = _FAMILIES[family]
-    size = rest.split("/")[0]
+    size, slash, behind = rest.partition("/")
     kind = type(sizes[0])
     try:
         if not kind(size) > 0:
@@ -152,7 +156,9 @@ def _made(family: str, rest: str, target: str) -> list[Problem]:
         made = make(kind(size))
     except ValueError as error:
         raise TargetError(f"{target!r}: {size!r} is no size of {family}; expected {kind.__name__}, as {sizes[0]}") from error
-    matches = [each for each in made if _matches(target, each.name)]
+    # A number can be written in several ways, 0.30 or 1e-1; a name has one.
+    wanted = f"{family}:{made[0].size}{slash}{behind}"
+    matches = [each for each in made if _matches(wanted, each.name)]
     if not matches:
         raise TargetError(f"{target!r}: {family} has {', '.join(each.name for each in made)}")
     return matches
