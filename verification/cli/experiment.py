@@ -9,7 +9,7 @@ from . import experiment_nri, experiment_published, experiment_walk
 __all__ = ["experiment"]
 
 
-@click.group()
+@click.group(short_help="Run an experiment: nri, published or walk.")
 def experiment() -> None:
     """Run an experiment: a study of its own, written as every report is."""
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-from .output import claim_folder, finish, usage_errors
+from .experiment_usage import checkpoint_folder, insist
+from .output import command_line, finish, usage_errors
 from .progress import progress
 from .workers import worker_count
 
-if TYPE_CHECKING:
-    from ..experiments.nri.plan import Plan
-
 __all__ = ["nri"]
-
-_CHECKPOINTS = "checkpoints"
 
 
 @click.command()
@@ -61,7 +55,7 @@ def nri(
     interrupted, with what is finished written.
     """
     with usage_errors():
-        _claim(out, resume)
+        checkpoints = checkpoint_folder(out, resume)
         from ..experiments.nri.plan import make_plan
 
         plan = make_plan(
@@ -74,46 +68,23 @@ def nri(
             seeds=seeds,
             seed=seed,
         )
-        _insist(plan, device)
+        insist((each.arm.estimator for each in plan.jobs), device)
     from ..experiments.nri.record import nri_record
 
     with progress("steps") as told, usage_errors():
         record = nri_record(
             plan,
-            command=shlex.join(["gradverify", *sys.argv[1:]]),
+            command=command_line(),
             cache=cache or _user_cache(),
-            checkpoints=None if out is None else out / _CHECKPOINTS,
+            checkpoints=checkpoints,
             resume=resume,
             device=device,
             workers=worker_count(workers, device, len(plan.jobs)),
             progress=told,
         )
-    if not any(each.exhibits.charts or each.statements for each in record.studies) and not record.run.complete:
-        raise click.ClickException("interrupted before any model was finished")
+    if not record.run.complete and not any(each.exhibits.charts or each.statements for each in record.studies):
+        raise KeyboardInterrupt  # again: no model was finished, so there is nothing to write
     finish(record, out)
-
-
-def _claim(out: Path | None, resume: bool) -> None:
-    """Make sure of the folder; one that holds checkpoints alone is a study that was killed, which only --resume may enter."""
-    if out is None:
-        if resume:
-            raise ValueError("--resume needs the folder to go on from; give --out DIR")
-        return
-    if resume and (out / _CHECKPOINTS).is_dir():
-        return
-    claim_folder(out)
-
-
-def _insist(plan: Plan, device: str) -> None:
-    """Every estimator by name and the device, before the first minute is spent."""
-    import torch
-
-    from ...estimators.registry import load_estimator
-
-    for name in dict.fromkeys(each.arm.estimator for each in plan.jobs):
-        load_estimator(name)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: PyTorch finds no CUDA device here; leave the option out to run on the CPU")
 
 
 def _user_cache() -> Path:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .output import claim_folder, finish, usage_errors
+from .experiment_usage import checkpoint_folder, insist
+from .output import command_line, finish, usage_errors
 from .progress import progress
 from .workers import worker_count
-
-if TYPE_CHECKING:
-    from ..experiments.walk.design import Design
 
 __all__ = ["walk"]
 
@@ -56,51 +51,22 @@ def walk(
     """
     began, clock = time.time(), time.perf_counter()
     with usage_errors():
-        folder = _folder(out, resume)
-        from ..experiments.walk.design import SIZES, jobs
+        checkpoints = checkpoint_folder(out, resume)
+        from ..experiments.walk.design import EXACT, SIZES, jobs
         from ..experiments.walk.session import run_jobs
         from ..experiments.walk.study import walk_record
 
-        asked = {"estimators": estimators, "starts": starts, "seeds": seeds, "iterations": steps}
+        names, places = (tuple(dict.fromkeys(each)) for each in (estimators, starts))
+        asked = {"estimators": names, "starts": places, "seeds": seeds, "iterations": steps}
         parts = {"splits": split, "losses": loss}
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value}
         changes |= {name: (value,) for name, value in parts.items() if value != "both"}
         design = replace(SIZES[size], seed=seed, device=device, **changes)
-        _check(design)
+        insist((each for each in design.estimators if each != EXACT), device)
     with progress("calibrations") as told:
         count = worker_count(workers, device, len(jobs(design)))
-        try:
-            outcome = run_jobs(design, workers=count, folder=folder, resume=resume, progress=told)
-        except BrokenProcessPool as error:
-            raise click.ClickException("a worker process died (out of memory?); --resume goes on from what is done") from error
+        outcome = run_jobs(design, workers=count, folder=checkpoints, resume=resume, progress=told)
     if not outcome.results:
-        raise click.ClickException("interrupted before anything was done")
-    command = shlex.join(["gradverify", *sys.argv[1:]])
+        raise KeyboardInterrupt  # again: there is nothing to write
     seconds = time.perf_counter() - clock
-    finish(walk_record(design, outcome, command=command, size=size, started=began, seconds=seconds), out)
-
-
-def _folder(out: Path | None, resume: bool) -> Path | None:
-    """Where checkpoints go; a folder that holds only those may be gone on with."""
-    if out is None:
-        if resume:
-            raise ValueError("--resume needs --out, the folder of the run to go on with")
-        return None
-    checkpoints = out / "checkpoints"
-    if not (resume and checkpoints.is_dir()):
-        claim_folder(out)
-    return checkpoints
-
-
-def _check(design: Design) -> None:
-    """Refuse names that no estimator has, and a device that is not there, before anything runs."""
-    import torch
-
-    from ...estimators.registry import load_estimator
-    from ..experiments.walk.design import EXACT
-
-    for name in design.estimators:
-        if name != EXACT:
-            load_estimator(name)
-    if design.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' is not available here; use --device cpu")
+    finish(walk_record(design, outcome, command=command_line(), size=size, started=began, seconds=seconds), out)

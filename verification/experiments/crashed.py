@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ..record import Cell, Check
 
-__all__ = ["crashed_cell"]
+__all__ = ["DIED", "crashed_cell"]
+
+DIED = "its worker process died (killed, out of memory, or a crash in native code)"
+"""What is said of a job whose process died, when it ran alone too."""
 
 
 def crashed_cell(estimator: str, problem: str, note: str) -> Cell:

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from gradverify.verification.cli import main
-from gradverify.verification.experiments import published_toys, published_walk
+from gradverify.verification.experiments import published_toys, published_training, published_walk
 from gradverify.verification.experiments.published import published_study
+from gradverify.verification.experiments.published_training import Schedule
 from gradverify.verification.record import Record
 
 
@@ -40,6 +41,22 @@ def test_the_seed_alone_decides() -> None:
     first = published_study(samples=300, seed=1, progress=lambda *each: told.append(each))
     assert first == published_study(samples=300, seed=1)
     assert told == [(1, 3, "walk"), (2, 3, "three bits"), (3, 3, "one bit")]
+
+
+def test_training_is_opt_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradverify.verification.report.write_reports", lambda record, folder: [])  # pictures take seconds
+    tiny = Schedule(powers=(2.0,), dimension=2, epochs=1, steps=2, seeds=2)
+    monkeypatch.setattr(published_training, "Schedule", lambda: tiny)
+    arguments = ["--samples", "300", "--training", "--workers", "0", "--out", str(tmp_path)]
+    ran = CliRunner().invoke(main, ["experiment", "published", *arguments])
+    assert ran.exit_code == 0, ran.output
+    record = Record.read(tmp_path / "report.json")
+    (study,) = record.studies
+    assert record.run.dtype == "float32, float64"
+    assert study.settings["training"]["dimension"] == 2
+    assert [each.name for each in study.exhibits.charts] == ["published_walk", "published_polynomial_2"]
+    assert len(study.statements) == 14
+    assert "8 of 8 parts" in ran.output
 
 
 @pytest.mark.parametrize("arguments", [["--samples", "10"], ["--out", __file__]])

@@ -1,14 +1,13 @@
-"""What became of each job, kept as one file each, so that a study that was ended goes on where it was."""
+"""What became of each job, and its checkpoint."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...record import write_atomically
+from ..checkpoints import keep, kept
 from .metrics import Scores
 from .plan import Job, Plan
 from .training import Point, Trained
@@ -42,23 +41,23 @@ def checkpoint_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
 
 
 def write_checkpoint(path: Path, outcome: Outcome) -> None:
-    """Keep an outcome, whole or not at all; a crash is not kept, so that it is tried again."""
+    """Keep an outcome; a crash is not kept, so that it is tried again."""
     if outcome.status == "crashed":
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = asdict(outcome)
     del data["job"]
-    write_atomically(path, json.dumps(data))
+    keep(path, data)
 
 
 def read_checkpoints(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
     """The outcomes that are kept in these files; one that cannot be read counts as none."""
     found = {}
     for job, path in files.items():
+        data = kept(path)
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])
-        except (OSError, ValueError, KeyError, TypeError):
+            if data is not None:
+                found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])
+        except (ValueError, KeyError, TypeError):
             continue
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -127,7 +128,8 @@ def generate(spec: DataSpec) -> Dataset:
 def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
     """The data of a specification, from the cache where it lies there whole, else simulated and put there.
 
-    A file whose checksum does not agree (a disk that filled up, a bit that flipped) is simulated again and replaced.
+    A file whose checksum does not agree (a disk that filled up, a bit that flipped) is simulated again and replaced. Where
+    nothing can be written the data are used all the same.
 
     Args:
         spec: What is wanted.
@@ -139,10 +141,7 @@ def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
     content = _intact(path)
     if content is None:
         content = _packed(generate(spec))
-        cache.mkdir(parents=True, exist_ok=True)
-        # The checksum last: a file without one is one that was not finished.
-        write_atomically(path, content)
-        write_atomically(_checksum_file(path), _checksum(content))
+        _put(path, content)
     return _unpacked(content)
 
 
@@ -180,6 +179,17 @@ def _unpacked(content: bytes) -> Dataset:
         found = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     splits = {name: Split(found[f"{name}_frames"], found[f"{name}_edges"]) for name in SPLITS}
     return Dataset(**splits, limits=found["limits"])
+
+
+def _put(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The checksum last: a file without one is one that was not finished.
+        write_atomically(path, content)
+        write_atomically(_checksum_file(path), _checksum(content))
+    except OSError as error:
+        told = f"the simulated data are not kept in {path.parent} ({error.strerror or error})"
+        warnings.warn(told, RuntimeWarning, stacklevel=3)
 
 
 def _intact(path: Path) -> bytes | None:

@@ -6,6 +6,8 @@ edges into one particle are neighbours and a sum over senders is a sum over a di
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -53,9 +55,15 @@ def edge_labels(matrix: Tensor) -> Tensor:
 def sent(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch particles others features"]:
     """What every particle is sent: the values of the other N - 1, ``[..., N, N - 1, F]``."""
     particles = nodes.shape[-2]
-    index = senders(particles).to(nodes.device)
+    index = _senders_on(particles, nodes.device)
     arriving: Tensor = nodes.index_select(-2, index).unflatten(-2, (particles, particles - 1))
     return arriving
+
+
+@cache
+def _senders_on(particles: int, device: torch.device) -> Tensor:
+    """Made once: a copy to a GPU at every message would keep it waiting."""
+    return senders(particles).to(device)
 
 
 def nodes_to_edges(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch edges doubled"]:

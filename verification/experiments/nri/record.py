@@ -12,12 +12,12 @@ import torch
 from ...head import run_head
 from ...record import Cell, Record
 from ..crashed import crashed_cell
+from ..spread import CONFIDENCE
 from .checkpoints import Outcome
 from .plan import Plan
 from .session import Progress, run_plan
 from .statements import COLLAPSED
 from .study import nri_study
-from .summary import CONFIDENCE
 
 __all__ = ["nri_record"]
 

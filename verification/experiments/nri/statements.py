@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Literal
 
 from ...study import Statement
+from ..outcomes import at_least, at_most, both, without
 from .plan import TUTORIAL_RULE, Plan
-from .summary import ArmResult, Mean
+from .summary import ArmResult
 
 __all__ = ["CHANCE", "COLLAPSED", "statements"]
 
@@ -25,8 +24,6 @@ _SMALL_STEPS = 832
 _FULL_ACCURACY = 0.97
 _CHARGED_ACCURACY = 0.6
 
-Outcome = Literal["holds", "fails", "open"]
-
 
 def statements(plan: Plan, results: Iterable[ArmResult]) -> tuple[Statement, ...]:
     """One statement an expectation that the trained arms can decide.
@@ -39,9 +36,9 @@ def statements(plan: Plan, results: Iterable[ArmResult]) -> tuple[Statement, ...
         if not each.trained:
             found += [_refused(each, status, note) for status, note in each.refusals]
         elif each.arm.estimator == TUTORIAL_RULE:
-            found += [_without_refusals(each, made(each)) for made in (_collapse, _decoder_alone, _tutorial_claim)]
+            found += [without(made(each), _lacking(each)) for made in (_collapse, _decoder_alone, _tutorial_claim)]
         else:
-            found += [_without_refusals(each, made) for made in _learned(plan, each)]
+            found += [without(made, _lacking(each)) for made in _learned(plan, each)]
     return tuple(found)
 
 
@@ -49,9 +46,10 @@ def _learned(plan: Plan, result: ArmResult) -> list[Statement]:
     threshold = _threshold(plan, result)
     if threshold is None:
         return []
-    accuracy = result.over(lambda each: each.test.accuracy)
-    claim = f"With {result.label} at least {threshold:.3g} of the test edges are inferred after {result.arm.steps} steps."
-    return [Statement(claim=claim, outcome=_at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
+    arm, accuracy = result.arm, result.over(lambda each: each.test.accuracy)
+    trained = f"{arm.estimator} ({arm.encoder}/{arm.decoder})"
+    claim = f"With {trained} at least {threshold:.3g} of the test edges are inferred after {arm.steps} steps."
+    return [Statement(claim=claim, outcome=at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
 
 
 def _threshold(plan: Plan, result: ArmResult) -> float | None:
@@ -74,8 +72,8 @@ def _collapse(result: ArmResult) -> Statement:
     kl, plotted = result.over(lambda each: each.test.kl), result.over(lambda each: each.test.kl_plotted)
     return Statement(
         claim=f"With {result.label} the encoder learns nothing: accuracy at most {CHANCE}, true KL below {COLLAPSED}.",
-        outcome=_both(_at_most(accuracy, CHANCE), _at_most(kl, COLLAPSED)),
-        measured=f"accuracy {accuracy}; true KL {kl.value:.2g}, upper limit {kl.high:.2g}, as plotted {plotted.value:.2f}",
+        outcome=both(at_most(accuracy, CHANCE), at_most(kl, COLLAPSED)),
+        measured=f"accuracy {accuracy}; true KL {kl}, as plotted {plotted.mean:.2f}",
         note="A true KL of zero is the uniform posterior. The curve without its constant then stands at -(N - 1) ln K, "
         "which is -2.77 for five particles, the value of the tutorial's curve from its first epoch on.",
     )
@@ -89,8 +87,8 @@ def _decoder_alone(result: ArmResult) -> Statement:
     left = result.over(lambda each: each.curve[each.best].scores.nll - each.curve[1].scores.nll / 2)
     return Statement(
         claim=f"With {result.label} the validation NLL still falls by half or more after the first epoch.",
-        outcome=_at_most(left, 0),
-        measured=f"from {before.value:.4g} to {after.value:.4g} nats a particle; the last less half the first {left}",
+        outcome=at_most(left, 0),
+        measured=f"from {before.mean:.4g} to {after.mean:.4g} nats a particle; the last less half the first {left}",
         note="The decoder learns alone, so a falling NLL does not show that a graph was inferred.",
     )
 
@@ -99,22 +97,18 @@ def _tutorial_claim(result: ArmResult) -> Statement:
     accuracy = result.over(lambda each: each.test.accuracy)
     return Statement(
         claim=f"The tutorial recommends its Categorical as a gradient estimator; with it ({result.label}) edges are inferred.",
-        outcome=_at_least(accuracy, CHANCE),
+        outcome=at_least(accuracy, CHANCE),
         measured=f"accuracy {accuracy}; chance is 0.5, and by relabelling up to {CHANCE}",
         note="For two types its weights on an index give the logits a gradient of exactly zero. Applied to a one-hot sample "
         "they are ReinMax.",
     )
 
 
-def _without_refusals(result: ArmResult, statement: Statement) -> Statement:
-    """A statement beside the seeds that it lacks."""
+def _lacking(result: ArmResult) -> str:
+    """The seeds that a mean lacks."""
     if not result.refusals:
-        return statement
-    return replace(
-        statement,
-        outcome="open" if statement.outcome == "holds" else statement.outcome,
-        measured=f"{statement.measured}; without seeds that came to: {', '.join(status for status, _ in result.refusals)}",
-    )
+        return ""
+    return f"without seeds that came to: {', '.join(status for status, _ in result.refusals)}"
 
 
 def _refused(result: ArmResult, status: str, note: str) -> Statement:
@@ -124,22 +118,3 @@ def _refused(result: ArmResult, status: str, note: str) -> Statement:
         measured=status,
         note=note,
     )
-
-
-def _at_least(mean: Mean, threshold: float) -> Outcome:
-    if mean.low >= threshold:
-        return "holds"
-    return "fails" if mean.high < threshold else "open"
-
-
-def _at_most(mean: Mean, threshold: float) -> Outcome:
-    if mean.high <= threshold:
-        return "holds"
-    return "fails" if mean.low > threshold else "open"
-
-
-def _both(one: Outcome, other: Outcome) -> Outcome:
-    """Whether two halves of a claim hold."""
-    if "fails" in (one, other):
-        return "fails"
-    return "holds" if one == other == "holds" else "open"

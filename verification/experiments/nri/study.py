@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ...study import Chart, Exhibits, Series, Statement, Study, Table, Value
+from ..spread import CONFIDENCE
 from .checkpoints import Outcome
 from .gradient import gradient_table, zero_statement
 from .metrics import FORECASTS, Scores
 from .plan import TUTORIAL_RULE, Plan
 from .statements import statements
-from .summary import CONFIDENCE, ArmResult, arm_results
+from .summary import ArmResult, arm_results
 from .training import TYPES, Arm
 
 __all__ = ["nri_study"]
@@ -68,6 +69,9 @@ _CURVES: tuple[tuple[str, str, str, str, Callable[[Scores], float]], ...] = (
 )
 
 
+_BANDS = "Means over seeds, bands from the least to the greatest. Of arms that differ in steps alone the longest is drawn."
+
+
 def nri_study(plan: Plan, outcomes: Sequence[Outcome]) -> Study:
     """What the outcomes of a plan come to.
 
@@ -112,7 +116,7 @@ def _charts(plan: Plan, results: Sequence[ArmResult]) -> list[Chart]:
                 Chart(
                     name=f"nri-{key}-{encoder}-{decoder}",
                     title=f"{title} ({plan.data.simulator}, {networks})",
-                    caption=f"{caption} Bands: least and greatest seed.",
+                    caption=f"{caption} {_BANDS}",
                     x_label="optimisation steps",
                     y_label=y_label,
                     # An untrained decoder's NLL, a hundred times what follows, would leave no room for the rest.
@@ -136,7 +140,8 @@ def _longest(results: Sequence[ArmResult]) -> list[ArmResult]:
 def _curve(result: ArmResult, measure: Callable[[Scores], float], first: int) -> Series:
     values = np.array([[measure(point.scores) for point in each.curve[first:]] for each in result.trained])
     return Series(
-        label=result.label,
+        # The title tells the networks, the axis the steps: an estimator has one colour in all charts.
+        label=result.arm.estimator,
         x=tuple(float(point.step) for point in result.trained[0].curve[first:]),
         y=tuple(values.mean(0).tolist()),
         low=tuple(values.min(0).tolist()) if len(values) > 1 else (),
@@ -189,7 +194,7 @@ def _scores(results: Sequence[ArmResult]) -> Table:
 def _score_row(result: ArmResult) -> tuple[Value, ...]:
     arm, accuracy = result.arm, result.over(lambda each: each.test.accuracy)
     means = [
-        result.over(measure).value
+        result.over(measure).mean
         for measure in (
             lambda each: each.test.raw_accuracy,
             lambda each: each.curve[each.best].scores.accuracy,
@@ -200,9 +205,9 @@ def _score_row(result: ArmResult) -> tuple[Value, ...]:
             *(lambda each, place=place: each.errors[place] for place in range(len(FORECASTS))),
         )
     ]
-    known = accuracy.seeds > 1
+    known = len(result.trained) > 1
     limits = (accuracy.low, accuracy.high) if known else (None, None)
-    head = (arm.estimator, f"{arm.encoder}/{arm.decoder}", arm.steps, accuracy.seeds, accuracy.value)
+    head = (arm.estimator, f"{arm.encoder}/{arm.decoder}", arm.steps, len(result.trained), accuracy.mean)
     return (*head, *limits, *(None if math.isnan(each) else each for each in means))
 
 
@@ -213,7 +218,7 @@ def _refusals(results: Sequence[ArmResult]) -> Table:
 
 def _seconds(results: Sequence[ArmResult]) -> Table:
     rows = tuple(
-        (each.label, each.over(lambda one: one.seconds).value, each.over(lambda one: one.seconds).value / each.arm.steps * 1e3)
+        (each.label, each.over(lambda one: one.seconds).mean, each.over(lambda one: one.seconds).mean / each.arm.steps * 1e3)
         for each in results
         if each.trained
     )

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats
-
+from ..spread import Spread
 from .checkpoints import Outcome
 from .training import Arm, Trained
 
-__all__ = ["CONFIDENCE", "ArmResult", "Mean", "arm_results", "mean_over"]
-
-CONFIDENCE = 0.95
-"""Of every interval over seeds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mean:
-    """A mean over seeds and its Student interval; the whole line where there is but one seed.
-
-    Attributes:
-        value: The mean.
-        low: Lower limit.
-        high: Upper limit.
-        seeds: How many.
-    """
-
-    value: float
-    low: float
-    high: float
-    seeds: int
-
-    def __str__(self) -> str:
-        if self.seeds == 1:
-            return f"{self.value:.3f} (one seed)"
-        return f"{self.value:.3f} in [{self.low:.3f}, {self.high:.3f}] ({self.seeds} seeds)"
+__all__ = ["ArmResult", "arm_results"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,24 +28,9 @@ class ArmResult:
     trained: tuple[Trained, ...]
     refusals: tuple[tuple[str, str], ...]
 
-    def over(self, measure: Callable[[Trained], float]) -> Mean:
+    def over(self, measure: Callable[[Trained], float]) -> Spread:
         """A measure's mean over the seeds."""
-        return mean_over([measure(each) for each in self.trained])
-
-
-def mean_over(values: Sequence[float]) -> Mean:
-    """The mean, with its Student interval at `CONFIDENCE`.
-
-    Example:
-        >>> str(mean_over([0.86, 0.88, 0.90]))
-        '0.880 in [0.830, 0.930] (3 seeds)'
-    """
-    count = len(values)
-    center = float(np.mean(values))
-    if count < 2:
-        return Mean(value=center, low=-math.inf, high=math.inf, seeds=count)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
-    return Mean(value=center, low=center - half, high=center + half, seeds=count)
+        return Spread.of([measure(each) for each in self.trained])
 
 
 def arm_results(outcomes: Iterable[Outcome]) -> list[ArmResult]:

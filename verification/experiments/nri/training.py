@@ -188,6 +188,7 @@ def _run(
             done += 1
             if done == arm.steps:
                 break
+        step.insist_on_numbers()
         step.schedule.step()
         curve.append(Point(step=done, epoch=epoch, scores=_validated(model, training, data, seed)))
         if curve[-1].scores.nll < curve[best].scores.nll:
@@ -206,18 +207,26 @@ class _Step:
         self.schedule = torch.optim.lr_scheduler.StepLR(self.optimizer, training.halve_every, gamma=0.5)
         self.order = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator(data.frames.device).manual_seed(seed)
+        self.finite = torch.ones((), dtype=torch.bool, device=data.frames.device)
 
     def __call__(self, estimator: Estimator, batch: Split) -> Estimator:
         """Make it, and return the estimator for the next one."""
         logits = self.model.encoder(batch.frames)
-        if not bool(torch.isfinite(logits).all()):
-            raise FloatingPointError("training diverged: the encoder's logits are not finite; a smaller rate may help")
+        finite = torch.isfinite(logits).all()
+        self.finite = self.finite & finite
+        # No sampler has to take NaN, and a GPU is asked only when the epoch ends.
+        logits = torch.where(finite, logits, 0.0)
         found = surrogate(estimator, logits, self._decoding(batch), self.parameters, self.noise)
         value = found.value + true_kl(logits, batch.frames.shape[1]).mean()
         self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
         return moved_on(estimator, found.losses)
+
+    def insist_on_numbers(self) -> None:
+        """Raise if any step so far met logits that are not finite."""
+        if not bool(self.finite):
+            raise FloatingPointError("training diverged: the encoder's logits are not finite; a smaller rate may help")
 
     def batches(self) -> Iterator[Split]:
         """The training data once, in a new order; the last batch may be smaller."""

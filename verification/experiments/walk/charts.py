@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,130 +12,189 @@ from numpy.typing import NDArray
 from ...problems.calibration_law import path_moments
 from ...problems.calibration_walk import SHIFT
 from ...study import Chart, Region, Series
+from ..spread import curve
 from .design import EXACT, LONG_STEPS, PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .losses import Target, exact_gradient
 from .result import JobResult
-from .summary import Findings, curve
+from .summary import Findings
 
 __all__ = ["charts"]
 
 Array = NDArray[np.float64]
 
 _LEAST = 1e-3
+_STILL = 1e-3  # theta that moved by less did not move
+_SIDE_BY_SIDE = 0.6  # of the room between two starts
 
 _TITLES = {"trajectory": "MSE between trajectories", "mean": "MSE between mean trajectories"}
 
 
 def charts(findings: Findings) -> tuple[Chart, ...]:
-    """Every chart, for the first split; the tables hold the others."""
+    """Every chart: theta for all splits, the others for the first, the tables hold theirs."""
     design = findings.design
-    split = design.splits[0]
-    drawn = [_landscape(design, split)]
-    for loss in design.losses:
-        drawn += [_error(findings, split, loss), _ratio(findings, split, loss)]
-        drawn += [_theta(findings, split, loss, place) for place in range(len(design.starts))]
-    first = design.losses[0]
-    drawn += [_paths(findings, split, first, place) for place in range(len(design.starts))]
+    drawn = [_landscape(design, design.splits[0])]
+    first = [_View(findings, design.splits[0], loss) for loss in design.losses]
+    for view in first:
+        drawn += [_error(view), _ratio(view)]
+    for split in design.splits:
+        views = [_View(findings, split, loss) for loss in design.losses]
+        drawn += [_theta(view, place) for view in views for place in range(len(design.starts))]
+    drawn += [_paths(first[0], place) for place in range(len(design.starts))]
     for place in sorted({0, len(design.starts) - 1}):
-        drawn += [_long_paths(findings, split, first, place), _ratios(findings, split, first, place)]
+        drawn += [_long_paths(first[0], place), _ratios(first[0], place)]
     return tuple(drawn)
 
 
-def _paths(findings: Findings, split: Split, loss: Loss, place: int) -> Chart:
-    law = path_moments(torch.tensor([SHIFT], dtype=torch.float64), PATH_STEPS)
-    baseline = (0.0, *law.mean[:, 0].tolist())
+@dataclass(frozen=True, eq=False)
+class _View:
+    """The results of one split and loss."""
+
+    findings: Findings
+    split: Split
+    loss: Loss
+
+    @property
+    def results(self) -> list[JobResult]:
+        return self.findings.select(split=self.split, loss=self.loss)
+
+    @property
+    def under_each_other(self) -> str:
+        """A sentence on lines that cannot be told apart, for they are one: where theta stayed at its start."""
+        still = [each.job.estimator for each in self.results if abs(each.theta[-1] - each.theta[0]).max() < _STILL]
+        return f" Theta does not move with {' and '.join(still)}, whose lines are one." if len(still) > 1 else ""
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """What is along a chart of one start, and its reference."""
+
+    x: tuple[float, ...]
+    x_label: str
+    y_label: str
+    reference: Series
+    regions: tuple[Region, ...] = ()
+
+
+def _from_start(view: _View, place: int, axes: _Axes, lines: Iterable[Array], *, name: str, title: str, caption: str) -> Chart:
+    """A chart of one start, a line an estimator: its values are ``[n, starts, seeds]``."""
+    start = f"{view.findings.design.starts[place]:g}"
+    drawn = (curve(each.job.estimator, axes.x, y[:, place]) for each, y in zip(view.results, lines, strict=True))
     return Chart(
-        name=f"walk-paths-from-{_key(findings, place)}",
-        title=f"Calibrated walks, started at theta = {_start(findings, place)}",
-        caption=f"Mean position over the steps; {_TITLES[loss]}, {split} split. Bands: 95 % over seeds.",
-        x_label="step",
-        y_label="mean position",
-        series=(
-            _dashed("baseline", range(PATH_STEPS + 1), baseline),
-            *(_of(each, each.mean, place, range(PATH_STEPS + 1)) for each in findings.select(split=split, loss=loss)),
-        ),
-        regions=_regions(split),
+        name=f"{name}-from-{start.replace('-', 'minus').replace('.', 'point')}",
+        title=f"{title} {start}",
+        caption=caption + view.under_each_other,
+        x_label=axes.x_label,
+        y_label=axes.y_label,
+        series=(axes.reference, *(replace(each, style="dashed") if each.label == EXACT else each for each in drawn)),
+        regions=axes.regions,
     )
 
 
-def _long_paths(findings: Findings, split: Split, loss: Loss, place: int) -> Chart:
-    law = path_moments(torch.tensor([SHIFT], dtype=torch.float64), LONG_STEPS)
-    results = findings.select(split=split, loss=loss)
-    count = len(results[0].long_mean) if results else 2
+def _paths(view: _View, place: int) -> Chart:
+    steps = _floats(range(PATH_STEPS + 1))
+    baseline = _reference("baseline", steps, _mean_path(PATH_STEPS))
+    return _from_start(
+        view,
+        place,
+        _Axes(steps, "step", "mean position", baseline, _regions(view.split)),
+        [each.mean for each in view.results],
+        name="walk-paths",
+        title="Calibrated walks, started at theta =",
+        caption=f"Mean position over the steps; {_TITLES[view.loss]}, {view.split} split. Bands: 95 % over seeds.",
+    )
+
+
+def _long_paths(view: _View, place: int) -> Chart:
+    count = len(view.results[0].long_mean) if view.results else 2
     steps = np.linspace(0, LONG_STEPS, count).astype(int)
-    baseline = np.concatenate(([0.0], law.mean[:, 0].numpy()))[steps]
-    return Chart(
-        name=f"walk-1000-steps-from-{_key(findings, place)}",
-        title=f"1,000 steps, started at theta = {_start(findings, place)}",
-        caption=f"Mean position of the walks calibrated on {_TITLES[loss]}, {split} split, ten times further.",
-        x_label="step",
-        y_label="mean position",
-        series=(_dashed("baseline", steps, baseline), *(_of(each, each.long_mean, place, steps) for each in results)),
+    baseline = _reference("baseline", _floats(steps), _mean_path(LONG_STEPS)[steps])
+    return _from_start(
+        view,
+        place,
+        _Axes(_floats(steps), "step", "mean position", baseline),
+        [each.long_mean for each in view.results],
+        name="walk-1000-steps",
+        title="1,000 steps, started at theta =",
+        caption=f"Mean position of the walks calibrated on {_TITLES[view.loss]}, {view.split} split, ten times further. Bands: "
+        "95 % over seeds.",
     )
 
 
-def _ratios(findings: Findings, split: Split, loss: Loss, place: int) -> Chart:
-    steps = range(1, PATH_STEPS + 1)
-    return Chart(
-        name=f"walk-variance-ratio-from-{_key(findings, place)}",
-        title=f"Variance ratio, started at theta = {_start(findings, place)}",
+def _ratios(view: _View, place: int) -> Chart:
+    steps = _floats(range(1, PATH_STEPS + 1))
+    chart = _from_start(
+        view,
+        place,
+        _Axes(steps, "step", "variance ratio, simulated / baseline", _reference("baseline", steps, 1.0), _regions(view.split)),
+        [each.ratio for each in view.results],
+        name="walk-variance-ratio",
+        title="Variance ratio, started at theta =",
         caption="Variance of the calibrated walk's position over that of the baseline trajectories, step by step. One is a "
         "match; once a walk has settled its variance does not depend on theta, so there the ratio is one for any theta. Means "
         "over seeds; their common wiggle is the baselines' noise.",
-        x_label="step",
-        y_label="variance ratio, simulated / baseline",
-        series=(
-            _dashed("baseline", steps, [1.0] * PATH_STEPS),
-            *(_bare(_of(each, each.ratio, place, steps)) for each in findings.select(split=split, loss=loss)),
-        ),
-        regions=_regions(split),
+    )
+    return replace(chart, series=tuple(replace(each, low=(), high=()) for each in chart.series))
+
+
+def _theta(view: _View, place: int) -> Chart:
+    design = view.findings.design
+    iterations = _floats(range(design.iterations + 1))
+    # The first split's charts have names without it.
+    split = "" if view.split == design.splits[0] else f"{view.split}-"
+    return _from_start(
+        view,
+        place,
+        _Axes(iterations, "iteration", "theta", _reference("theta*", iterations, SHIFT)),
+        [_held(each.theta, len(iterations)) for each in view.results],
+        name=f"walk-theta-{split}{view.loss}",
+        title=f"theta over the iterations, {_TITLES[view.loss]}, {view.split} split, from",
+        caption="Means over seeds. Bands: 95 % over seeds. A flat line is an estimator that gives no gradient.",
     )
 
 
-def _theta(findings: Findings, split: Split, loss: Loss, place: int) -> Chart:
-    iterations = range(findings.design.iterations + 1)
-    results = findings.select(split=split, loss=loss)
-    return Chart(
-        name=f"walk-theta-{loss}-from-{_key(findings, place)}",
-        title=f"theta over the iterations from {_start(findings, place)}: {_TITLES[loss]}",
-        caption=f"{split.capitalize()} split. Bands: 95 % over seeds. A flat line is an estimator that gives no gradient.",
-        x_label="iteration",
-        y_label="theta",
-        series=(
-            _dashed("theta*", iterations, [SHIFT] * len(iterations)),
-            *(_of(each, _held(each.theta, len(iterations)), place, iterations) for each in results),
-        ),
-    )
-
-
-def _error(findings: Findings, split: Split, loss: Loss) -> Chart:
-    lines = [_by_start(findings, each, "error") for each in findings.select(split=split, loss=loss)]
-    return Chart(
-        name=f"walk-error-{loss}",
-        title=f"|theta - theta*| by start: {_TITLES[loss]}",
-        caption=f"At the last iteration, {split} split. Bars: 95 % over seeds, cut off at {_LEAST}.",
-        x_label="start of theta",
+def _error(view: _View) -> Chart:
+    chart = _by_start(
+        view,
+        "error",
+        name=f"walk-error-{view.loss}",
+        title="|theta - theta*| by start",
+        caption=f"At the last iteration, {view.split} split. Bars: 95 % over seeds, cut off at {_LEAST}.",
         y_label="|theta - theta*|",
-        series=tuple(replace(each, low=tuple(max(low, _LEAST) for low in each.low)) for each in lines),
-        y_log=True,
     )
+    cut = (replace(each, low=tuple(max(low, _LEAST) for low in each.low)) for each in chart.series)
+    return replace(chart, series=tuple(cut), y_log=True)
 
 
-def _ratio(findings: Findings, split: Split, loss: Loss) -> Chart:
-    return Chart(
-        name=f"walk-variance-ratio-{loss}",
-        title=f"Variance ratio by start: {_TITLES[loss]}",
-        caption=f"At the last iteration, {split} split, over the test part. Bars: 95 % over seeds, whose baselines they share.",
-        x_label="start of theta",
+def _ratio(view: _View) -> Chart:
+    return _by_start(
+        view,
+        "variance_ratio",
+        name=f"walk-variance-ratio-{view.loss}",
+        title="Variance ratio by start",
+        caption=f"At the last iteration, {view.split} split, over the test part. Bars: 95 % over seeds, whose baselines they "
+        "share: the ratio of a walk that found theta* is that of its baselines' own noise.",
         y_label="variance ratio, simulated / baseline",
-        series=tuple(_by_start(findings, each, "variance_ratio") for each in findings.select(split=split, loss=loss)),
     )
 
 
-def _by_start(findings: Findings, result: JobResult, figure: str) -> Series:
-    """One figure of one estimator, a point a start."""
-    style: Literal["dashed", "both"] = "dashed" if result.job.estimator == EXACT else "both"
-    return replace(curve(result.job.estimator, findings.design.starts, result.figures[figure]), style=style)
+def _by_start(view: _View, figure: str, *, name: str, title: str, caption: str, y_label: str) -> Chart:
+    """One figure of every estimator, a point a start; the points of one start stand side by side."""
+    starts = view.findings.design.starts
+    room = _SIDE_BY_SIDE * min((abs(a - b) for a in starts for b in starts if a != b), default=1.0)
+    estimators = [each for each in view.results if each.job.estimator != EXACT]
+    moved = {each.job: room * (place / max(len(estimators) - 1, 1) - 0.5) for place, each in enumerate(estimators)}
+    drawn = (
+        curve(each.job.estimator, [start + moved.get(each.job, 0.0) for start in starts], each.figures[figure])
+        for each in view.results
+    )
+    return Chart(
+        name=name,
+        title=f"{title}: {_TITLES[view.loss]}",
+        caption=f"{caption} The points of one start stand side by side.",
+        x_label="start of theta",
+        y_label=y_label,
+        series=tuple(replace(each, style="dashed" if each.label == EXACT else "points") for each in drawn),
+    )
 
 
 def _landscape(design: Design, split: Split) -> Chart:
@@ -144,28 +202,31 @@ def _landscape(design: Design, split: Split) -> Chart:
     places = torch.linspace(SHIFT - 1, SHIFT + 1, 41, dtype=torch.float64)
     target = Target.law(SHIFT, TRAIN_STEPS if split == "time" else PATH_STEPS)
     slopes = {loss: exact_gradient(places, target, loss).tolist() for loss in design.losses}
+    x = tuple(places.tolist())
     return Chart(
         name="walk-loss-slope",
         title="Derivative of the losses around theta*",
-        caption="Exact, for infinitely many baseline trajectories. A loss is least where its derivative crosses zero.",
+        caption=f"Exact, for infinitely many baseline trajectories, {split} split. A loss is least where it is zero.",
         x_label="theta",
         y_label="derivative of the loss",
         series=(
-            _dashed("zero", places.tolist(), [0.0] * len(places)),
-            *(Series(label=_TITLES[loss], x=tuple(places.tolist()), y=tuple(each)) for loss, each in slopes.items()),
+            _reference("zero", x, 0.0),
+            *(Series(label=_TITLES[loss], x=x, y=tuple(each)) for loss, each in slopes.items()),
         ),
     )
 
 
-def _of(result: JobResult, values: Array, place: int, x: Iterable[float]) -> Series:
-    """One estimator's line from one start; the exact gradient's is a reference."""
-    line = curve(result.job.estimator, x, values[:, place])
-    return replace(line, style="dashed") if result.job.estimator == EXACT else line
+def _regions(split: Split) -> tuple[Region, ...]:
+    """The training and the testing region of the tutorial's figure; trajectories are split without any."""
+    if split == "trajectories":
+        return ()
+    return Region(start=0, end=TRAIN_STEPS, label="training"), Region(start=TRAIN_STEPS, end=PATH_STEPS, label="testing")
 
 
-def _bare(line: Series) -> Series:
-    """Without its intervals."""
-    return replace(line, low=(), high=())
+def _mean_path(steps: int) -> Array:
+    """The mean position at theta*, ``[steps + 1]``."""
+    law = path_moments(torch.tensor([SHIFT], dtype=torch.float64), steps)
+    return np.concatenate(([0.0], law.mean[:, 0].numpy()))
 
 
 def _held(theta: Array, count: int) -> Array:
@@ -173,21 +234,9 @@ def _held(theta: Array, count: int) -> Array:
     return theta if len(theta) == count else theta[:1].repeat(count, 0)
 
 
-def _dashed(label: str, x: Iterable[float], y: Iterable[float]) -> Series:
-    return Series(label=label, x=tuple(float(each) for each in x), y=tuple(float(each) for each in y), style="dashed")
+def _reference(label: str, x: tuple[float, ...], y: float | Array) -> Series:
+    return Series(label=label, x=x, y=_floats(np.broadcast_to(y, len(x))), style="dashed")
 
 
-def _regions(split: Split) -> tuple[Region, ...]:
-    """What was trained on, and what was held out."""
-    if split == "trajectories":
-        return ()
-    return Region(start=0.0, end=TRAIN_STEPS, label="training"), Region(start=TRAIN_STEPS, end=PATH_STEPS, label="testing")
-
-
-def _key(findings: Findings, place: int) -> str:
-    """A start as part of a file's name."""
-    return f"{findings.design.starts[place]:g}".replace("-", "minus").replace(".", "point")
-
-
-def _start(findings: Findings, place: int) -> str:
-    return f"{findings.design.starts[place]:g}"
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(each) for each in values)

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ...sources import code_digest
 
-__all__ = ["COMPARED", "EXACT", "LONG_STEPS", "PATH_STEPS", "SIZES", "TRAIN_STEPS", "Design", "Job", "Loss", "Split", "jobs"]
+__all__ = [
+    "COMPARED",
+    "EXACT",
+    "FLOAT",
+    "GUMBEL",
+    "LONG_STEPS",
+    "PATH_STEPS",
+    "SHIPPED",
+    "SIZES",
+    "TRAIN_STEPS",
+    "TUTORIAL",
+    "Design",
+    "Job",
+    "Loss",
+    "Split",
+    "jobs",
+]
 
 Split = Literal["time", "trajectories"]
 """What is held out: the last 30 steps of every trajectory, or the last 300 of 1,000 trajectories."""
@@ -21,12 +38,19 @@ Loss = Literal["trajectory", "mean"]
 EXACT = "exact_gradient"
 """Not an estimator: descent along the exact gradient, which shows what loss and optimiser do by themselves."""
 
+SHIPPED, FLOAT = "agent_torch_categorical", "agent_torch_categorical_float"
+"""The tutorial's Categorical as shipped, and its rule with the index made floating."""
+
+TUTORIAL = (SHIPPED, FLOAT)
+"""What the tutorial recommends."""
+
+GUMBEL = ("gumbel_softmax", "gumbel_softmax_straight_through")
+"""What it is compared with there."""
+
 COMPARED = (
     EXACT,
-    "agent_torch_categorical",
-    "agent_torch_categorical_float",
-    "gumbel_softmax",
-    "gumbel_softmax_straight_through",
+    *TUTORIAL,
+    *GUMBEL,
     "straight_through",
     "smoothed_triple",
     "stochastic_triple",
@@ -78,6 +102,8 @@ class Design:
             raise ValueError(f"batch={self.batch}; a batch that is halved needs at least 4 evaluations")
         if not self.starts or not self.estimators:
             raise ValueError("nothing to calibrate: give at least one estimator and one start")
+        if not all(math.isfinite(each) for each in self.starts):
+            raise ValueError(f"starts={self.starts}; each has to be finite")
 
     @property
     def training_trajectories(self) -> int:

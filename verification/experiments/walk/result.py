@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...record import write_atomically
+from ..checkpoints import keep, kept
 from .accuracy import Accuracy
 from .design import Job
 
@@ -55,15 +54,16 @@ class JobResult:
 
 
 def save(result: JobResult, path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
-    data = {name: _plain(getattr(result, name)) for name in JobResult.__dataclass_fields__}
-    write_atomically(path, json.dumps(data))
+    """Write a checkpoint; see `keep`."""
+    keep(path, {name: _plain(getattr(result, name)) for name in JobResult.__dataclass_fields__})
 
 
 def load(path: Path) -> JobResult | None:
     """Read a checkpoint; None where there is none, or none that can be read."""
+    data = kept(path)
+    if data is None:
+        return None
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return JobResult(
             **{
                 **data,
@@ -73,7 +73,7 @@ def load(path: Path) -> JobResult | None:
                 **{name: np.array(data[name]) for name in ("theta", "mean", "ratio", "long_mean")},
             }
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import torch
-
+from ..processes import Tell, in_processes, single_threaded
 from .design import Design, Job, jobs
 from .result import JobResult, load, save
-from .work import perform
+from .work import died, perform
 
 __all__ = ["Outcome", "Progress", "run_jobs"]
 
@@ -48,14 +44,11 @@ def run_jobs(
         folder: Where each finished job's checkpoint goes, unless it crashed; None keeps none.
         resume: Whether checkpoints that are there already are used.
         progress: Told of every job that is done.
-
-    Raises:
-        BrokenProcessPool: A worker died. What was finished before is kept on disk.
     """
     tell = progress or (lambda done, total, name: None)
     wanted = jobs(design)
     # Named before anything runs: an estimator's file may be edited while it does.
-    places = {} if folder is None else {job: _place(folder, job, design) for job in wanted}
+    places = {} if folder is None else {job: folder / f"{job.key(design)}.json" for job in wanted}
     found = {job: kept for job, place in places.items() if resume and (kept := load(place))}
     complete = True
     try:
@@ -69,36 +62,15 @@ def run_jobs(
     return Outcome(tuple(found[job] for job in wanted if job in found), complete)
 
 
-def _place(folder: Path, job: Job, design: Design) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{job.key(design)}.json"
-
-
 def _performed(wanted: list[Job], design: Design, workers: int) -> Iterator[JobResult]:
     """Results as they are ready."""
     if workers == 0:
-        yield from (perform(job, design) for job in wanted)
+        with single_threaded():
+            yield from (perform(job, design) for job in wanted)
         return
-    with _pool(workers) as pool:
-        for future in as_completed([pool.submit(perform, job, design) for job in wanted]):
-            yield future.result()
+    for job, result in in_processes(partial(_work, design), wanted, workers):
+        yield died(job, design) if result is None else result
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers that are ended, not waited for, when anything goes wrong."""
-    others = {child.pid for child in multiprocessing.active_children()}
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_enter)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            if child.pid not in others:
-                child.kill()
-
-
-def _enter() -> None:
-    """Prepare a worker: one thread, Ctrl-C left to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+def _work(design: Design, job: Job, tell: Tell) -> JobResult:
+    return perform(job, design)

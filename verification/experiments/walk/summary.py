@@ -4,41 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from ...study import Series
+from ..spread import CONFIDENCE, Spread
 from .accuracy import Accuracy
 from .design import Design, Loss, Split, jobs
 from .result import JobResult
 
-__all__ = ["Findings", "Spread", "curve"]
-
-Array = NDArray[np.float64]
-
-_LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean over seeds with its 95 % interval (Student's t)."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Array) -> Self:
-        """Of one number a seed, ``[seeds]``."""
-        mean = float(values.mean())
-        reach = float(stats.t.isf(_LEVEL / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-        return cls(mean, mean - reach, mean + reach)
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+__all__ = ["Findings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +67,5 @@ class Findings:
     def bias(self, measured: Accuracy) -> Spread:
         """A gradient's bias with an interval; all of the design's intervals together are right 95 % of the time."""
         bias = measured.mean - measured.exact
-        reach = float(stats.t.isf(_LEVEL / 2 / self.intervals, measured.batches - 1)) * measured.error
-        return Spread(bias, bias - reach, bias + reach)
-
-
-def curve(label: str, x: Iterable[float], values: Array) -> Series:
-    """A line of means over seeds with its intervals.
-
-    Args:
-        label: Its name.
-        x: Abscissae, ``[n]``.
-        values: ``[n, seeds]``.
-    """
-    spreads = [Spread.of(each) for each in values]
-    return Series(
-        label=label,
-        x=tuple(float(each) for each in x),
-        y=tuple(each.mean for each in spreads),
-        low=tuple(each.low for each in spreads),
-        high=tuple(each.high for each in spreads),
-    )
+        reach = float(stats.t.isf((1 - CONFIDENCE) / 2 / self.intervals, measured.batches - 1)) * measured.error
+        return Spread(mean=bias, low=bias - reach, high=bias + reach)

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import product
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...problems.calibration_walk import SHIFT
-from ...study import Table
+from ...study import Table, Value
+from ..spread import Spread
 from .baseline import baseline
 from .design import PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .fit import fit
 from .losses import Target, minimisers
 from .result import JobResult
-from .summary import Findings, Spread
+from .summary import Findings
 
 __all__ = ["accuracy_tables", "fit_tables", "least_at_law", "minimiser_table", "reason_tables", "seconds_table"]
 
 _FIGURES = {
-    "error": "|theta - theta*|",
-    "train_mse": "train MSE",
-    "test_mse": "test MSE",
-    "test_mean_mse": "test MSE of means",
-    "wasserstein": "Wasserstein",
-    "variance_ratio": "variance ratio",
-    "long_error": "1,000 steps: position error",
-    "long_ratio": "1,000 steps: variance ratio",
+    "": {
+        "error": "|theta - theta*|",
+        "train_mse": "train MSE",
+        "test_mse": "test MSE",
+        "test_mean_mse": "test MSE of means",
+    },
+    ", distributions": {
+        "wasserstein": "Wasserstein",
+        "variance_ratio": "variance ratio",
+        "long_error": "1,000 steps: position error",
+        "long_ratio": "1,000 steps: variance ratio",
+    },
 }
+"""End of a table's title -> its figures, with their names for a reader."""
+
 _ACCURACY = (
     "estimator",
     "theta",
@@ -46,48 +55,47 @@ _LOG_QUANTILE = 1.96
 
 
 def fit_tables(findings: Findings) -> tuple[Table, ...]:
-    """For each split and loss: what every estimator ends at from every start."""
+    """For each split and loss: what every estimator ends at from every start, in two tables."""
     design = findings.design
-    columns = ["start", "estimator", "status", "theta"]
-    for name in _FIGURES.values():
-        columns += [name, f"{name}: low", f"{name}: high"] if name == _FIGURES["error"] else [name]
     return tuple(
         Table(
-            title=f"Calibrated walks: {split} split, {loss} loss",
-            columns=tuple(columns),
+            title=f"Calibrated walks: {split} split, {loss} loss{part}",
+            columns=(
+                *("start", "estimator", "status", "theta"),
+                *(f"{name}{limit}" for name in figures.values() for limit in ("", ": low", ": high")),
+            ),
             rows=(
-                _floor_row(design, split),
+                _floor_row(design, split, figures),
                 *(
-                    _fit_row(findings, result, place)
+                    _fit_row(findings, result, place, figures)
                     for place in range(len(design.starts))
                     for result in findings.select(split=split, loss=loss)
                 ),
             ),
-            caption="Means over seeds; 95 % intervals over seeds. The first row is the walk at theta* itself, which differs "
-            "from the trajectories only because they are finitely many.",
+            caption="Means with 95 % intervals over seeds. The first row is the walk at theta* itself, which differs from the "
+            "trajectories only because they are finitely many. MSE in positions squared, Wasserstein and position "
+            "error in positions.",
         )
-        for split in design.splits
-        for loss in design.losses
+        for split, loss in product(design.splits, design.losses)
+        for part, figures in _FIGURES.items()
     )
 
 
-def _fit_row(findings: Findings, result: JobResult, place: int) -> tuple[str | float, ...]:
-    theta = float(result.theta[-1, place].mean())
-    row: list[str | float] = [findings.design.starts[place], result.job.estimator, result.status, theta]
-    for name in _FIGURES:
-        spread = findings.spread(result, name, place)
-        row += [spread.mean, max(spread.low, 0.0), spread.high] if name == "error" else [spread.mean]
-    return tuple(row)
+def _fit_row(findings: Findings, result: JobResult, place: int, figures: Iterable[str]) -> tuple[Value, ...]:
+    head = (findings.design.starts[place], result.job.estimator, result.status, float(result.theta[-1, place].mean()))
+    return *head, *_limits(result.figures[name][place] for name in figures)
 
 
-def _floor_row(design: Design, split: Split) -> tuple[str | float | None, ...]:
-    data = baseline(design, split)
-    found = fit(torch.full((design.seeds,), SHIFT, dtype=torch.float64), data)
-    row: list[str | float | None] = [None, "theta* itself", "", SHIFT]
-    for name in _FIGURES:
-        mean = float(found.figures[name].mean())
-        row += [mean, mean, mean] if name == "error" else [mean]
-    return tuple(row)
+def _floor_row(design: Design, split: Split, figures: Iterable[str]) -> tuple[Value, ...]:
+    found = fit(torch.full((design.seeds,), SHIFT, dtype=torch.float64), baseline(design, split))
+    return None, "theta* itself", "", SHIFT, *_limits(found.figures[name] for name in figures)
+
+
+def _limits(values: Iterable[NDArray[np.float64]]) -> Iterator[float]:
+    """Mean and limits of some figures, none of which can be negative."""
+    for each in values:
+        spread = Spread.of(each)
+        yield from (spread.mean, max(spread.low, 0.0), spread.high)
 
 
 def reason_tables(findings: Findings) -> tuple[Table, ...]:
@@ -114,8 +122,8 @@ def accuracy_tables(findings: Findings) -> tuple[Table, ...]:
     )
 
 
-def _accuracy_rows(findings: Findings, result: JobResult) -> list[tuple[str | float | None, ...]]:
-    rows: list[tuple[str | float | None, ...]] = []
+def _accuracy_rows(findings: Findings, result: JobResult) -> list[tuple[Value, ...]]:
+    rows: list[tuple[Value, ...]] = []
     for each in result.accuracy:
         bias = findings.bias(each)
         relative = None if each.theta == SHIFT else bias.mean / abs(each.exact)

@@ -11,6 +11,7 @@ from torch import Tensor
 from ....estimators.protocol import NoGradientPathError, NotApplicableError
 from ....estimators.registry import load_estimator
 from ...seeds import chunk_generator, stable_repr
+from ..crashed import DIED
 from .accuracy import accuracy
 from .baseline import Baseline, baseline
 from .calibration import descend, points
@@ -20,7 +21,7 @@ from .gradients import batch_gradient
 from .losses import Target, exact_gradient
 from .result import JobResult, Status
 
-__all__ = ["perform"]
+__all__ = ["died", "perform"]
 
 Gradient = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
@@ -38,8 +39,17 @@ def perform(job: Job, design: Design) -> JobResult:
         status, note = "no gradient", str(error)
     except NotApplicableError as error:
         status, note = "not applicable", str(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         status, note = "crashed", f"{type(error).__name__}: {error}"
+    return _unmoved(job, design, data, status, note)
+
+
+def died(job: Job, design: Design) -> JobResult:
+    """The result of a job whose process died."""
+    return _unmoved(job, design, baseline(design, job.split), "crashed", DIED)
+
+
+def _unmoved(job: Job, design: Design, data: Baseline, status: Status, note: str) -> JobResult:
     return _result(job, design, data, points(design).unsqueeze(0).cpu(), status, note=note)
 
 

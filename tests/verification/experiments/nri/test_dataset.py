@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_a_broken_cache_is_replaced(tmp_path: Path, damage: str) -> None:
         path.write_bytes(whole[:-100] if damage == "cut" else whole[:500] + bytes([whole[500] ^ 1]) + whole[501:])
     assert equal(load_dataset(SPEC, tmp_path), data)
     assert path.read_bytes() == whole
+
+
+def test_data_that_cannot_be_kept_are_used_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dataset, "write_atomically", full)
+    with pytest.warns(RuntimeWarning, match="not kept in .* .No space left on device"):
+        found = load_dataset(SPEC, tmp_path)
+    assert equal(found, generate(SPEC))
 
 
 def test_each_specification_has_a_file_of_its_own() -> None:

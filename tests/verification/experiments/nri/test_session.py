@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from gradverify.verification.experiments.nri import session
 from gradverify.verification.experiments.nri.checkpoints import Outcome, checkpoint_files
@@ -88,6 +89,40 @@ def test_processes_change_nothing(tmp_path: Path) -> None:
     assert complete
     assert without_clocks(spread) == without_clocks(alone)
     assert told[0] == (0, 6, "simulating")
+
+
+def test_training_has_one_thread_wherever_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum of floats depends on how many threads share it, and training makes much of a last digit."""
+    seen: list[int] = []
+    train = session.train
+    monkeypatch.setattr(session, "train", lambda *rest, **more: seen.append(torch.get_num_threads()) or train(*rest, **more))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_plan(plan("reinmax"), cache=tmp_path)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = plan("reinmax", "leave_one_out")
+    monkeypatch.setattr(session, "in_processes", lambda work, jobs, workers, told: ((each, None) for each in jobs))
+    outcomes, complete = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, workers=2)
+    assert complete
+    assert [each.status for each in outcomes] == ["crashed", "crashed"]
+    assert "worker process died" in outcomes[0].note
+    assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), ArithmeticError("no")])
+def test_what_an_estimator_raises_ends_its_own_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception) -> None:
+    def leave(*rest: object, **more: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(session, "train", leave)
+    outcomes, _ = run_plan(plan("reinmax"), cache=tmp_path)
+    assert outcomes[0].status == "crashed"
 
 
 def test_what_cannot_be_trained_is_an_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,11 @@ def test_the_rate_is_halved() -> None:
     assert often.curve[2] != never.curve[2]
 
 
-def test_a_model_that_diverges_is_said_to() -> None:
+@pytest.mark.parametrize("estimator", ["gumbel_softmax", "reinmax", "leave_one_out", "moving_average_baseline"])
+def test_a_model_that_diverges_is_said_to(estimator: str) -> None:
+    """At the end of the epoch in which it did: no sampler stumbles over the NaN before."""
     with pytest.raises(FloatingPointError, match="training diverged"):
-        train(replace(ARM, steps=20), replace(TRAINING, rate=30.0), data(), 0)
+        train(replace(ARM, estimator=estimator, steps=20), replace(TRAINING, rate=1e20, batch=2), data(), 0)
 
 
 def test_progress_counts_steps() -> None:

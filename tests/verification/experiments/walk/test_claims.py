@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gradverify.verification.experiments.walk.accuracy import Accuracy
-from gradverify.verification.experiments.walk.claims import FLOAT, GUMBEL, SHIPPED, statements
-from gradverify.verification.experiments.walk.design import jobs
+from gradverify.verification.experiments.walk.claims import statements
+from gradverify.verification.experiments.walk.design import FLOAT, GUMBEL, SHIPPED, jobs
 from gradverify.verification.experiments.walk.summary import Findings
 
 from .designs import TINY, made_up

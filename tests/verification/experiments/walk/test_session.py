@@ -92,6 +92,16 @@ def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [crashed.results[0].status, resumed.results[0].status] == ["crashed", "descended"]
 
 
+def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "in_processes", lambda work, wanted, workers: ((each, None) for each in wanted))
+    found = run_jobs(TINY, workers=2, folder=tmp_path)
+    assert found.complete
+    assert {each.status for each in found.results} == {"crashed"}
+    assert "worker process died" in found.results[0].note
+    assert (found.results[0].theta[-1] == found.results[0].theta[0]).all()
+    assert not list(tmp_path.iterdir())
+
+
 def test_checkpoints_are_written_anew_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 

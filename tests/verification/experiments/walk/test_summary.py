@@ -1,23 +1,15 @@
-"""Means over seeds and their intervals."""
+"""Which results belong together, and the intervals of biases."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from scipy import stats
 
 from gradverify.verification.experiments.walk.accuracy import Accuracy
 from gradverify.verification.experiments.walk.design import Job
-from gradverify.verification.experiments.walk.summary import Findings, Spread, curve
+from gradverify.verification.experiments.walk.summary import Findings
 
 from .designs import TINY, made_up
-
-
-def test_interval_is_students() -> None:
-    values = np.array([1.0, 2.0, 4.0, 4.5])
-    spread = Spread.of(values)
-    low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (spread.mean, spread.low, spread.high) == pytest.approx((2.875, low, high))
 
 
 def test_bias_intervals_share_one_error_rate() -> None:
@@ -35,11 +27,3 @@ def test_results_are_selected() -> None:
     assert [each.job for each in findings.select(names=["a"])] == [jobs[0], jobs[2]]
     assert [each.job for each in findings.select(split="time", loss="mean")] == [jobs[0]]
     assert len(findings.spreads("error", ["a"])) == 4
-
-
-def test_curve_has_an_interval_at_every_point() -> None:
-    series = curve("a", (0, 5), np.array([[1.0, 3.0], [2.0, 2.0]]))
-    assert series.x == (0.0, 5.0)
-    assert series.y == (2.0, 2.0)
-    assert series.low[0] < 1.0 < 3.0 < series.high[0]
-    assert series.low[1] == series.high[1] == 2.0

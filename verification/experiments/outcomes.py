@@ -1,0 +1,53 @@
+"""From numbers to the outcome of a statement: holds, fails, or open where they do not settle it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from ..study import Statement
+from .spread import Spread
+
+__all__ = ["Outcome", "at_least", "at_most", "both", "decided", "without"]
+
+Outcome = Literal["holds", "fails", "open"]
+
+
+def decided(holds: bool, fails: bool) -> Outcome:
+    """What two conditions, of which one at most is met, come to."""
+    if holds:
+        return "holds"
+    return "fails" if fails else "open"
+
+
+def at_least(spread: Spread, threshold: float) -> Outcome:
+    """Whether a mean over seeds reaches a threshold: open where the threshold lies inside its interval.
+
+    Example:
+        >>> [at_least(Spread.of(each), 0.8) for each in ([0.9, 0.91], [0.7, 0.9], [0.1, 0.11], [0.9])]
+        ['holds', 'open', 'fails', 'open']
+    """
+    return decided(spread.low >= threshold, spread.high < threshold)
+
+
+def at_most(spread: Spread, threshold: float) -> Outcome:
+    """Whether a mean over seeds stays at a threshold or below it."""
+    return decided(spread.high <= threshold, spread.low > threshold)
+
+
+def both(one: Outcome, other: Outcome) -> Outcome:
+    """Whether two halves of a claim hold."""
+    return decided(one == other == "holds", "fails" in (one, other))
+
+
+def without(statement: Statement, lacking: str) -> Statement:
+    """A statement whose evidence is incomplete: it may still fail, and no longer holds.
+
+    Args:
+        statement: What the rest of the evidence says.
+        lacking: What is missing; nothing changes where it is empty.
+    """
+    if not lacking:
+        return statement
+    outcome = "open" if statement.outcome == "holds" else statement.outcome
+    return replace(statement, outcome=outcome, measured=f"{statement.measured}; {lacking}")

@@ -1,0 +1,141 @@
+"""Jobs in processes of their own: results as they end, one thread each, and a worker that dies costs its own job alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+__all__ = ["Tell", "in_processes", "single_threaded"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+Tell = Callable[[Any], None]
+"""Sends a message to the parent."""
+
+_LOOK = 0.5  # seconds between two looks at what the workers tell
+
+
+def in_processes(
+    work: Callable[[Job, Tell], Result], jobs: Sequence[Job], workers: int, *, told: Tell | None = None
+) -> Iterator[tuple[Job, Result | None]]:
+    """Every job with its result, as it ends; None for a job whose worker died although it ran alone.
+
+    When a worker dies, each job that was in flight is done again alone, so that the one which kills its worker is known and a
+    worker that was killed from outside costs only time. The workers end when the loop is left for whatever reason, or when
+    this process dies.
+
+    Args:
+        work: What is done with a job; importable, as its arguments are.
+        jobs: What is to be done.
+        workers: Processes to spawn, at least 1.
+        told: Receives what the jobs tell, before their results.
+
+    Raises:
+        Exception: What `work` raised.
+    """
+    waiting = deque(jobs)
+    while waiting:
+        flying: dict[Future[Result], Job] = {}
+        try:
+            yield from _together(work, waiting, flying, min(workers, len(waiting)), told or _nobody)
+        except BrokenProcessPool:
+            for job in flying.values():
+                yield job, _alone(work, job, told or _nobody)
+
+
+def _together(
+    work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, told: Tell
+) -> Iterator[tuple[Job, Result]]:
+    """As many jobs at a time as there are workers; when one of those dies, `flying` holds the jobs that are not done."""
+    with _pool(workers) as (pool, messages):
+        while waiting or flying:
+            while waiting and len(flying) < workers:
+                flying[pool.submit(_done, work, waiting[0])] = waiting[0]
+                waiting.popleft()
+            ended, _ = wait(flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            _pass_on(messages, told)
+            for future in ended:
+                result = future.result()
+                yield flying.pop(future), result
+
+
+def _alone(work: Callable[[Job, Tell], Result], job: Job, told: Tell) -> Result | None:
+    try:
+        ((_, result),) = _together(work, deque([job]), {}, 1, told)
+    except BrokenProcessPool:
+        return None
+    return result
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """One PyTorch thread, as in a worker: sums of floats depend on how many share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Workers, and what they tell; they are ended, not waited for."""
+    others = {child.pid for child in multiprocessing.active_children()}
+    context = multiprocessing.get_context("spawn")
+    messages = context.Queue()
+    pool = ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages,))
+    try:
+        yield pool, messages
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            if child.pid not in others:
+                child.kill()
+
+
+_messages: Any
+
+
+def _enter(messages: Any) -> None:
+    """Prepare a worker: one thread, Ctrl-C left to the parent, and no life after the parent's."""
+    global _messages
+    _messages = messages
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _done(work: Callable[[Job, Tell], Result], job: Job) -> Result:
+    return work(job, _messages.put)
+
+
+def _pass_on(messages: Any, told: Tell) -> None:
+    while True:
+        try:
+            told(messages.get_nowait())
+        except queue.Empty:
+            return
+
+
+def _nobody(message: Any) -> None:
+    """Nobody listens."""

@@ -1,0 +1,81 @@
+"""A mean over seeds, and how far it can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from ..study import Series
+
+__all__ = ["CONFIDENCE", "Spread", "curve", "span"]
+
+CONFIDENCE = 0.95
+"""Of every interval over seeds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """A mean over seeds with its Student interval; the whole line where there is but one seed.
+
+    Attributes:
+        mean: The mean.
+        low: Lower limit.
+        high: Upper limit.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Self:
+        """Of one number a seed, ``[seeds]``.
+
+        Example:
+            >>> print(Spread.of([0.86, 0.88, 0.90]))
+            0.88 [0.83, 0.93]
+            >>> print(Spread.of([0.86]))
+            0.86 (one seed)
+        """
+        numbers = np.asarray(values, dtype=np.float64)
+        mean, count = float(numbers.mean()), len(numbers)
+        if count < 2:
+            return cls(mean=mean, low=-math.inf, high=math.inf)
+        reach = float(stats.t.isf((1 - CONFIDENCE) / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
+        return cls(mean=mean, low=mean - reach, high=mean + reach)
+
+    def __str__(self) -> str:
+        if math.isinf(self.low):
+            return f"{self.mean:.3g} (one seed)"
+        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def span(spreads: Iterable[Spread]) -> str:
+    """The least and the largest of some means, with their intervals."""
+    ordered = sorted(spreads, key=lambda each: each.mean)
+    return f"{ordered[0]} to {ordered[-1]}"
+
+
+def curve(label: str, x: Iterable[float], values: ArrayLike) -> Series:
+    """A line of means over seeds with its intervals; without them where there is but one seed.
+
+    Args:
+        label: Its name.
+        x: Abscissae, ``[n]``.
+        values: ``[n, seeds]``.
+    """
+    spreads = [Spread.of(each) for each in np.asarray(values)]
+    known = not any(math.isinf(each.low) for each in spreads)
+    return Series(
+        label=label,
+        x=tuple(float(each) for each in x),
+        y=tuple(each.mean for each in spreads),
+        low=tuple(each.low for each in spreads) if known else (),
+        high=tuple(each.high for each in spreads) if known else (),
+    )

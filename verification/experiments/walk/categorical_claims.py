@@ -1,0 +1,140 @@
+"""What the tutorial claims of its Categorical."""
+
+from __future__ import annotations
+
+from ...study import Statement
+from ..outcomes import decided
+from ..spread import span
+from .closeness import CLOSE, close, far
+from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
+from .summary import Findings
+
+__all__ = [
+    "calibrates_when_floating",
+    "converges_by_start",
+    "has_lower_error",
+    "has_lower_wasserstein",
+    "is_differentiable",
+    "keeps_variance_ratio",
+    "stays_aligned",
+]
+
+_NEAR_ONE = 0.1
+
+
+def is_differentiable(findings: Findings) -> Statement | None:
+    """Whether a gradient flows through the Categorical as shipped."""
+    results = findings.select(names=[SHIPPED])
+    if not results:
+        return None
+    stopped = sum(each.status == "no gradient" for each in results)
+    return Statement(
+        claim="The tutorial claims that its Categorical is differentiable and allows gradient-based optimisation.",
+        outcome=decided(stopped == 0, stopped == len(results)),
+        measured=f"no gradient in {stopped} of {len(results)} calibrations ({SHIPPED})",
+        note="It returns an integer index, and automatic differentiation ends at integers: theta stays at its start.",
+    )
+
+
+def calibrates_when_floating(findings: Findings) -> Statement | None:
+    """Whether its rule finds theta once its index is floating."""
+    results = findings.select(names=[FLOAT])
+    if not results:
+        return None
+    moved = max(float(abs(each.theta[-1] - each.theta[0]).max()) for each in results)
+    errors = findings.spreads("error", [FLOAT])
+    return Statement(
+        claim="Made floating, the rule of the tutorial's Categorical calibrates the walk.",
+        outcome=decided(close(errors), far(errors)),
+        measured=f"theta moved by at most {moved:.1e}; |theta - theta*| from {span(errors)}",
+        note="With two categories [q, 1 - q] its two weights are equal for every outcome, so the derivative in q is zero for "
+        "every loss, in every sample.",
+    )
+
+
+def has_lower_wasserstein(findings: Findings) -> Statement | None:
+    """Held-out marginals, against Gumbel-Softmax."""
+    return _lower(
+        findings,
+        "wasserstein",
+        "The tutorial claims that its Categorical has a consistently lower Wasserstein distance than Gumbel-Softmax.",
+        "Distance of the position's law from the held-out trajectories, in positions.",
+    )
+
+
+def has_lower_error(findings: Findings) -> Statement | None:
+    """Held-out squared error, against Gumbel-Softmax."""
+    return _lower(
+        findings,
+        "test_mse",
+        "The tutorial claims that its Categorical has a lower mean squared error than Gumbel-Softmax.",
+        "Between a simulated and a held-out trajectory.",
+    )
+
+
+def keeps_variance_ratio(findings: Findings) -> Statement | None:
+    """Variance of the calibrated walk over the baseline's."""
+    ratios = findings.spreads("variance_ratio", TUTORIAL)
+    if not ratios:
+        return None
+    by_split = {each: findings.spreads("variance_ratio", TUTORIAL, each) for each in findings.design.splits}
+    spans = [f"{span(found)} ({split} split)" for split, found in by_split.items() if found]
+    return Statement(
+        claim="The tutorial claims that its Categorical keeps the variance ratio at approximately one.",
+        outcome="holds" if all(abs(each.mean - 1) < _NEAR_ONE for each in ratios) else "fails",
+        measured="; ".join(spans),
+        note="A settled walk's variance does not depend on theta, so that on the last 30 steps a walk that was never "
+        "calibrated has a ratio near one too: it is no evidence of a match.",
+    )
+
+
+def stays_aligned(findings: Findings) -> Statement | None:
+    """The long run of the tutorial's Categorical."""
+    errors = findings.spreads("long_error", TUTORIAL)
+    if not errors:
+        return None
+    return Statement(
+        claim="The tutorial claims that over 1,000 steps its Categorical stays aligned with the baseline.",
+        outcome=decided(close(errors), far(errors)),
+        measured=f"error of the mean position after 1,000 steps {span(errors)}",
+        note="The settled mean is p ln 2 - theta, so an error of theta is an error of position for ever.",
+    )
+
+
+def converges_by_start(findings: Findings) -> Statement | None:
+    """Where it ends from each start."""
+    results = findings.select(names=TUTORIAL)
+    if not results:
+        return None
+    ends = ", ".join(
+        f"{start:g} ends at {float(results[0].theta[-1, place].mean()):.4g}"
+        for place, start in enumerate(findings.design.starts)
+    )
+    moved = max(float(abs(each.theta[-1] - each.theta[0]).max()) for each in results)
+    return Statement(
+        claim="The tutorial says that its Categorical's convergence depends on the start, in particular from 0 and 10.",
+        outcome="holds" if moved < CLOSE else "open",
+        measured=ends,
+        note="It ends where it starts.",
+    )
+
+
+def _lower(findings: Findings, figure: str, claim: str, note: str) -> Statement | None:
+    pairs = [
+        (one, other)
+        for one in findings.select(names=[SHIPPED])
+        for other in findings.select(names=GUMBEL[:1], split=one.job.split, loss=one.job.loss)
+    ]
+    if not pairs:
+        return None
+    places = range(len(findings.design.starts))
+    ours, others = ([findings.spread(pair[side], figure, place) for pair in pairs for place in places] for side in (0, 1))
+    lower = sum(one.high < other.low for one, other in zip(ours, others, strict=True))
+    higher = sum(one.low > other.high for one, other in zip(ours, others, strict=True))
+    counted = f"lower in {lower}, higher in {higher} of {len(ours)} configurations"
+    return Statement(
+        claim=claim,
+        outcome=decided(lower == len(ours), higher > 0),
+        measured=f"{counted}; {span(ours)} against {span(others)}",
+        note=note,
+    )

@@ -1,0 +1,53 @@
+"""What the tutorial claims of Gumbel-Softmax."""
+
+from __future__ import annotations
+
+from ...study import Statement
+from ..outcomes import decided
+from ..spread import span
+from .biases import Biases
+from .closeness import close, far
+from .design import GUMBEL
+from .summary import Findings
+
+__all__ = ["deviates", "drifts", "is_biased"]
+
+
+def deviates(findings: Findings) -> Statement | None:
+    """Held-out marginals of Gumbel-Softmax."""
+    apart = findings.spreads("wasserstein", GUMBEL)
+    if not apart:
+        return None
+    return Statement(
+        claim="The tutorial claims that Gumbel-Softmax drifts early and deviates substantially in the testing region.",
+        outcome=decided(far(apart), close(apart)),
+        measured=f"Wasserstein distance on the held-out part {span(apart)} positions",
+        note="Walks are drawn hard at the calibrated theta, as they would be used.",
+    )
+
+
+def drifts(findings: Findings) -> Statement | None:
+    """The long run of Gumbel-Softmax."""
+    errors = findings.spreads("long_error", GUMBEL)
+    if not errors:
+        return None
+    return Statement(
+        claim="The tutorial claims that over 1,000 steps Gumbel-Softmax accumulates a large position error.",
+        outcome=decided(far(errors), close(errors)),
+        measured=f"error of the mean position after 1,000 steps {span(errors)}",
+        note="A settled walk forgets: nothing accumulates, and the error in theta is small.",
+    )
+
+
+def is_biased(findings: Findings) -> Statement | None:
+    """The bias of Gumbel-Softmax's gradient, and what it costs."""
+    biases = Biases.of(findings, GUMBEL)
+    if not biases.known:
+        return None
+    errors = findings.spreads("error", GUMBEL)
+    return Statement(
+        claim="The tutorial claims that Gumbel-Softmax's gradient is biased.",
+        outcome="holds" if biases.seen else "open",
+        measured=f"a bias is seen at {biases.seen} of {len(biases.known)} points, at most {biases.largest:.1%} of the gradient",
+        note=f"What it costs here: |theta - theta*| {span(errors)} at the end.",
+    )
