@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_every_file_of_the_guide_runs(folder: pytest.Pytester, name: str) -> Non
     ]
 
 
-def test_the_failure_is_the_one_shown(folder: pytest.Pytester) -> None:
+def test_the_failure_is_the_one_shown(folder: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["pytest"])  # a replay command begins as the session did
     (shown,) = re.findall(r"<!-- output -->\n```\n(.*?)```", GUIDE, re.DOTALL)
     result = folder.runpytest_inprocess("-p", "no:cacheprovider", "test_clipped.py")
     lines = " ".join(line.removeprefix("E") for line in result.outlines if line.startswith("E  "))

@@ -164,10 +164,12 @@ def _no_record(repository: Path, shell: Shell, folder: Path, job: dict[str, str]
 
 def test_a_refuted_claim_fails_the_step_and_leaves_its_report(shell: Shell, tmp_path: Path) -> None:
     played(tmp_path, "gradverify", "mkdir -p gradverify-report && echo refuted > gradverify-report/report.md; exit $STATUS")
-    for status, expected in (("0", 0), ("3", 0), ("1", 1), ("4", 4)):
-        done = shell(step("verify.yml", "Verify"), tmp_path, {"STATUS": status}, {})
-        assert done.returncode == expected
-    assert (tmp_path / "summary.md").read_text() == 4 * "refuted\n"
+    job = workflow("verify.yml")["jobs"]["verify"]["env"]
+    for context, statuses in ((inputs(), (0, 0, 1, 4)), (inputs(passing="0"), (0, 3, 1, 4))):
+        for status, expected in zip((0, 3, 1, 4), statuses, strict=True):
+            done = shell(step("verify.yml", "Verify"), tmp_path, {**job, "STATUS": str(status)}, context)
+            assert done.returncode == expected
+    assert (tmp_path / "summary.md").read_text() == 8 * "refuted\n"
 
 
 def test_installation_is_what_the_caller_says(shell: Shell, tmp_path: Path) -> None:

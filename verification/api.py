@@ -16,7 +16,7 @@ from .record import Record
 from .run import Progress, verify_cells
 from .seeds import stable_repr
 
-__all__ = ["Target", "verify"]
+__all__ = ["Target", "estimators_of", "problems_of", "verify"]
 
 Target = str | Estimator | Callable[..., Any]
 
@@ -32,6 +32,7 @@ def verify(
     device: str = "cpu",
     expect: str = "claims",
     seconds: float | None = None,
+    dtype: str | None = None,
     wanted: Wanted | None = None,
     progress: Progress | None = None,
 ) -> Record:
@@ -48,6 +49,7 @@ def verify(
         device: ``cpu`` or ``cuda``.
         expect: Hold every estimator to ``unbiased``, ``biased`` or ``any`` instead of its own ``claims``.
         seconds: Close open cells after this time; the record is then not reproducible.
+        dtype: ``float32`` or ``float64``; each problem's own if None.
         wanted: What foreign code takes and returns, where calling it does not say.
         progress: Told of every cell that closes.
 
@@ -65,13 +67,23 @@ def verify(
         'unbiased'
     """
     settings = settle(
-        profile=profile, tolerance=tolerance, alpha=alpha, seed=seed, device=device, expect=expect, seconds=seconds
+        profile=profile,
+        tolerance=tolerance,
+        alpha=alpha,
+        seed=seed,
+        device=device,
+        expect=expect,
+        seconds=seconds,
+        dtype=dtype,
     )
-    named = _named(estimators, wanted)
-    return with_conventions(verify_cells(named, _found(problems, quick=profile == "quick"), settings, progress))
+    named = estimators_of(estimators, wanted)
+    return with_conventions(verify_cells(named, problems_of(problems, quick=profile == "quick"), settings, progress))
 
 
-def _named(estimators: Target | Iterable[Target] | Mapping[str, Target], wanted: Wanted | None = None) -> dict[str, Estimator]:
+def estimators_of(
+    estimators: Target | Iterable[Target] | Mapping[str, Target], wanted: Wanted | None = None
+) -> dict[str, Estimator]:
+    """Name -> estimator, of what `verify` accepts."""
     if isinstance(estimators, Mapping):
         given = dict(estimators)
     else:
@@ -87,7 +99,8 @@ def _named(estimators: Target | Iterable[Target] | Mapping[str, Target], wanted:
     }
 
 
-def _found(problems: str | Problem | Iterable[str | Problem], *, quick: bool) -> list[Problem]:
+def problems_of(problems: str | Problem | Iterable[str | Problem], *, quick: bool) -> list[Problem]:
+    """The problems that `verify` accepts, each once; with ``quick`` the quick profile's where none is named."""
     several = [problems] if isinstance(problems, str | Problem) else list(problems)
     if not several:
         return find_problems([], quick=quick)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from inspect import signature
+from typing import Any, Unpack
 
+from .api import Target, problems_of, verify
+from .asserting.answer import answer
+from .asserting.assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most, insist
+from .asserting.judgement import Judgement, judge_not_worse, judge_unbiased, judge_variance, judgements_of
+from .asserting.options import BiasOptions, Options, RatioOptions
+from .head import run_head
+from .plan import PROFILES
+from .problems.problem import Problem
 from .pytest_session import Assertion, Budget, Line
-
-if TYPE_CHECKING:
-    from ..estimators.adapters import Wanted
-    from .api import Target
-    from .asserting.judgement import Judgement
-    from .problems.problem import Problem
-    from .record import Record
+from .record import Record
 
 __all__ = ["DEFAULTS", "Gradverify"]
 
 DEFAULTS = ("problem", "tolerance", "profile", "false_fail_rate", "margin", "cost", "seed")
 """What the marker may set for the assertions of a test."""
 
-Judge = Callable[..., list["Judgement"]]
+Judge = Callable[..., list[Judgement]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,129 +55,79 @@ class Gradverify:
         self,
         estimators: Target | Iterable[Target] | Mapping[str, Target],
         problems: str | Problem | Iterable[str | Problem] | None = None,
-        *,
-        alpha: float | None = None,
-        tolerance: float | None = None,
-        profile: str | None = None,
-        seed: int | None = None,
-        expect: str = "claims",
-        wanted: Wanted | None = None,
+        **options: Any,
     ) -> Record:
         """The record of some estimators on some problems, see `gradverify.verification.verify`; it asserts nothing.
 
         Args:
             estimators: One or several.
             problems: One or several.
-            alpha: False-alarm rate of the whole call; the session's share for one assertion if None.
-            tolerance: Relative bias that is accepted.
-            profile: ``quick``, ``standard`` or ``thorough``.
-            seed: Entropy.
-            expect: What estimators are held to.
-            wanted: What foreign code takes and returns, where calling it does not say.
+            options: As of `gradverify.verification.verify`; ``alpha``, the false-alarm rate of the whole call, is charged to
+                the session's budget, and is its share for one assertion where it is not given.
         """
-        from .api import verify
-        from .asserting.judgement import judgements_of
-
-        given = {"false_fail_rate": alpha, "tolerance": tolerance, "profile": profile, "seed": seed}
-        settled = self._settled(given, {"tolerance": None, "profile": "quick"})
+        __tracebackhide__ = True
+        settled = self._settled(verify, options, rate="alpha")
         place = self.defaults.get("problem", ()) if problems is None else problems
-        rate = settled.pop("false_fail_rate")
-        self.budget.charge(rate)
-        record = verify(estimators, place, alpha=rate, expect=expect, wanted=wanted, **settled)
-        self._enter(judgements_of(record, self.replay), rate, settled["seed"], record)
+        self.budget.charge(settled["alpha"])
+        record = answer(lambda: verify(estimators, place, **settled))
+        self._enter(judgements_of(record, self.replay), settled["alpha"], settled["seed"], record)
         return record
 
-    def assert_unbiased(
-        self,
-        estimator: Target,
-        problem: str | Problem | None = None,
-        *,
-        tolerance: float | None = None,
-        false_fail_rate: float | None = None,
-        profile: str | None = None,
-        seed: int | None = None,
-        wanted: Wanted | None = None,
-    ) -> None:
+    def assert_unbiased(self, estimator: Target, problem: str | Problem | None = None, **options: Unpack[BiasOptions]) -> None:
         """Assert that an estimator shows no bias above a tolerance; see `gradverify.verification.assert_unbiased`."""
         __tracebackhide__ = True
-        from .asserting.assertions import assert_unbiased
-        from .asserting.judgement import judge_unbiased
-
-        given = {"tolerance": tolerance, "false_fail_rate": false_fail_rate, "profile": profile, "seed": seed, "wanted": wanted}
-        settled = self._settled(given, _own_defaults(assert_unbiased))
-        self._assert(partial(judge_unbiased, estimator), self._problem(problem), settled)
+        self._assert(assert_unbiased, partial(judge_unbiased, estimator), problem, options)
 
     def assert_variance_at_most(
         self,
         estimator: Target,
         problem: str | Problem | None = None,
         variance: float | None = None,
-        *,
-        false_fail_rate: float | None = None,
-        profile: str | None = None,
-        seed: int | None = None,
-        wanted: Wanted | None = None,
+        **options: Unpack[Options],
     ) -> None:
         """Assert that one replicate's variance is not above a limit; see `gradverify.verification.assert_variance_at_most`."""
         __tracebackhide__ = True
-        from .asserting.assertions import assert_variance_at_most
-        from .asserting.judgement import judge_variance
-
         if variance is None:
             raise TypeError("assert_variance_at_most needs variance=..., the limit in squared units of the gradient")
-        given = {"false_fail_rate": false_fail_rate, "profile": profile, "seed": seed, "wanted": wanted}
-        settled = self._settled(given, _own_defaults(assert_variance_at_most))
-        self._assert(partial(judge_variance, estimator, variance=variance), self._problem(problem), settled)
+        self._assert(assert_variance_at_most, partial(judge_variance, estimator, variance=variance), problem, options)
 
     def assert_not_worse_than(
-        self,
-        estimator: Target,
-        baseline: Target,
-        problem: str | Problem | None = None,
-        *,
-        margin: float | None = None,
-        cost: Literal["evaluations"] | None = None,
-        false_fail_rate: float | None = None,
-        profile: str | None = None,
-        seed: int | None = None,
-        wanted: Wanted | None = None,
+        self, estimator: Target, baseline: Target, problem: str | Problem | None = None, **options: Unpack[RatioOptions]
     ) -> None:
         """Assert that a variance is not above a baseline's; see `gradverify.verification.assert_not_worse_than`."""
         __tracebackhide__ = True
-        from .asserting.assertions import assert_not_worse_than
-        from .asserting.judgement import judge_not_worse
+        self._assert(assert_not_worse_than, partial(judge_not_worse, estimator, baseline), problem, options)
 
-        given = {
-            "margin": margin,
-            "cost": cost,
-            "false_fail_rate": false_fail_rate,
-            "profile": profile,
-            "seed": seed,
-            "wanted": wanted,
-        }
-        settled = self._settled(given, _own_defaults(assert_not_worse_than))
-        self._assert(partial(judge_not_worse, estimator, baseline), self._problem(problem), settled)
+    def _assert(
+        self, assertion: Callable[..., None], judge: Judge, problem: str | Problem | None, options: Mapping[str, Any]
+    ) -> None:
+        __tracebackhide__ = True
+        settled, place = self._settled(assertion, options), self._problem(problem)
+        rate = settled["false_fail_rate"]
+        self.budget.charge(rate)
+        judged = answer(lambda: judge(problem=place, **settled, replay=self.replay))
+        self._enter(judged, rate, settled["seed"], _record(judged, place, settled, self.replay))
+        insist(judged, self.replay)
 
-    def _settled(self, given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-        """The options: as given, else from marker and session, else the assertion's own."""
-        usual = {**own, **{name: value for name, value in self.defaults.items() if name in given}}
-        usual.setdefault("false_fail_rate", self.budget.share)
-        return {name: usual[name] if value is None else value for name, value in given.items()}
+    def _settled(
+        self, function: Callable[..., object], options: Mapping[str, Any], *, rate: str = "false_fail_rate"
+    ) -> dict[str, Any]:
+        """As given, else from marker and session, else the function's own; its ``rate`` is the session's to give."""
+        __tracebackhide__ = True
+        own = {each.name: each.default for each in signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY}
+        unknown = sorted(set(options) - set(own))
+        if unknown:
+            raise TypeError(f"{function.__name__} has no option {unknown[0]!r}; expected one of {', '.join(own)}")
+        usual = {**own, **{name: value for name, value in self.defaults.items() if name in own}}
+        usual[rate] = self.defaults.get("false_fail_rate", self.budget.share)
+        return {**usual, **{name: value for name, value in options.items() if value is not None}}
 
     def _problem(self, given: str | Problem | None) -> str | Problem:
+        __tracebackhide__ = True
         found = self.defaults.get("problem") if given is None else given
         if found is None:
             raise TypeError("no problem: give one to the assertion, or to the test as @pytest.mark.gradverify(problem=...)")
         return found
-
-    def _assert(self, judge: Judge, problem: str | Problem, settled: dict[str, Any]) -> None:
-        __tracebackhide__ = True
-        from .asserting.assertions import insist
-
-        self.budget.charge(settled["false_fail_rate"])
-        judged = judge(problem=problem, **settled, replay=self.replay)
-        self._enter(judged, settled["false_fail_rate"], settled["seed"], _record(judged, problem, settled, self.replay))
-        insist(judged, self.replay)
 
     def _enter(self, judged: Sequence[Judgement], rate: float, seed: int, record: Record) -> None:
         lines = tuple(Line(each.passed, each.question, each.sentence) for each in judged)
@@ -184,27 +136,14 @@ class Gradverify:
             self.tell(f"gradverify {each.question}", each.sentence)
 
 
-def _own_defaults(assertion: Callable[..., None]) -> dict[str, Any]:
-    """The defaults of an assertion's options; the false-fail rate is the session's to give."""
-    options = inspect.signature(assertion).parameters.values()
-    found = {each.name: each.default for each in options if each.kind is each.KEYWORD_ONLY}
-    del found["false_fail_rate"]
-    return found
-
-
 def _record(judged: Sequence[Judgement], problem: str | Problem, settled: Mapping[str, Any], replay: str) -> Record:
-    from .api import _found
-    from .head import run_head
-    from .plan import PROFILES
-    from .record import Record
-
     profile = PROFILES[settled["profile"]]
     head = run_head(
         command=replay,
         profile=profile.name,
         seed=settled["seed"],
         device="cpu",
-        dtypes={each.params.dtype for each in _found(problem, quick=False)},
+        dtypes={each.params.dtype for each in problems_of(problem, quick=False)},
         alpha=settled["false_fail_rate"],
         tolerance=settled.get("tolerance", profile.r_accept),
         timing={},

@@ -5,6 +5,7 @@ It is loaded in every pytest run on a machine with gradverify, so it imports not
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from .pytest_reporter import Reporter
-from .pytest_session import Book, Budget
+from .pytest_session import Book, Budget, launcher
 
 if TYPE_CHECKING:
     from .pytest_fixture import Gradverify
@@ -119,9 +120,15 @@ def _node_id(item: pytest.Item) -> str:
 
 
 def _replay(config: pytest.Config, test: str) -> str:
-    words = ["pytest", test, "--gradverify-seed", str(config.getoption("gradverify_seed"))]
+    """The command that repeats a test, from where this session was started."""
+    path, separator, name = test.partition("::")
+    here = os.path.relpath(config.rootpath / path, config.invocation_params.dir)
+    words = [*launcher(config), f"{here}{separator}{name}", "--gradverify-seed", str(config.getoption("gradverify_seed"))]
     if config.getoption("gradverify_profile"):
         words += ["--gradverify-profile", config.getoption("gradverify_profile")]
+    # What changes a false-fail rate changes at which row an assertion is decided.
+    for each in config.getoption("override_ini") or ():
+        words += ["-o", each] if each.startswith("gradverify_") else []
     return shlex.join(words)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .pytest_session import Book, Budget, merged
+from .pytest_session import Book, Budget, launcher, merged
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -28,6 +28,7 @@ class Reporter:
         book: What was found.
         started: Seconds since 1970.
         written: Where the record was written to.
+        unwritten: Why it could not be.
     """
 
     config: pytest.Config
@@ -35,6 +36,7 @@ class Reporter:
     book: Book = field(default_factory=Book)
     started: float = field(default_factory=time.time)
     written: Path | None = None
+    unwritten: str = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Enter what a phase of a test found."""
@@ -44,21 +46,29 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the record; fail a session whose processes together spent more than its budget."""
-        if self.budget.exceeded_by(self.book.spent) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        """Write the record; fail a session that cannot, or whose processes together spent more than its budget."""
         path = self.config.getoption("gradverify_record")
         if path and self.book.entries:
-            self.written = (self.config.invocation_params.dir / path).resolve()
-            self.written.parent.mkdir(parents=True, exist_ok=True)
-            merged(self.book.assertions, head=self._head(exitstatus)).write(self.written)
+            self._write((self.config.invocation_params.dir / path).resolve(), self._head(complete=_complete(session)))
+        wrong = self.unwritten or self.budget.exceeded_by(self.book.spent)
+        if wrong and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _head(self, exitstatus: int) -> dict[str, Any]:
+    def _write(self, path: Path, head: dict[str, Any]) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            merged(self.book.assertions, head=head).write(path)
+        except OSError as error:
+            self.unwritten = f"the record could not be written to {path}: {error.strerror}"
+        else:
+            self.written = path
+
+    def _head(self, *, complete: bool) -> dict[str, Any]:
         return {
-            "command": shlex.join(["pytest", *(str(each) for each in self.config.invocation_params.args)]),
+            "command": shlex.join([*launcher(self.config), *map(str, self.config.invocation_params.args)]),
             "seed": self.config.getoption("gradverify_seed"),
             "alpha": self.budget.total,
-            "complete": exitstatus != pytest.ExitCode.INTERRUPTED,
+            "complete": complete,
             "budget": {
                 "rule": f"{self.budget.total:g} for the session, {self.budget.share:g} for an assertion that asks for no more",
                 "spent": self.book.spent,
@@ -68,11 +78,11 @@ class Reporter:
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """One line a verdict, and what became of the budget; with ``-q`` only the verdicts that do not hold."""
-        unwritten = self.config.getoption("gradverify_record") and not self.written
-        if not self.book.entries and not unwritten:
+        asked = self.config.getoption("gradverify_record")
+        if not self.book.entries and not asked:
             return
         terminalreporter.section("gradverify")
-        if unwritten:
+        if not self.book.entries:
             terminalreporter.write_line("no assertion was made, so there is no record to write")
         quiet = self.config.get_verbosity() < 0
         for each in self.book.assertions:
@@ -83,6 +93,8 @@ class Reporter:
         self._budget_line(terminalreporter)
         if self.written:
             terminalreporter.write_line(f"record: {self.written}")
+        elif self.unwritten:
+            terminalreporter.write_line(self.unwritten, red=True)
 
     def _budget_line(self, terminalreporter: TerminalReporter) -> None:
         made, spent, total = len(self.book.assertions), self.book.spent, self.budget.total
@@ -92,3 +104,9 @@ class Reporter:
         if over:
             said += "; MORE THAN THERE IS: raise the ini option gradverify_assertions, so that each gets less"
         terminalreporter.write_line(said, red=over)
+
+
+def _complete(session: pytest.Session) -> bool:
+    """Whether every test was run: the session was not interrupted, nor ended by ``-x`` or its like."""
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    return ended and not (session.shouldstop or session.shouldfail)

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pytest
+
     from .record import Record, Run
 
-__all__ = ["Assertion", "Book", "Budget", "BudgetError", "Line", "merged", "seed_of"]
+__all__ = ["Assertion", "Book", "Budget", "BudgetError", "Line", "launcher", "merged", "seed_of"]
 
 _ROUNDING = 1 + 1e-9  # a thousand thousandths may add up to a little more than one
 
@@ -48,6 +52,7 @@ class Budget:
         Raises:
             BudgetError: The budget does not hold it.
         """
+        __tracebackhide__ = True
         if self.exceeded_by(self.spent + rate):
             raise BudgetError(
                 f"this assertion asks for a false-fail rate of {rate:g}, and {self.spent:g} of the session's {self.total:g} "
@@ -125,6 +130,12 @@ def seed_of(master: int, test: str) -> int:
     """
     address = json.dumps([master, test]).encode()
     return int.from_bytes(hashlib.blake2s(address).digest()[:4], "big")
+
+
+def launcher(config: pytest.Config) -> list[str]:
+    """How pytest was started: ``python -m pytest`` finds modules in the working directory, and ``pytest`` does not."""
+    program = getattr(config, "workerinput", {}).get("mainargv", sys.argv)[0]
+    return ["python", "-m", "pytest"] if Path(program).name == "__main__.py" else ["pytest"]
 
 
 def merged(assertions: list[Assertion], *, head: dict[str, Any]) -> Record:

@@ -49,8 +49,15 @@ BY_HAND = """
         head = Run(command="", profile="quick", seed=0, device="cpu", dtype="float64", alpha=rate, tolerance=0.1, complete=True)
         record = Record(run=head, cells=(Cell(estimator="mine", problem="fair", status="ok"),))
         line = Line(True, "unbiased", "mine on fair: unbiased")
+        gradverify.tell("gradverify unbiased", line.sentence)
         gradverify.made.append(Assertion(gradverify.test, rate, gradverify.defaults["seed"], (line,), record.to_json()))
 """
+
+
+@pytest.fixture(autouse=True)
+def started_as_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However these tests were started: replay commands begin as the session did."""
+    monkeypatch.setattr(sys, "argv", ["pytest"])
 
 
 def outcomes(result: pytest.RunResult) -> dict[str, int]:
@@ -117,25 +124,6 @@ def test_the_marker_sets_what_assertions_take(pytester: pytest.Pytester) -> None
     )
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [("tolerence=0.1", "tolerence is not known"), ("'bernoulli'", "'bernoulli' is not known"), ("", "no problem: give one")],
-)
-def test_a_marker_that_says_nothing_known_is_refused(pytester: pytest.Pytester, marker: str, said: str) -> None:
-    pytester.makepyfile(
-        f"""
-        import pytest
-
-        @pytest.mark.gradverify({marker})
-        def test_marked(gradverify):
-            gradverify.assert_unbiased("leave_one_out")
-        """
-    )
-    result = run_here(pytester)
-    result.assert_outcomes(errors=1 if marker else 0, failed=0 if marker else 1)
-    result.stdout.fnmatch_lines([f"*{said}*"])
-
-
 def test_more_assertions_than_the_budget_holds_are_refused(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ngradverify_budget = 0.01\ngradverify_assertions = 2\n")
     pytester.makepyfile(
@@ -151,20 +139,6 @@ def test_more_assertions_than_the_budget_holds_are_refused(pytester: pytest.Pyte
     result.stdout.fnmatch_lines(
         ["*BudgetError: *rate of 0.005, and 0.01 of the session's 0.01 is spent; *", "error budget: 0.01 *"]
     )
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("gradverify_budget = much", "'much'; expected a prob"),
-        ("gradverify_assertions = 0.5", "'0.5'; expected a whole number"),
-    ],
-)
-def test_options_out_of_range_are_refused(pytester: pytest.Pytester, line: str, said: str) -> None:
-    pytester.makeini(f"[pytest]\n{line}\n")
-    result = run_here(pytester)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{said}*"])
 
 
 def test_junit_has_every_verdict_as_a_property(pytester: pytest.Pytester) -> None:
@@ -253,7 +227,7 @@ def test_workers_send_what_they_found_to_the_one_that_reports(
     assert outcomes(run_here(pytester, *budget(1))) == {"passed": 1, "failed": 1}
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("-p", "xdist", "-p", "gradverify.verification.pytest_plugin", "-n", "2", "--dist", "loadfile")
-    spread = pytester.runpytest_subprocess(*plugins, *budget(1), "--gradverify-record", "spread.json")
+    spread = pytester.runpytest_subprocess(*plugins, *budget(1), "--gradverify-record", "spread.json", "--junitxml=junit.xml")
     assert outcomes(spread) == {"passed": 2}
     assert spread.ret == pytest.ExitCode.TESTS_FAILED
     lines = [re.findall(r"^(?:holds|FAILS): .*$", each.stdout.str(), re.M) for each in (plain, spread)]
@@ -262,6 +236,8 @@ def test_workers_send_what_they_found_to_the_one_that_reports(
     cells = [Record.read(pytester.path / name).cells for name in ("plain.json", "spread.json")]
     assert cells[0] == cells[1]
     assert len(cells[0]) == 2
+    told = [each.get("value") for each in ElementTree.parse(pytester.path / "junit.xml").iter("property")]
+    assert told == 2 * ["mine on fair: unbiased"]
     spread.stdout.fnmatch_lines(["error budget: 2e-06 of 1e-06 spent on 2 assertions; master seed 0; MORE THAN THERE IS: *"])
 
 

@@ -6,14 +6,17 @@ is and how to see it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from ...estimators.adapters import Wanted
 from ..api import Target
 from ..problems.problem import Problem
 from ..seeds import stable_repr
+from .answer import answer
 from .judgement import Judgement, judge_not_worse, judge_unbiased, judge_variance
+from .options import BiasOptions, Options, RatioOptions
 
 __all__ = ["assert_not_worse_than", "assert_unbiased", "assert_variance_at_most", "insist"]
 
@@ -50,9 +53,8 @@ def assert_unbiased(
         >>> assert_unbiased("leave_one_out", "bernoulli:0.3/cubic", tolerance=0.1)
     """
     __tracebackhide__ = True
-    options = {"tolerance": tolerance, "false_fail_rate": false_fail_rate, "profile": profile, "seed": seed, "wanted": wanted}
-    replay = _line("assert_unbiased", (estimator, problem), options)
-    insist(judge_unbiased(estimator, problem, **options, replay=replay), replay)  # type: ignore[arg-type]
+    options = BiasOptions(tolerance=tolerance, false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
+    _ask(judge_unbiased, "assert_unbiased", (estimator, problem), options)
 
 
 def assert_variance_at_most(
@@ -87,9 +89,8 @@ def assert_variance_at_most(
         >>> assert_variance_at_most("stochastic_triple", "random_walk:10/square/p", 3.5)
     """
     __tracebackhide__ = True
-    options = {"false_fail_rate": false_fail_rate, "profile": profile, "seed": seed, "wanted": wanted}
-    replay = _line("assert_variance_at_most", (estimator, problem, variance), options)
-    insist(judge_variance(estimator, problem, variance, **options, replay=replay), replay)  # type: ignore[arg-type]
+    options = Options(false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
+    _ask(judge_variance, "assert_variance_at_most", (estimator, problem, variance), options)
 
 
 def assert_not_worse_than(
@@ -132,16 +133,8 @@ def assert_not_worse_than(
         >>> assert_not_worse_than("stochastic_triple", "score_function", "random_walk:10/square/p")
     """
     __tracebackhide__ = True
-    options = {
-        "margin": margin,
-        "cost": cost,
-        "false_fail_rate": false_fail_rate,
-        "profile": profile,
-        "seed": seed,
-        "wanted": wanted,
-    }
-    replay = _line("assert_not_worse_than", (estimator, baseline, problem), options)
-    insist(judge_not_worse(estimator, baseline, problem, **options, replay=replay), replay)  # type: ignore[arg-type]
+    options = RatioOptions(margin=margin, cost=cost, false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
+    _ask(judge_not_worse, "assert_not_worse_than", (estimator, baseline, problem), options)
 
 
 def insist(judgements: Sequence[Judgement], replay: str) -> None:
@@ -156,7 +149,13 @@ def insist(judgements: Sequence[Judgement], replay: str) -> None:
         raise AssertionError("\n".join([*wrong, f"replay: {replay}"]))
 
 
-def _line(function: str, given: tuple[object, ...], options: dict[str, Any]) -> str:
+def _ask(judge: Callable[..., list[Judgement]], function: str, given: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    __tracebackhide__ = True
+    replay = _line(function, given, options)
+    insist(answer(partial(judge, *given, **options, replay=replay)), replay)
+
+
+def _line(function: str, given: tuple[object, ...], options: Mapping[str, Any]) -> str:
     """A line of Python that asks the same question with the same rows."""
     words = [each.name if isinstance(each, Problem) else stable_repr(each) for each in given]
     return f"{function}({', '.join([*words, *(f'{key}={value!r}' for key, value in options.items() if value is not None)])})"

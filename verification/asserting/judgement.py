@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Unpack
 
-from ...estimators.adapters import Wanted
 from ...estimators.protocol import Estimator
-from ..api import Target, _found, _named, verify
+from ..api import Target, estimators_of, problems_of, verify
 from ..conformance import Conformance
 from ..plan import settle
 from ..problems.problem import Problem
 from ..record import Cell, Check, Record
 from ..workbench import Workbench, estimator_facts
 from .excess import Excess, Looks, variance_above, variance_above_baseline
+from .options import BiasOptions, Options, RatioOptions
 from .replicates import DependentRowsError, Replicates, evaluations
 
 __all__ = ["Judgement", "judge_not_worse", "judge_unbiased", "judge_variance", "judgements_of"]
@@ -49,26 +50,18 @@ class Judgement:
 
 
 def judge_unbiased(
-    estimator: Target,
-    problem: str | Problem,
-    *,
-    tolerance: float,
-    false_fail_rate: float,
-    profile: str,
-    seed: int,
-    wanted: Wanted | None = None,
-    replay: str = "",
+    estimator: Target, problem: str | Problem, *, replay: str = "", **options: Unpack[BiasOptions]
 ) -> list[Judgement]:
-    """Whether an estimator shows no bias above a tolerance; arguments as in `assert_unbiased`."""
+    """Whether an estimator shows no bias above a tolerance; all options of `assert_unbiased` are needed, ``wanted`` apart."""
     record = verify(
         estimator,
         problem,
-        profile=profile,
-        tolerance=tolerance,
-        alpha=false_fail_rate,
-        seed=seed,
+        profile=options["profile"],
+        tolerance=options["tolerance"],
+        alpha=options["false_fail_rate"],
+        seed=options["seed"],
         expect="unbiased",
-        wanted=wanted,
+        wanted=options.get("wanted"),
     )
     judged = judgements_of(record, replay)
     return [replace(each, question="unbiased", passed=_tolerable(_bias(each.cell))) for each in judged]
@@ -90,21 +83,13 @@ def judgements_of(record: Record, replay: str = "") -> list[Judgement]:
 
 
 def judge_variance(
-    estimator: Target,
-    problem: str | Problem,
-    variance: float,
-    *,
-    false_fail_rate: float,
-    profile: str,
-    seed: int,
-    wanted: Wanted | None = None,
-    replay: str = "",
+    estimator: Target, problem: str | Problem, variance: float, *, replay: str = "", **options: Unpack[Options]
 ) -> list[Judgement]:
-    """Whether one replicate's variance is not above a limit; arguments as in `assert_variance_at_most`."""
+    """Whether one replicate's variance is not above a limit; all options of `assert_variance_at_most`, ``wanted`` apart."""
     if not variance >= 0:
         raise ValueError(f"variance={variance}; expected a limit that is not negative")
-    ((name, subject),) = _named(estimator, wanted).items()
-    bench = _bench({name: subject}, problem, false_fail_rate, profile, seed)
+    bench = _bench([estimator], problem, options)
+    ((name, subject),) = bench.named.items()
     judged = []
     for place in bench.places:
         draws = Replicates(bench.bench, (name,), place)
@@ -115,27 +100,16 @@ def judge_variance(
 
 
 def judge_not_worse(
-    estimator: Target,
-    baseline: Target,
-    problem: str | Problem,
-    *,
-    margin: float,
-    cost: str | None,
-    false_fail_rate: float,
-    profile: str,
-    seed: int,
-    wanted: Wanted | None = None,
-    replay: str = "",
+    estimator: Target, baseline: Target, problem: str | Problem, *, replay: str = "", **options: Unpack[RatioOptions]
 ) -> list[Judgement]:
-    """Whether a variance is not above a baseline's; arguments as in `assert_not_worse_than`."""
+    """Whether a variance is not above a baseline's; all options of `assert_not_worse_than`, ``wanted`` apart."""
+    margin, cost = options["margin"], options["cost"]
     if not margin >= 0:
         raise ValueError(f"margin={margin}; expected a number that is not negative: 0.1 allows ten per cent")
     if cost not in ("evaluations", None):
         raise ValueError(f"cost={cost!r}; expected 'evaluations' or None")
-    ((name, subject),) = _named(estimator, wanted).items()
-    ((other, compared),) = _named(baseline, wanted).items()
-    other += " (baseline)" if other == name else ""
-    bench = _bench({name: subject, other: compared}, problem, false_fail_rate, profile, seed)
+    bench = _bench([estimator, baseline], problem, options)
+    (name, subject), (other, _) = bench.named.items()
     judged = []
     for place in bench.places:
         answer = _compared(Replicates(bench.bench, (name, other), place), margin, cost, bench.alpha)
@@ -166,21 +140,27 @@ def _answer(draws: Replicates, test: Callable[[Looks], Excess]) -> tuple[str, Co
 
 @dataclass(frozen=True)
 class _Bench:
-    """A workbench, the problems on it, and each one's share of the false-fail rate."""
+    """A workbench, the estimators and problems on it, and each one's share of the false-fail rate."""
 
     bench: Workbench
+    named: dict[str, Estimator]
     places: tuple[str, ...]
     alpha: float
     sure: str
 
 
-def _bench(named: dict[str, Estimator], problem: str | Problem, rate: float, profile: str, seed: int) -> _Bench:
+def _bench(subjects: Sequence[Target], problem: str | Problem, options: Options) -> _Bench:
+    rate, profile, seed = options["false_fail_rate"], options["profile"], options["seed"]
     if not 0 < rate < 0.5:
         raise ValueError(f"false_fail_rate={rate:g}; expected a number above 0 and below 0.5")
     settings = settle(profile=profile, alpha=SOME, seed=seed)
-    problems = {each.name: each for each in _found(problem, quick=profile == "quick")}
+    named: dict[str, Estimator] = {}
+    for each in subjects:
+        ((name, found),) = estimators_of(each, options.get("wanted")).items()
+        named[f"{name} (baseline)" if name in named else name] = found
+    problems = {each.name: each for each in problems_of(problem, quick=profile == "quick")}
     bench = Workbench(settings, named.__getitem__, problems.__getitem__)
-    return _Bench(bench, tuple(problems), rate / len(problems), f"false-fail rate {rate:g}, seed {seed}")
+    return _Bench(bench, named, tuple(problems), rate / len(problems), f"false-fail rate {rate:g}, seed {seed}")
 
 
 @dataclass(frozen=True)

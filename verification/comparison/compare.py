@@ -14,12 +14,7 @@ from ..record import Cell, Record, Run
 from .bias_change import bias_difference
 from .change import Change, Direction, Quantity
 from .comparable import circumstances, figures, membership, paired_cells
-from .differences import (
-    Difference,
-    exponent_difference,
-    time_difference,
-    variance_difference,
-)
+from .differences import Difference, exponent_difference, time_difference, variance_difference
 from .sensitivity import Sensitivity, sensitivities
 from .verdict_changes import verdict_change
 
@@ -182,7 +177,12 @@ def _constant(cell: Cell) -> bool:
 
 
 def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
-    """Variances that could be believed before and cannot now: a tail has grown heavy, which no test of a variance shows."""
+    """Variances that could be believed before and cannot now.
+
+    That a sample has not seen its tail is a fact of the record, like a cell that is gone, and no claim about the estimator: a
+    tail that has grown cannot be told from a rare event that the base never met, however much larger the sample variance is.
+    So nothing is tested, no error rate is shared, and it is no regression; more rows on both sides decide it.
+    """
     told = {(each.estimator, each.problem) for each in found if each.quantity == "variance"}
     for one, two in moved:
         before, after = one.find("variance"), two.find("variance")

@@ -48,7 +48,7 @@ def verdict_change(base: Cell, head: Cell, *, same: bool = False) -> Change | No
         base=before,
         head=after,
         rows=_rows(base, head),
-        note=_note(head, refuted, direction),
+        note=_note(base, head, refuted, direction),
     )
 
 
@@ -113,10 +113,11 @@ def _rows(base: Cell, head: Cell) -> tuple[int, int] | None:
     return None if None in checks else tuple(each.num_samples for each in checks if each is not None)  # type: ignore[return-value]
 
 
-def _note(head: Cell, refuted: Check | None, direction: Direction) -> str:
-    bias = head.find("bias")
+def _note(base: Cell, head: Cell, refuted: Check | None, direction: Direction) -> str:
+    bias, earlier = head.find("bias"), base.find("bias")
     said = refuted.note if refuted is not None else (bias.note if bias is not None else "")
     if direction == "lost" and bias is not None and bias.detectable is not None:
-        seen = f"the smallest bias that would have been seen is {bias.detectable:.3g}"
+        before = "" if earlier is None or earlier.detectable is None else f", {earlier.detectable:.3g} before"
+        seen = f"the smallest bias that would have been seen is {bias.detectable:.3g}{before}"
         said = "; ".join(each for each in (str(bias.details.get("reason", "")), seen, said) if each)
     return said

@@ -173,6 +173,13 @@ def test_every_change_of_a_verdict(base: dict[str, str], head: dict[str, str], d
     assert comparison.exit_status == {"worse": 1, "lost": 3}.get(direction, 0)
 
 
+def test_a_lost_verdict_says_what_either_run_would_have_seen() -> None:
+    """The change of the detectable bias, which is what was lost."""
+    base, head = changed(one(), "bias", detectable=0.25), changed(one(), "bias", outcome="inconclusive", detectable=1.5)
+    (lost,) = [each for each in compare(base, head).changes if each.quantity == "verdict"]
+    assert "the smallest bias that would have been seen is 1.5, 0.25 before" in lost.note
+
+
 @pytest.mark.parametrize("status", ["failed", "crashed", "timeout"])
 def test_a_cell_that_no_longer_runs_is_worse(status: str) -> None:
     broken = ended(changed(one(), "bias", outcome="failed", claim="none"), status=status)
