@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import numpy as np
 
 from ..estimators.protocol import Estimator
 from .bias import BiasPlan, BiasTest
 from .conformance import Conformance
-from .dependence import largest_correlation, stale_seed
+from .dependence import dispersion, largest_correlation, largest_dispersion, stale_seed
+from .exact_variance import ExactVariance
 from .executors import Failure
 from .forward_law import ForwardLaw
 from .moments import Moments
 from .plan import chunk_rows
 from .problems.problem import Probe
-from .work import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, Task
+from .work import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, Overflow, Task
 
 __all__ = ["CellRun"]
 
@@ -31,6 +35,7 @@ class CellRun:
         probe: What its program looks like.
         min_rows: Rows to draw at least, for the variance.
         law_alpha: False-alarm rate of the forward check.
+        variance: The comparison with the exact variance of one replicate, where that is known.
         finding: The structural checks' answer, once known.
         forward: The forward check's answer, once known.
         fitted: The estimator as it was verified.
@@ -46,6 +51,7 @@ class CellRun:
     probe: Probe
     min_rows: int
     law_alpha: float
+    variance: ExactVariance | None = None
     finding: Conformance | None = None
     forward: ForwardLaw | None = None
     fitted: str = ""
@@ -62,6 +68,7 @@ class CellRun:
         self._asked = False
         self._ahead: dict[int, ChunkTask | ChunkResult] = {}
         self._digests: list[bytes] = []
+        self._chunks: list[Moments] = []
         self._begin("screen")
 
     @property
@@ -72,9 +79,7 @@ class CellRun:
         verdict = self.test.verdict
         if self.finding is None or verdict is None:
             return False
-        # After a non-finite row there is no variance to draw more rows for, and perhaps no finite row to come.
-        ended = verdict.outcome == "failed" or verdict.reason == "gate"
-        return ended or self.rows.count >= self.min_rows or self._constant
+        return self._ended or (self._drawn and not (self.variance is not None and self.variance.waiting))
 
     @property
     def in_flight(self) -> int:
@@ -105,9 +110,22 @@ class CellRun:
                 self._use(self._ahead.pop(self._used), self._tasks.pop(self._used))  # type: ignore[arg-type]
 
     def end(self, reason: str) -> None:
-        """Close the cell with what it has."""
+        """Close the cell with what it has; a difference of variances that was not yet confirmed is none."""
         self.test.end(reason)
         self.min_rows = 0
+        if self.variance is not None:
+            self.variance.rows_wanted = 0
+
+    @property
+    def _ended(self) -> bool:
+        # After a non-finite row there is no variance to draw more rows for, and perhaps no finite row to come.
+        verdict = self.test.verdict
+        return verdict is not None and (verdict.outcome == "failed" or verdict.reason == "gate")
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether the rows suffice for their variance, once there is a verdict."""
+        return self.rows.count >= self.min_rows or self._constant
 
     def _begin(self, stage: str) -> None:
         self._stage = stage
@@ -148,16 +166,51 @@ class CellRun:
         self._constant = result.constant and (self._constant or self._used == 1)
         if self._dependent(result, task):
             return
+        if self._stage == "variance":
+            self._confirm_variance(result)
+            return
         for each, own in zip(result.moments, result.own, strict=True):
             self.rows = self.rows.merge(own)
             self._seen = self._seen.merge(each)
             self._look()
-            if each.nonfinite and self.test.verdict is not None and self.test.verdict.outcome != "failed":
-                note = f"{each.nonfinite} rows drawn after the verdict hold NaN or infinity"
-                self.finding = Conformance("failed", "not finite", note)
+            if each.nonfinite and self.test.verdict is not None:
+                self._overflowed(each.nonfinite, result.overflow)
                 return
             if self._stage != task.stage:
                 return
+        self._screen_variance()
+
+    def _screen_variance(self) -> None:
+        """Compare with the exact variance when nothing else is left to draw; a difference asks for fresh rows."""
+        test = self.variance
+        if test is None or test.screened or self.test.verdict is None or self._ended or not self._drawn:
+            return
+        test.screen(self.rows, int(np.argmax(self.rows.variance[: self.plan.size])))
+        if test.waiting:
+            self._begin("variance")
+
+    def _confirm_variance(self, result: ChunkResult) -> None:
+        assert self.variance is not None
+        for each in result.own:
+            self._seen = self._seen.merge(each)
+        if self._seen.nonfinite:
+            self._overflowed(self._seen.nonfinite, result.overflow)
+        elif self._seen.count >= self.variance.rows_wanted:
+            self.variance.confirm(self._seen)
+
+    def _overflowed(self, rows: int, found: Overflow | None) -> None:
+        """Say where the first row that is not finite is and whether it comes back; or that the reference is at fault."""
+        verdict = self.test.verdict
+        assert verdict is not None
+        if verdict.outcome != "failed" and found is not None:
+            note = f"{rows} rows drawn after the verdict hold NaN or infinity; {found}"
+            self.finding = Conformance("failed", "not finite", note)
+        elif found is not None:
+            reason = verdict.reason if found.repeated else "not reproducible"
+            self.test.verdict = replace(verdict, reason=reason, note=f"{verdict.note}; {found}")
+        elif verdict.outcome == "failed":
+            note = "rows of the reference hold NaN or infinity, and none of the estimator's does"
+            self.test.verdict = replace(verdict, outcome="inconclusive", reason="reference", note=note)
 
     def _look(self) -> None:
         """Show the test what it waits for; move to fresh rows when it asks for them."""
@@ -179,6 +232,23 @@ class CellRun:
         elif worst > limit:
             note = f"rows of a chunk have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
             self.finding = Conformance("failed", "dependent rows", note)
+        elif result.overflow is None:
+            return self._sharing(reduce(Moments.merge, result.own))
         else:
             return False
+        return True
+
+    def _sharing(self, chunk: Moments) -> bool:
+        """Whether the means of the chunks so far vary more than their rows' variance lets expect; that ends the cell."""
+        self._chunks.append(chunk)
+        if len(self._chunks) < 2:
+            return False
+        found, limit = float(dispersion(self._chunks).max()), largest_dispersion(len(self._chunks))
+        if found <= limit:
+            return False
+        note = (
+            f"the means of {len(self._chunks)} chunks vary {found:.3g} times as much as those of independent rows "
+            f"(limit {limit:.3g}): rows of a call share noise"
+        )
+        self.finding = Conformance("failed", "dependent rows", note)
         return True

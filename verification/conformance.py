@@ -1,4 +1,7 @@
-"""Structural checks, cheap and before any statistics: shape, type, finiteness, seeds, gradient path, isolated rows."""
+"""Structural checks, cheap and before any statistics: shape, type, finiteness, seeds, gradient path, isolated rows.
+
+Finiteness is asked for where noise is at the ends of its range, too: no verdict depends on whether a budget of rows meets one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from torch import Tensor
 
 from ..estimators.markov import MarkovProgram
 from ..estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
+from .dependence import repeated_lag
+from .extremes import ExtremeNoise
 from .problems.problem import Probe, Problem
 
 __all__ = ["Conformance", "applicability", "check_conformance"]
@@ -83,7 +88,11 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     if all(bool((each == each[:1]).all()) for each in (rows, other)) and not torch.allclose(rows, other):
         note = f"all {ROWS} rows of a call are equal, and those of another seed are others: one draw serves all rows"
         return Conformance("failed", "dependent rows", note)
-    return _isolated(estimator, problem, seeded)
+    lag = repeated_lag(*(np.asarray(each.reshape(ROWS, -1).cpu()) for each in (rows, other)))
+    if lag is not None:
+        note = f"rows of one seed are those of the next, {abs(lag)} places on: they do not come from the generator given alone"
+        return Conformance("failed", "repeated rows", note)
+    return _overflowing(estimator, problem, seeded) or _isolated(estimator, problem, seeded, rows)
 
 
 @contextmanager
@@ -119,17 +128,34 @@ def _malformed(rows: object, params: Tensor) -> Conformance | None:
         return Conformance("failed", "dtype or device", f"returned {found}; expected {params.dtype} on {params.device}")
     if rows.requires_grad:
         return Conformance("failed", "attached", "the rows require a gradient; return them detached")
-    bad = int((~torch.isfinite(rows)).reshape(ROWS, -1).any(1).sum())
+    bad = _broken(rows)
     if bad:
         return Conformance("failed", "not finite", f"{bad} of {ROWS} rows hold NaN or infinity")
     return None
 
 
-def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance:
-    """Scale row 0's objective by a thousand: row 0 of the estimate may change, and no other."""
+def _overflowing(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance | None:
+    """Rows drawn with noise at the ends of its range: it is met once in some ten million draws, and may not overflow there."""
+    with ExtremeNoise(_MARK):
+        rows = torch.cat([estimator(problem.program, problem.params, ROWS, seeded(number)) for number in range(2)])
+    bad = _broken(rows)
+    if not bad:
+        return None
+    ends = "where uniforms are 0, 2^-24 or 1 - 2^-24, which single precision draws once in some 1e7"
+    note = f"{bad} of {2 * ROWS} rows hold NaN or infinity {ends}"
+    return Conformance("failed", "not finite", note)
+
+
+def _broken(rows: Tensor) -> int:
+    """How many rows hold NaN or infinity."""
+    return int((~torch.isfinite(rows)).reshape(len(rows), -1).any(1).sum())
+
+
+def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tensor) -> Conformance:
+    """Scale row 0's objective by a thousand: row 0 of the estimate may change, and no other; `rows` are those of seed 0."""
     loud = _with_loud_first_row(problem.program)
     for number in range(_TRIES):
-        plain = estimator(problem.program, problem.params, ROWS, seeded(number))
+        plain = estimator(problem.program, problem.params, ROWS, seeded(number)) if number else rows
         scaled = estimator(loud, problem.params, ROWS, seeded(number))
         changed = (plain != scaled).reshape(ROWS, -1).any(1)
         if bool(changed[1:].any()):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 import torch
 
 from ..estimators.protocol import Estimator, describe
-from .attribution import attribution_check, wants_attribution
 from .bias import BiasPlan
 from .cell import CellRun
 from .channels import scales
 from .conformance import applicability
 from .exact_run import exact_cells
+from .exact_variance import ExactVariance
 from .executors import Executor, Inline
 from .families import fit_families
 from .head import run_head
@@ -78,10 +79,14 @@ class Verification:
         """The cells, in order."""
         return [self._cell(name, problem, self._probes[problem]) for name, problem in self._pairs]
 
-    @cached_property
-    def checks(self) -> dict[str, list[CellRun]]:
-        """For every problem, the references that do not decide, against the one that does."""
-        return {each.name: self._reference_runs(each.name) for each in self.problems}
+    def _checked(self, checks: dict[str, list[CellRun]]) -> Iterator[list[CellRun]]:
+        """For one problem after another, the references that do not decide against the one that does, entered in `checks`.
+
+        A finite difference needs a pilot of a second or so; it is taken when the cells are on their way.
+        """
+        for each in self.problems:
+            checks[each.name] = self._reference_runs(each.name)
+            yield checks[each.name]
 
     def execute(self, executor: Executor | None = None, progress: Progress | None = None) -> Record:
         """Draw until every cell is closed, and write down what was found.
@@ -90,18 +95,18 @@ class Verification:
         cut by time.
         """
         started, wall = time.perf_counter(), time.time()
-        every = [*(run for runs in self.checks.values() for run in runs), *self.runs]
+        checks: dict[str, list[CellRun]] = {each.name: [] for each in self.problems}
         executor = executor or Inline(self.bench)
         complete, truncated = True, False
         try:
-            truncated = _drive(every, executor, progress, self.settings.seconds)
+            truncated = _drive(self.runs, self._checked(checks), executor, progress, self.settings.seconds)
         except KeyboardInterrupt:
             complete = False
         finally:
             executor.close()
-        for run in every:
+        for run in (*self.runs, *(each for several in checks.values() for each in several)):
             run.end("interrupted" if not complete else "time")
-        compared = {name: reference_check(runs, self.bench.reference(name)) for name, runs in self.checks.items()}
+        compared = {name: reference_check(runs, self.bench.reference(name)) for name, runs in checks.items()}
         cells = [self._written(run, compared[run.problem]) for run in self.runs]
         references = [
             Cell(estimator="references", problem=name, status="failed" if each.outcome == "disagree" else "ok", checks=(each,))
@@ -113,37 +118,25 @@ class Verification:
         return Record(run=head, cells=(*references, *self._ordered(cells)), families=families)
 
     def execute_exactly(self, progress: Progress | None = None) -> Record:
-        """Run every estimator over all its draws instead of sampling it; see `exact_run`."""
+        """Run every estimator over all its draws instead of sampling it; see `exact_run`. Ctrl-C leaves the other cells out."""
         started, wall = time.perf_counter(), time.time()
-        cells = []
-        for cell in exact_cells(self.bench, self._pairs):
-            cells.append(cell)
-            if progress is not None:
-                progress(len(cells), len(self._pairs), f"{cell.estimator} on {cell.problem}")
+        cells, complete = [], True
+        try:
+            for cell in exact_cells(self.bench, self._pairs):
+                cells.append(cell)
+                if progress is not None:
+                    progress(len(cells), len(self._pairs), f"{cell.estimator} on {cell.problem}")
+        except KeyboardInterrupt:
+            complete = False
         head = self._head({"started": wall, "seconds": time.perf_counter() - started})
         budget = {"rule": "no error rate: means are computed over all draws"}
-        return Record(run=replace(head, num_tests=0, budget=budget), cells=self._ordered(cells))
-
-    def attributed(self, record: Record, progress: Progress | None = None) -> Record:
-        """The record with every biased cell's sites searched for where the bias enters; see `attribution`.
-
-        The searches share one error rate, the run's; they change no verdict.
-        """
-        biased = [each for each in record.cells if wants_attribution(each)]
-        found: dict[tuple[str, str], Cell] = {}
-        for cell in biased:
-            estimator, problem = self.estimators[cell.estimator], self.bench.problem(cell.problem)
-            rate = self.settings.alpha / len(biased)
-            check = attribution_check(estimator, problem, self.settings, name=cell.estimator, alpha=rate)
-            found[cell.estimator, cell.problem] = replace(cell, checks=(*cell.checks, check))
-            if progress is not None:
-                progress(len(found), len(biased), f"sites of {cell.estimator} on {cell.problem}")
-        return replace(record, cells=tuple(found.get((each.estimator, each.problem), each) for each in record.cells))
+        return Record(run=replace(head, num_tests=0, budget=budget, complete=complete), cells=self._ordered(cells))
 
     def _ordered(self, cells: list[Cell]) -> tuple[Cell, ...]:
         """The cells and the refusals, estimator by estimator."""
         written = {(each.estimator, each.problem): each for each in (*cells, *self._refused)}
-        return tuple(written[name, problem.name] for name in self.estimators for problem in self.problems)
+        keys = ((name, problem.name) for name in self.estimators for problem in self.problems)
+        return tuple(written[key] for key in keys if key in written)
 
     def _applicable(self) -> Iterable[tuple[str, str]]:
         """The pairs that can be run; the others are written down with the reason."""
@@ -166,10 +159,11 @@ class Verification:
         profile = self.settings.profile
         plan = self._plan(problem, reference, self.budget.per_cell, describe(subject).deterministic)
         plan = replace(plan, max_rows=affordable_rows(profile, subject, seen))
+        alpha, exact = self.budget.per_other_test, self._known.get((name, problem))
         # A comparison with an exact variance needs the sample variance's own law to be near normal.
-        least = profile.min_rows * (8 if self._known.get((name, problem)) is not None else 1)
-        alpha = self.budget.per_other_test
-        return CellRun(name, problem, subject, plan, seen, min(least, plan.max_rows), alpha)
+        least = min(profile.min_rows * (1 if exact is None else 8), plan.max_rows)
+        compared = None if exact is None else ExactVariance(exact, alpha)
+        return CellRun(name, problem, subject, plan, seen, least, alpha, compared)
 
     def _reference_runs(self, problem: str) -> list[CellRun]:
         """Every sampled reference that does not decide, against the one that does."""
@@ -232,8 +226,6 @@ class Verification:
             self.bench.reference_for(run.estimator, run.problem),
             self.settings.expect,
             self.replay(run.estimator, run.problem),
-            self._known[run.estimator, run.problem],
-            self.budget.per_other_test,
         )
         return _overruled(cell) if references.outcome == "disagree" else cell
 
@@ -245,20 +237,27 @@ def verify_cells(
     return Verification(estimators, problems, settings).execute(progress=progress)
 
 
-def _drive(runs: list[CellRun], executor: Executor, progress: Progress | None, seconds: float | None) -> bool:
-    """Keep the executor fed until every cell is closed; True if time ran out first.
+def _drive(
+    cells: list[CellRun],
+    later: Iterator[list[CellRun]],
+    executor: Executor,
+    progress: Progress | None,
+    seconds: float | None,
+) -> bool:
+    """Keep the executor fed until every cell is closed, those planned on the way among them; True if time ran out first.
 
     Every open cell gets one task before any gets a second, so that few rows are drawn in vain.
     """
-    deadline = time.monotonic() + seconds if seconds is not None else None
+    deadline = time.monotonic() + seconds if seconds is not None else math.inf
     waiting: dict[int, tuple[CellRun, Task]] = {}
-    ticket = 0
-    closed = {id(run) for run in runs if run.closed}
+    ticket, runs, closed = 0, [*cells], set[int]()
+    more: list[CellRun] | None = []
     while True:
+        closed |= {id(run) for run in runs if run.closed}
         live = [run for run in runs if id(run) not in closed]
-        if not live:
+        if not live and more is None:
             return False
-        if deadline is not None and time.monotonic() > deadline:
+        if time.monotonic() > deadline:
             return True
         for run in sorted(live, key=lambda each: each.in_flight):
             if len(waiting) >= executor.capacity:
@@ -268,14 +267,16 @@ def _drive(runs: list[CellRun], executor: Executor, progress: Progress | None, s
                 ticket += 1
                 waiting[ticket] = (run, task)
                 executor.submit(ticket, task)
+        more = next(later, None)
+        runs[:0] = more or []  # first in line: every verdict rests on them
+        if not waiting:
+            continue
         key, result = executor.next()
         run, task = waiting.pop(key)
         if not run.closed:
             run.receive(task, result)
-        if run.closed and id(run) not in closed:
-            closed.add(id(run))
-            if progress is not None:
-                progress(len(closed), len(runs), f"{run.estimator} on {run.problem}")
+            if run.closed and progress is not None:
+                progress(len(closed) + 1, len(runs), f"{run.estimator} on {run.problem}")
 
 
 def _refusal(name: str, estimator: Estimator, problem: str, reason: str) -> Cell:

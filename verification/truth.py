@@ -6,6 +6,7 @@ finite differences with common random numbers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,24 +146,45 @@ def difference_reference(problem: Problem, entropy: int) -> Reference:
 
     A central difference D(h) is off by ``h^2 |f'''| / 6 + O(h^4)``, and ``D(h) - D(h / 2)`` is three quarters of that. The
     bound is 4 / 3 of that difference as measured, three standard errors added; the step is the one whose bound and standard
-    error at a million rows are together the least. That f''' does not change its size within h is assumed.
+    error at a million rows are together the least. That f''' does not change its size within h is assumed; where the smaller
+    step contradicts the larger one's bound it does, as a gradient that oscillates within h, and the contradiction is the bound.
     """
-    best: tuple[float, float, Array, Array] | None = None
     rows = max(_PILOT, min(2**15, _WORK // (2 * problem.params.numel() * probe(problem).categories)))
-    for step in _valid_steps(problem):
-        wide = _rows(problem, FiniteDifference(step=step), rows, entropy, f"step {step}")
-        narrow = _rows(problem, FiniteDifference(step=step / 2), rows, entropy, f"step {step}")
-        change = wide - narrow
-        bound = (np.abs(change.mean(0)) + 3 * change.std(0) / np.sqrt(rows)) * 4 / 3
-        cost = float(np.linalg.norm(bound) + np.linalg.norm(wide.std(0)) / 1000)
-        if best is None or cost < best[0]:
-            best = (cost, step, wide.mean(0), bound)
-    if best is None:
+    pilots = [_pilot(problem, step, rows, entropy) for step in _valid_steps(problem)]
+    if not pilots:
         raise ProblemError(
             f"problem {problem.name!r}: its parameters are too close to where the program ends to be moved at all"
         )
-    _, step, gradient, bound = best
-    return Reference(FINITE_DIFFERENCE, gradient, FiniteDifference(step=step), bound, **_gate(problem))
+    best = min(pilots, key=lambda each: each.cost(pilots[-1]))
+    sampler, bound = FiniteDifference(step=best.step), best.bound_beside(pilots[-1])
+    return Reference(FINITE_DIFFERENCE, best.gradient, sampler, bound, **_gate(problem))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pilot:
+    """Differences at one step: their mean, its standard error, and the bound on their bias from half the step, ``[d]``."""
+
+    step: float
+    rows: int
+    gradient: Array
+    error: Array
+    bound: Array
+
+    def bound_beside(self, smaller: _Pilot) -> Array:
+        """The bound, or how far a smaller step's difference and its own bound reach where that difference is beyond it."""
+        apart, error = np.abs(self.gradient - smaller.gradient), 3 * np.hypot(self.error, smaller.error)
+        return np.where(apart > self.bound + error, apart + error + smaller.bound, self.bound)
+
+    def cost(self, smaller: _Pilot) -> float:
+        """The bound and the standard error of a million rows, together."""
+        return float(np.linalg.norm(self.bound_beside(smaller)) + np.linalg.norm(self.error) * math.sqrt(self.rows) / 1000)
+
+
+def _pilot(problem: Problem, step: float, rows: int, entropy: int) -> _Pilot:
+    wide, narrow = (_rows(problem, FiniteDifference(step=each), rows, entropy, f"step {step}") for each in (step, step / 2))
+    change, root = wide - narrow, math.sqrt(rows)
+    bound = (np.abs(change.mean(0)) + 3 * change.std(0) / root) * 4 / 3
+    return _Pilot(step, rows, wide.mean(0), wide.std(0) / root, bound)
 
 
 def _valid_steps(problem: Problem) -> list[float]:

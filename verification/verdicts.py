@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ..estimators.protocol import Claims, describe
 from .bias import BiasVerdict
 from .cell import CellRun
 from .channels import scales
-from .moments import GROUPS
+from .exact_variance import ExactVariance
 from .problems.problem import Problem
 from .record import Cell, Check
-from .truth import LIKELIHOOD_RATIO, Reference
+from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference
 from .variance import left_out_log_variances, measurable, variance_interval
 from .workbench import estimator_facts
 
@@ -40,8 +39,9 @@ def claimed(claims: Claims, problem: Problem, expect: str) -> str:
 def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: bool = False) -> str:
     """What a bias outcome says of a claim.
 
-    A bias inside the tolerance does not refute a claim of none, and does not support it either. A declared bias is not
-    refuted by a problem on which it vanishes, unless it is ``insisted`` on (``--expect biased``).
+    A claim of none is one of none beyond the tolerance: a bias known to lie inside supports it, and reports warn of it. One
+    of undetermined size decides nothing. A declared bias is not refuted by a problem on which it vanishes, unless it is
+    ``insisted`` on (``--expect biased``).
     """
     if claim == "any" or outcome == "not-applicable":
         return "none"
@@ -54,14 +54,12 @@ def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: b
     if outcome == "no-gradient" or claim == "no_gradient":
         return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
     if claim == "unbiased":
-        refuted = outcome == "biased" and material == "material"
-        return "supported" if outcome == "unbiased" else ("refuted" if refuted else "inconclusive")
+        size = "negligible" if outcome == "unbiased" else material
+        return {"negligible": "supported", "material": "refuted"}.get(size, "inconclusive")
     return "supported" if outcome == "biased" else "none"
 
 
-def cell_record(
-    run: CellRun, problem: Problem, reference: Reference, expect: str, replay: str, exact_variance: float | None, alpha: float
-) -> Cell:
+def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: str, replay: str) -> Cell:
     """The record of one cell.
 
     Args:
@@ -70,8 +68,6 @@ def cell_record(
         reference: What decided it.
         expect: What the estimator is held to, see `claimed`.
         replay: The command that repeats it.
-        exact_variance: The exact variance of one replicate where it is known.
-        alpha: False-alarm rate of the comparison with that variance.
     """
     about = describe(run.subject)
     claim = claimed(about.claims, problem, expect)
@@ -83,7 +79,7 @@ def cell_record(
     elif run.finding is None or run.finding.outcome == "pass":
         checks += _forward_checks(run)
         checks.append(_bias_check(run, claim, reference, insisted=expect == "biased"))
-        checks += _variance_checks(run, exact_variance, alpha)
+        checks += _variance_checks(run)
     else:
         status = "failed" if run.finding.outcome == "failed" else "ok"
         held = hold_bias_claim(claim, run.finding.outcome)
@@ -115,7 +111,7 @@ def cell_record(
 
 def reference_check(runs: list[CellRun], reference: Reference) -> Check:
     """Whether the other references of a problem agree with the one that decides."""
-    compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
+    compared = _assumption_dropped([*_computed_value(reference), *(_sampled_value(each) for each in runs)])
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
     worst = next((each for each in ("disagree", "agree", "inconclusive") if each in outcomes), "not compared")
@@ -130,6 +126,15 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
         note=note,
         details={"values": values},
     )
+
+
+def _assumption_dropped(compared: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A finite difference alone against references that agree is itself what is refuted: the bound on its bias is assumed."""
+    others = {each["outcome"] for each in compared if each["kind"] != FINITE_DIFFERENCE}
+    if "agree" not in others or "disagree" in others:
+        return compared
+    note = "the others agree: the assumption behind its bound does not hold here"
+    return [{**each, "outcome": "inconclusive", "note": note} if each["outcome"] == "disagree" else each for each in compared]
 
 
 def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
@@ -225,37 +230,42 @@ def _bias_check(run: CellRun, claim: str, reference: Reference, *, insisted: boo
     )
 
 
-def _variance_checks(run: CellRun, exact: float | None, alpha: float) -> list[Check]:
+def _variance_checks(run: CellRun) -> list[Check]:
     """One replicate's variance (its widest coordinate) and what it costs."""
-    moments = run.rows
+    moments, compared = run.rows, run.variance
     if moments.count < 2 or moments.nonfinite:
         return []
     channel = int(np.argmax(moments.variance[: run.plan.size]))
     variance = float(moments.variance[channel])
     interval = variance_interval(moments, channel) if variance > 0 else (0.0, 0.0)
+    outcome = "measured" if compared is None else compared.outcome
     check = Check(
         check="variance",
-        outcome="measured",
+        outcome=outcome,
+        claim={"matches exact": "supported", "differs from exact": "refuted"}.get(outcome, "none"),
         estimate=variance,
         interval=interval,
         num_samples=moments.count,
-        note="" if exact is None else f"exact value {exact:.6g}",
+        note="" if compared is None else _compared_note(compared),
         details={
             "channel": run.plan.channel_names[channel],
             "kurtosis": float(moments.kurtosis[channel]),
-            "exact": exact,
+            "exact": None if compared is None else compared.exact,
             "measurable": bool(variance > 0 and measurable(moments, channel)),
             "leave_one_out": left_out_log_variances(moments, channel),
         },
     )
-    # A sample that has not seen its tail is no evidence against an exact variance.
-    if exact is not None and variance > 0 and measurable(moments, channel):
-        # Student's law, the jackknife's own: far out, the log of a sample variance has wider tails than the normal law.
-        reach = float(stats.t(GROUPS - 1).isf(alpha / 2)) * float(moments.log_variance_error()[channel])
-        matches = exact > 0 and abs(math.log(variance / exact)) <= reach
-        outcome, claim = ("matches exact", "supported") if matches else ("differs from exact", "refuted")
-        check = Check(**{**vars(check), "outcome": outcome, "claim": claim})
     return [check, _cost_check(run, variance)]
+
+
+def _compared_note(compared: ExactVariance) -> str:
+    note = f"exact value {compared.exact:.6g}"
+    if compared.confirming is None:
+        return note
+    again = f"{compared.confirming.variance[compared.channel]:.6g} in {compared.confirming.count} fresh rows"
+    if compared.outcome == "differs from exact":
+        return f"{note}; confirmed by {again}"
+    return f"{note}; the rows differ from it, which is not confirmed by {again}"
 
 
 def _cost_check(run: CellRun, variance: float) -> Check:

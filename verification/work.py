@@ -14,8 +14,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..estimators.protocol import NotApplicableError
+from .attribution import attribution_check
 from .channels import Channels
 from .compiled import check_compiled
 from .conformance import Conformance, check_conformance
@@ -23,11 +25,12 @@ from .dependence import correlation, digest
 from .forward_law import ForwardLaw, check_forward_law
 from .moments import Moments
 from .problems.problem import probe
+from .record import Check
 from .seeds import stable_repr
 from .truth import Reference
 from .workbench import Workbench
 
-__all__ = ["ChunkResult", "ChunkTask", "ConformanceResult", "ConformanceTask", "Task", "perform"]
+__all__ = ["AttributionTask", "ChunkResult", "ChunkTask", "ConformanceResult", "ConformanceTask", "Overflow", "Task", "perform"]
 
 Array = NDArray[np.float64]
 
@@ -78,6 +81,30 @@ class ChunkTask:
 
 
 @dataclass(frozen=True)
+class Overflow:
+    """Rows of a chunk that hold NaN or infinity, and what came of drawing the chunk again.
+
+    Attributes:
+        rows: How many.
+        first: Number of the first one within the chunk.
+        stage: Stage of the chunk.
+        chunk: Its number within the stage.
+        repeated: Drawn again from the same seed, the chunk held the same rows.
+    """
+
+    rows: int
+    first: int
+    stage: str
+    chunk: int
+    repeated: bool
+
+    def __str__(self) -> str:
+        """Where the first is, and whether it comes back."""
+        again = "the same rows" if self.repeated else "other rows: they depend on more than the generator"
+        return f"the first is row {self.first} of {self.stage} chunk {self.chunk}; its seed gives {again} when drawn again"
+
+
+@dataclass(frozen=True)
 class ChunkResult:
     """One chunk, reduced.
 
@@ -89,6 +116,7 @@ class ChunkResult:
         correlation: Of rows with the next one and with the one half a chunk away, per coordinate.
         histogram: Of every coordinate's rows, in the first chunk only: bin edges and counts.
         seconds: Spent in the estimator.
+        overflow: Of a chunk with rows that are not finite.
     """
 
     moments: tuple[Moments, ...]
@@ -98,13 +126,25 @@ class ChunkResult:
     correlation: tuple[float, ...]
     histogram: tuple[tuple[list[float], list[int]], ...]
     seconds: float
+    overflow: Overflow | None = None
 
 
-Task = ConformanceTask | ChunkTask
+@dataclass(frozen=True)
+class AttributionTask:
+    """Find the sites at which a cell's bias enters; ``alpha`` is the probability of any false naming."""
+
+    estimator: str
+    problem: str
+    alpha: float
 
 
-def perform(bench: Workbench, task: Task) -> ConformanceResult | ChunkResult:
+Task = ConformanceTask | ChunkTask | AttributionTask
+
+
+def perform(bench: Workbench, task: Task) -> ConformanceResult | ChunkResult | Check:
     """Do one task."""
+    if isinstance(task, AttributionTask):
+        return _attribute(bench, task)
     return _conform(bench, task) if isinstance(task, ConformanceTask) else _draw(bench, task)
 
 
@@ -131,13 +171,16 @@ def _conform(bench: Workbench, task: ConformanceTask) -> ConformanceResult:
     return ConformanceResult(finding, forward, stable_repr(drawing))
 
 
+def _attribute(bench: Workbench, task: AttributionTask) -> Check:
+    estimator, problem = bench.bare(task.estimator, task.problem), bench.problem(task.problem)
+    return attribution_check(estimator, problem, bench.settings, name=task.estimator, alpha=task.alpha)
+
+
 def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:
-    problem, reference = bench.problem(task.problem), bench.reference_for(task.estimator, task.problem)
-    estimator = bench.drawing(task.estimator, task.problem)
-    generator = bench.generator(task.estimator, task.problem, task.stage, task.number)
+    reference = bench.reference_for(task.estimator, task.problem)
     started = time.perf_counter()
-    drawn = estimator(problem.program, problem.params, task.rows, generator).reshape(task.rows, -1)
-    if problem.params.is_cuda:
+    drawn = _drawn(bench, task)
+    if drawn.is_cuda:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - started
     rows: Array = np.asarray(drawn.double().cpu())
@@ -152,7 +195,22 @@ def _draw(bench: Workbench, task: ChunkTask) -> ChunkResult:
         correlation=correlation(rows),
         histogram=_histograms(rows) if task.number == 0 and task.stage == "screen" else (),
         seconds=seconds,
+        overflow=None if np.isfinite(rows).all() else _overflow(bench, task, rows),
     )
+
+
+def _drawn(bench: Workbench, task: ChunkTask) -> Tensor:
+    """The estimator's rows ``[n, d]``; the same task draws the same ones."""
+    problem, estimator = bench.problem(task.problem), bench.drawing(task.estimator, task.problem)
+    generator = bench.generator(task.estimator, task.problem, task.stage, task.number)
+    return estimator(problem.program, problem.params, task.rows, generator).reshape(task.rows, -1)
+
+
+def _overflow(bench: Workbench, task: ChunkTask, rows: Array) -> Overflow:
+    """Draw the chunk again: a fault that comes back can be looked into, one that does not is a fault of its own."""
+    bad = np.flatnonzero(~np.isfinite(rows).all(1))
+    repeated = np.array_equal(rows, np.asarray(_drawn(bench, task).double().cpu()), equal_nan=True)
+    return Overflow(bad.size, int(bad[0]), task.stage, task.number, repeated)
 
 
 def _moments(rows: Array, task: ChunkTask) -> tuple[Moments, ...]:

@@ -12,6 +12,7 @@ import torch
 from ..estimators.adapters import convention_of
 from ..estimators.fused import fused
 from ..estimators.protocol import Estimator, describe
+from .foreign import split_batch
 from .plan import Settings
 from .problems.problem import Problem
 from .relaxed_reference import relaxed_reference
@@ -130,7 +131,7 @@ def registry_workbench(settings: Settings, problems: Mapping[str, str]) -> Workb
 
     @cache
     def find_estimator(name: str) -> Estimator:
-        return load_estimator(name, convention=conventions.get(name))
+        return load_estimator(split_batch(name)[0], convention=conventions.get(name))
 
     def find_problem(name: str) -> Problem:
         found = find_problems([problems[name]], quick=False)

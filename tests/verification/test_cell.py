@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+import re
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from gradverify.estimators import Estimator
+from gradverify.estimators import Estimator, Program
 from gradverify.verification.bias import BiasPlan
 from gradverify.verification.cell import CellRun
 from gradverify.verification.executors import Failure
@@ -54,6 +57,26 @@ def test_rows_that_are_not_independent_are_named(estimator: Estimator, reason: s
     cell = run_to_end(*a_cell(estimator, problem))
     assert cell.finding is not None
     assert (cell.finding.outcome, cell.finding.reason) == ("failed", reason)
+
+
+@dataclass(frozen=True)
+class SharedNoise:
+    """A sound estimate plus one normal number for all rows of a call."""
+
+    deviation: float
+
+    def __call__(self, program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        rows = wrong.SOUND(program, params, num_samples, generator)
+        return rows + self.deviation * torch.randn((), generator=generator, dtype=rows.dtype)
+
+
+@pytest.mark.parametrize(("deviation", "found"), [(0.5, True), (0.0, False)])
+def test_noise_that_a_call_shares_is_named(deviation: float, found: bool) -> None:
+    """A tenth of a row's standard deviation, too little for any two rows of a chunk to show it."""
+    cell = run_to_end(*a_cell(SharedNoise(deviation), min_rows=150_000, max_rows=150_000))
+    assert cell.finding is not None
+    assert (cell.finding.outcome, cell.finding.reason) == (("failed", "dependent rows") if found else ("pass", ""))
+    assert ("rows of a call share noise" in cell.finding.note) is found
 
 
 @pytest.mark.parametrize("p", [0.3, 0.01, 1e-3, 1e-4])
@@ -110,6 +133,46 @@ def test_a_row_that_is_not_finite_ends_the_cell(rate: float) -> None:
     assert cell.test.verdict is not None
     assert (cell.test.verdict.outcome, cell.test.verdict.reason) == ("failed", "non-finite")
     assert cell.test.verdict.num_samples <= 8192
+    assert re.search(r"the first is row \d+ of screen chunk \d; its seed gives the same rows", cell.test.verdict.note)
+
+
+class Whimsical:
+    """NaN in row 7 of every other call of more than 64 rows."""
+
+    def __init__(self, first: int) -> None:
+        self.calls = first
+
+    def __call__(self, program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        rows = wrong.SOUND(program, params, num_samples, generator)
+        self.calls += num_samples > 64
+        if num_samples > 64 and self.calls % 2:
+            rows[7] = math.nan
+        return rows
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_row_that_is_not_finite_is_drawn_again(first: int) -> None:
+    cell = run_to_end(*a_cell(Whimsical(first)))
+    assert cell.test.verdict is not None
+    assert (cell.test.verdict.outcome, cell.test.verdict.reason) == ("failed", "not reproducible")
+    assert re.search(r"the first is row 7 of screen chunk \d; its seed gives other rows", cell.test.verdict.note)
+
+
+def test_a_row_that_is_not_finite_after_the_verdict_is_placed_too() -> None:
+    cell = run_to_end(*a_cell(wrong.Spoiled(math.nan, 3e-5), min_rows=400_000, r_target=0.4, r_accept=0.5))
+    assert cell.finding is not None
+    assert (cell.finding.outcome, cell.finding.reason) == ("failed", "not finite")
+    assert re.search(r"rows drawn after the verdict .* of screen chunk \d+; its seed gives the same rows", cell.finding.note)
+
+
+def test_rows_of_a_reference_that_are_not_finite_accuse_nobody() -> None:
+    cell, bench = a_cell(wrong.SOUND)
+    broken = replace(bench.reference(BIT.name), sampler=wrong.Spoiled(math.nan, 0.01))
+    bench._references[BIT.name] = broken
+    run_to_end(cell, bench)
+    assert cell.test.verdict is not None
+    assert (cell.test.verdict.outcome, cell.test.verdict.reason) == ("inconclusive", "reference")
+    assert "none of the estimator's" in cell.test.verdict.note
 
 
 def test_a_constant_cell_needs_no_more_rows_than_its_verdict() -> None:

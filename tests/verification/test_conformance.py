@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
 
-from gradverify.estimators import ESTIMATORS, Estimator
+from gradverify.estimators import ESTIMATORS, Estimator, Program, ScoreFunction
 from gradverify.estimators.protocol import NotApplicableError
 from gradverify.verification.conformance import applicability, check_conformance
 from gradverify.verification.problems import Problem, probe, registered
@@ -34,6 +37,17 @@ def not_repeated(rows_seen: list[int]) -> Estimator:
 class AlwaysNan:
     def __call__(self, program: object, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
         return torch.full((num_samples, *params.shape), math.nan, dtype=params.dtype)
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """Sound rows plus what is made of a draw, to no effect where that is finite."""
+
+    made_of: Callable[[torch.Generator], torch.Tensor]
+
+    def __call__(self, program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        rows = wrong.SOUND(program, params, num_samples, generator)
+        return rows + 0 * self.made_of(generator).reshape(num_samples, *(1 for _ in params.shape))
 
 
 class ReturnsNumber:
@@ -71,6 +85,46 @@ def test_every_failure_has_its_name(problem: Problem, estimator: Estimator, outc
     assert (finding.outcome, finding.reason) == (outcome, reason)
     assert said in finding.note
     assert "\n" not in finding.note
+
+
+@pytest.mark.parametrize(
+    ("made_of", "bad"),
+    [
+        (lambda generator: torch.rand(64, generator=generator).log(), True),
+        (lambda generator: torch.rand(64, generator=generator).clamp(min=2**-25).log(), False),
+        (lambda generator: 1 / (1 - 2**-24 - torch.rand(64, generator=generator)), True),
+        (lambda generator: -(-torch.rand(64, generator=generator).log()).log(), True),
+        (lambda generator: -torch.empty(64).exponential_(generator=generator).log(), False),
+        (lambda generator: 1 / torch.expm1(-torch.empty(64).exponential_(generator=generator)), False),
+        (lambda generator: torch.log1p(-(-torch.empty(64).exponential_(generator=generator)).exp()), False),
+        (lambda generator: (torch.empty(64).exponential_(generator=generator) - 16).clamp(min=0).mul(200).exp(), True),
+    ],
+    ids=["log u", "clamped", "1 / (1 - u)", "Gumbel", "exponential Gumbel", "1 / u", "log (1 - u)", "exp"],
+)
+def test_what_overflows_at_the_ends_of_noise_is_named_whatever_the_budget(made_of: Any, bad: bool) -> None:
+    """None of these shows in the 64 rows of a seed: the likeliest is met once in 5e5 rows."""
+    assert torch.isfinite(Noisy(made_of)(PROBLEMS[0].program, PROBLEMS[0].params, 64, seeded(0))).all()
+    finding = check_conformance(Noisy(made_of), PROBLEMS[0], seeded)
+    assert (finding.outcome, finding.reason) == (("failed", "not finite") if bad else ("pass", ""))
+    assert ("of 128 rows hold NaN or infinity where uniforms are 0, 2^-24 or 1 - 2^-24" in finding.note) is bad
+
+
+@dataclass(frozen=True)
+class OneStream:
+    """Noise of one stream for all calls, entered at a multiple of the call's seed."""
+
+    stride: int
+
+    def __call__(self, program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        first = self.stride * (generator.initial_seed() - 1000)
+        return ScoreFunction()(program, params, first + num_samples, torch.Generator().manual_seed(0))[first:]
+
+
+@pytest.mark.parametrize(("stride", "found"), [(1, True), (8, True), (1000, False)])
+def test_rows_that_are_the_next_seeds_moved_on_are_repeated(stride: int, found: bool) -> None:
+    finding = check_conformance(OneStream(stride), PROBLEMS[1], seeded)
+    assert (finding.outcome, finding.reason) == (("failed", "repeated rows") if found else ("pass", ""))
+    assert (f"{stride} places on" in finding.note) is found
 
 
 def test_a_state_between_calls_is_not_reproducible() -> None:

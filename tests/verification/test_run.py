@@ -12,11 +12,14 @@ from torch.distributions import Bernoulli
 
 from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut, ScoreFunction
 from gradverify.verification import Record, verify
+from gradverify.verification.executors import Inline
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, find_problems
 from gradverify.verification.record import Cell
 from gradverify.verification.report import exit_status, validate
 from gradverify.verification.run import Verification
+from gradverify.verification.truth import Reference, difference_reference
+from gradverify.verification.work import Task
 
 from .targets import wrong
 from .targets.programs import FAIR, cubic, scalar
@@ -195,6 +198,40 @@ def test_ctrl_c_writes_down_what_is_finished() -> None:
     assert "unbiased" in decided
     reasons = [each.find("bias").details["reason"] for each in record.cells if each.find("bias")]  # type: ignore[union-attr]
     assert "interrupted" in reasons
+
+
+def test_ctrl_c_in_a_references_pilot_still_writes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilots are taken when cells are on their way: what stops one stops the run, and no more."""
+
+    def stopped(problem: Problem, entropy: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", stopped)
+    record = verify("score_function", ["bernoulli:0.3/square/p", "random_walk:20/square/p"])
+    validate(record)
+    assert not record.run.complete
+    assert len(record.cells) == 4
+    assert [each.find("references").outcome for each in record.cells[:2]] == ["not compared"] * 2  # type: ignore[union-attr]
+
+
+def test_pilots_wait_for_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    class Watched(Inline):
+        def submit(self, key: Any, task: Task) -> None:
+            happened.append(type(task).__name__)
+            super().submit(key, task)
+
+    def piloted(problem: Problem, entropy: int) -> Reference:
+        happened.append("pilot")
+        return difference_reference(problem, entropy)
+
+    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", piloted)
+    run = Verification({"pair": LeaveOneOut()}, find_problems([WALK, "bernoulli:0.3"], quick=True), settle())
+    record = run.execute(Watched(run.bench))
+    assert record.run.complete
+    assert happened.index("ConformanceTask") < happened.index("pilot")
+    assert happened.count("pilot") == 4
 
 
 def test_a_time_limit_closes_what_is_open_and_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from gradverify.estimators import Sample
+from gradverify.estimators import FiniteDifference, Sample
 from gradverify.estimators.enumeration import enumerate_paths
+from gradverify.verification import verify
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, ProblemError, find_problems, registered
 from gradverify.verification.truth import (
@@ -116,6 +118,38 @@ def test_the_finite_difference_bound_is_needed_and_sees_curvature() -> None:
     assert float(bounded.bias_bound[0]) > 0.0
     rows = rows_of(bounded, problem, 100_000)
     assert abs(rows.mean() - exact) < bounded.bias_bound[0] + 4.9 * rows.std() / len(rows) ** 0.5
+
+
+def oscillating(frequency: float) -> Problem:
+    """``E f = sin(w theta) / w``, whose gradient turns within a step of 0.3 or 0.05 relative to theta = 0.1."""
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        bit = sample(Bernoulli(torch.full_like(params, 0.5)))
+        return torch.sin(frequency * params) / frequency * (0.5 + bit)
+
+    exact = scalar(math.cos(0.1 * frequency))
+    return Problem(name=f"oscillating {frequency:.3f}", program=program, params=scalar(0.1), chained=False, exact=exact)
+
+
+@pytest.mark.parametrize("frequency", [60.0, 2 * math.pi / 0.03, 2 * math.pi / 0.015])
+def test_a_gradient_that_oscillates_within_the_larger_step_is_seen_by_the_smaller(frequency: float) -> None:
+    """At the last two frequencies the larger step's differences over h and h / 2 agree: both are zero."""
+    problem = oscillating(frequency)
+    reference = difference_reference(problem, 0)
+    assert reference.sampler == FiniteDifference(step=0.05)
+    rows = rows_of(reference, problem, 20_000)
+    error = 4 * rows.std(0) / math.sqrt(len(rows))
+    assert np.abs(rows.mean(0) - float(problem.exact)) <= 1.1 * reference.bias_bound + error
+
+
+def test_finite_differences_alone_overrule_nobody() -> None:
+    """Steps too large for the gradient contradict enumeration and the likelihood ratio, which agree."""
+    record = verify("score_function", oscillating(200.0), tolerance=0.2)
+    references, cell = record.cells
+    (check,) = references.checks
+    found = {each["kind"]: each["outcome"] for each in check.details["values"]}
+    assert found[FINITE_DIFFERENCE] == "inconclusive"
+    assert (check.outcome, references.status, cell.status) == ("agree", "ok", "ok")
 
 
 def test_rarest_event_is_the_one_that_carries_a_bias_of_the_tolerance() -> None:

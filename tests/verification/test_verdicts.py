@@ -26,7 +26,7 @@ TABLE = """
 claim        outcome         material      held
 unbiased     unbiased        -             supported
 unbiased     biased          material      refuted
-unbiased     biased          negligible    inconclusive
+unbiased     biased          negligible    supported
 unbiased     biased          undetermined  inconclusive
 unbiased     inconclusive    -             inconclusive
 unbiased     no-gradient     -             refuted

@@ -152,10 +152,15 @@ def _done(jobs: list[_Job], workers: int, progress: Progress | None) -> list[lis
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_enter) as pool:
         sent = {pool.submit(_perform, job): number for number, job in enumerate(jobs)}
-        for count, future in enumerate(as_completed(sent), 1):
-            job = jobs[sent[future]]
-            future.result()
-            tell(count, len(jobs), f"{job.kind}: {job.name}")
+        try:
+            for count, future in enumerate(as_completed(sent), 1):
+                job = jobs[sent[future]]
+                future.result()
+                tell(count, len(jobs), f"{job.kind}: {job.name}")
+        except BaseException:
+            # Else everything that has not begun would be done first, after Ctrl-C too.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         return [future.result() for future in sent]
 
 

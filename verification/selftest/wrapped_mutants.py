@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -17,10 +17,14 @@ __all__ = [
     "FlippedCoordinate",
     "GlobalNoise",
     "GlobalReseed",
+    "LogOfUniform",
+    "OneStream",
+    "PassingNan",
     "PooledRows",
     "RepeatedHalves",
     "RepeatedRows",
     "Scaled",
+    "SharedNoise",
     "ShortPeriod",
     "SinglePrecision",
     "StaleSeed",
@@ -108,6 +112,47 @@ class PooledRows:
 
 
 @dataclass(frozen=True)
+class SharedNoise:
+    """One normal number of a given size added to all rows of a call: the mean is right, and no two rows of a chunk show it."""
+
+    inner: Estimator
+    deviation: float
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Replicates."""
+        rows = self.inner(program, params, num_samples, generator)
+        return rows + self.deviation * torch.randn((), generator=generator, dtype=rows.dtype, device=rows.device)
+
+
+@dataclass(frozen=True)
+class LogOfUniform:
+    """The logarithm of a uniform in a term that comes to nothing, but for the uniform zero: a NaN in 2^24 rows."""
+
+    inner: Estimator
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Replicates."""
+        rows = self.inner(program, params, num_samples, generator)
+        return rows + 0 * torch.rand(rows.shape, generator=generator, device=rows.device).log()
+
+
+@dataclass(frozen=True)
+class PassingNan:
+    """A NaN in every other large call, whatever its seed: drawn again, the chunk has none."""
+
+    inner: Estimator
+    calls: list[int] = field(default_factory=list, compare=False, repr=False)
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Replicates."""
+        rows = self.inner(program, params, num_samples, generator)
+        if num_samples >= 2048:
+            self.calls.append(num_samples)
+            rows[0] *= torch.nan if len(self.calls) % 2 else 1.0
+        return rows
+
+
+@dataclass(frozen=True)
 class RepeatedRows:
     """Duplicated seeds: every row twice in succession."""
 
@@ -153,6 +198,18 @@ class StaleSeed:
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
         return self.inner(program, params, num_samples, torch.Generator(params.device).manual_seed(0))
+
+
+@dataclass(frozen=True)
+class OneStream:
+    """Noise of one stream for all calls, entered at the call's seed: with one site, the next seed's rows are these but one."""
+
+    inner: Estimator
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Replicates."""
+        first = generator.initial_seed() % 2**12
+        return self.inner(program, params, first + num_samples, torch.Generator(params.device).manual_seed(0))[first:]
 
 
 @dataclass(frozen=True)

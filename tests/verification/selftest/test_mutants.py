@@ -14,7 +14,17 @@ from gradverify.verification.selftest.mutants import find_mutant, mutants
 from gradverify.verification.selftest.sensitive import find_problem
 from gradverify.verification.truth import find_reference
 
-SEEDED = ("own seed", "generator ignored", "second half", "every row", "rows pooled", "log(0)")
+SEEDED = (
+    "own seed",
+    "one stream",
+    "generator ignored",
+    "logarithm",
+    "noise shared by",
+    "second half",
+    "every row",
+    "rows pooled",
+    "log(0)",
+)
 EXACT = [each for each in mutants() if each.size is not None and not each.name.startswith(SEEDED)]
 ORIGINALS = {(repr(each.original), each.problem): each for each in mutants() if each.problem != "coin/certain/logit"}
 """One mutant for each sound estimator and problem, but where the score overflows by itself and what is planted is a NaN."""
