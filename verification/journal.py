@@ -8,7 +8,7 @@ import pickle
 import sqlite3
 import warnings
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from importlib import resources
@@ -98,15 +98,20 @@ class Journal:
             warnings.warn(f"the journal is given up ({error}); this run cannot be resumed", RuntimeWarning, stacklevel=2)
 
 
-def fingerprint(settings: Settings, sources: Mapping[str, str]) -> str:
-    """What a run's rows depend on beside its tasks: settings, versions and code, as JSON text.
+def fingerprint(
+    settings: Settings, sources: Mapping[str, str], *, targets: Iterable[str] = (), problems: Iterable[str] = ()
+) -> str:
+    """What makes a run the one it is: its settings, what it is over, versions and code, as JSON text.
 
     Args:
         settings: The run's settings; its time limit does not count.
         sources: Target -> digest, for the code that targets point to.
+        targets: Names of its estimators, in any order.
+        problems: Names of its problems, in any order.
     """
     counted = {**asdict(replace(settings, seconds=None)), "versions": versions(), "package": package_digest()}
-    return json.dumps({**counted, "sources": dict(sources)}, sort_keys=True)
+    over = {"targets": sorted(targets), "problems": sorted(problems)}
+    return json.dumps({**counted, **over, "sources": dict(sources)}, sort_keys=True)
 
 
 @cache

@@ -25,6 +25,11 @@ def test_estimators_come_as_names_objects_mappings_and_lists() -> None:
     assert by_path.cells[-1].find("bias").outcome == "unbiased"  # type: ignore[union-attr]
 
 
+def test_the_floating_type_is_the_runs() -> None:
+    assert verify("leave_one_out", FAIR, dtype="float32").run.dtype == "float32"
+    assert verify("leave_one_out", FAIR).run.dtype == "float64"
+
+
 def test_problems_come_as_names_and_objects_each_once() -> None:
     record = verify("score_function", ["bernoulli:0.3/cubic", "bernoulli:0.3/cubic/p", FAIR])
     assert [each.problem for each in record.cells] == ["bernoulli:0.3/cubic/p", "fair"] * 2

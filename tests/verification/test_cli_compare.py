@@ -52,8 +52,8 @@ def test_exit_statuses(records: dict[str, Path], base: str, head: str, options: 
     [
         ("base", "other", (), "the records have no cell in common"),
         ("base", "tolerant", (), "different tolerances, 0.1 and 0.2"),
-        ("base", "base", ("--alpha", "0"), "alpha=0; expected a number above 0"),
-        ("base", "base", ("--margin", "-1"), "margin=-1; expected a number from 0"),
+        ("base", "base", ("--alpha", "0"), "--alpha 0; expected a number above 0"),
+        ("base", "base", ("--margin", "-1"), "--margin -1; expected a number from 0"),
         ("base", "base", ("--format", "html"), "'html' is not one of 'text', 'markdown'"),
     ],
 )

@@ -53,13 +53,25 @@ def test_a_crash_is_a_failure_of_the_command(tmp_path: Path) -> None:
     assert "was measured" not in found.output
 
 
+def test_an_interruption_before_anything_is_done_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*rest: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gradverify.verification.experiments.walk.session.perform", interrupted)
+    found = invoke(*TINY, "--workers", "0", "--out", tmp_path)
+    assert found.exit_code == 130
+    assert "interrupted before there was a report to write" in found.output
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--estimator", "nonsense"), "unknown estimator 'nonsense'"),
         (("--resume",), "--resume needs --out"),
         (("--seeds", "1"), "--seeds"),
-        (("--device", "cuda"), "not available"),
+        (("--device", "cuda"), "finds no CUDA device"),
+        (("--start", "nan"), "each has to be finite"),
     ],
 )
 def test_wrong_usage_is_refused(arguments: tuple[str, ...], said: str) -> None:
@@ -69,6 +81,12 @@ def test_wrong_usage_is_refused(arguments: tuple[str, ...], said: str) -> None:
     assert result.exit_code == 2
     assert said in re.sub(r"\s+", " ", result.output)
     assert "Traceback" not in result.output
+
+
+def test_what_is_asked_for_twice_is_done_once() -> None:
+    found = invoke(*TINY, *TINY[:4], "--workers", "0")
+    assert found.exit_code == 0, found.output
+    assert found.output.count("1 of 1 calibrations") == 1
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:

@@ -85,6 +85,19 @@ def test_answers_of_another_run_are_refused_by_what_differs(tmp_path: Path) -> N
         Journal(Inline(run.bench), tmp_path / "base", other, resume=True)
 
 
+@pytest.mark.parametrize(("targets", "problems", "said"), [(["a"], ["p"], "targets"), (["b", "a"], [], "problems")])
+def test_a_run_over_less_is_another_run(tmp_path: Path, targets: list[str], problems: list[str], said: str) -> None:
+    run = a_run()
+    whole = fingerprint(SETTINGS, {}, targets=["a", "b"], problems=["p"])
+    Journal(Inline(run.bench), tmp_path / "base", whole, resume=False).close()
+    with pytest.raises(ValueError, match=f"differs in {said};"):
+        Journal(
+            Inline(run.bench), tmp_path / "base", fingerprint(SETTINGS, {}, targets=targets, problems=problems), resume=True
+        )
+    same = fingerprint(SETTINGS, {}, targets=["b", "a"], problems=["p"])
+    Journal(Inline(run.bench), tmp_path / "base", same, resume=True).close()
+
+
 def test_the_time_limit_is_no_difference() -> None:
     assert fingerprint(settle(seconds=5.0), {}) == IDENTITY
 

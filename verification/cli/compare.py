@@ -12,7 +12,7 @@ from .output import RECORD, usage_errors
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(short_help="Say what changed from one record to another.")
 @click.argument("base", type=RECORD, metavar="BASE.json")
 @click.argument("head", type=RECORD, metavar="HEAD.json")
 @click.option("--margin", type=float, metavar="R", default=0.05, show_default=True, help="Change of a variance allowed.")

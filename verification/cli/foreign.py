@@ -90,23 +90,27 @@ def foreign_options(command: _Command) -> _Command:
 def examined(targets: tuple[str, ...], settings: Settings, stated: Stated) -> tuple[Settings, list[Finding]]:
     """The settings with the conventions of foreign targets, and what was found of each target that is not the package's own.
 
+    One that is wrong in itself, or could be read in several ways, is left out and named on standard error at once; the others
+    are judged all the same.
+
     Raises:
-        TargetError: A target that was asked for is wrong in itself, or not one of them can be used.
+        TargetError: Not one target can be used.
     """
     from ...estimators.adapters import TargetError, Wanted
     from ...estimators.registry import ESTIMATORS, names
-    from ..foreign import examine
+    from ..foreign import examine, split_batch
 
     registered = names()
     asked = list(dict.fromkeys(targets or registered))
-    foreign = [each for each in asked if each not in ESTIMATORS and (":" in each or each in registered)]
+    foreign = [each for each in asked if each not in ESTIMATORS and (":" in each or split_batch(each)[0] in registered)]
     wanted = Wanted(stated.takes or "", stated.returns or "", stated.state, stated.objective)
     findings = examine(foreign, wanted, stated.time_limit)
-    for each in findings:
-        if targets and each.status == "refused":
-            raise TargetError(each.note)
-    findings = [replace(each, status="failed") if each.status == "refused" else each for each in findings]
-    if findings and len(findings) == len(asked) and all(each.status == "failed" for each in findings):
-        raise TargetError(findings[0].note)
+    if not targets:  # a plug-in that is wrong is not what was asked for, and no wrong usage
+        findings = [replace(each, status="failed") if each.status == "refused" else each for each in findings]
+    unusable = [each for each in findings if each.status in ("refused", "failed")]
+    if unusable and len(unusable) == len(asked):
+        raise TargetError("\n".join(each.note for each in unusable))
+    for each in unusable:
+        click.echo(f"not judged: {each.note}", err=True)
     conventions = tuple((each.target, each.convention) for each in findings if each.convention is not None)
     return replace(settings, conventions=conventions), findings

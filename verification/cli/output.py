@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from ..record import Record
 
-__all__ = ["RECORD", "claim_folder", "finish", "usage_errors"]
+__all__ = ["RECORD", "claim_folder", "command_line", "finish", "make_writable", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -35,9 +36,9 @@ RECORD = _RecordPath(path_type=Path, exists=True)
 
 def claim_folder(folder: Path) -> None:
     """Make sure that a folder may be written to, and holds nothing but an earlier report."""
-    from ..record import Record, write_atomically
+    from ..record import Record
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_writable(folder)
     holds = [each for each in folder.iterdir() if not each.name.startswith(".")]
     if holds:
         try:
@@ -47,9 +48,22 @@ def claim_folder(folder: Path) -> None:
                 f"folder {folder} holds {holds[0].name} and no report of gradverify; "
                 "give an empty or new folder, or one of an earlier run"
             ) from error
-    probe = folder / ".writable"
-    write_atomically(probe, "")
-    probe.unlink()
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder where there is none, and try to write to it: before a run, not at its end."""
+    from ..record import write_atomically
+
+    with _named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        write_atomically(probe, "")
+        probe.unlink()
+
+
+def command_line() -> str:
+    """How this run was asked for, to stand in its record."""
+    return shlex.join(["gradverify", *sys.argv[1:]])
 
 
 def finish(record: Record, out: Path | None) -> None:
@@ -59,10 +73,10 @@ def finish(record: Record, out: Path | None) -> None:
 
     validate(record)
     terminal = sys.stdout.isatty()
-    click.echo(render(record, shutil.get_terminal_size((100, 24)).columns, styled=terminal))
+    click.echo(render(record, shutil.get_terminal_size((100, 24)).columns, styled=terminal), nl=False)
     if out is not None:
         # After the summary, which is all that is left of a run whose disk is full.
-        with usage_errors():
+        with usage_errors(), _named(out):
             record.write(out / "report.json")
             write_reports(record, out)
             if record.run.complete and not record.run.time_truncated:
@@ -77,7 +91,25 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, ImportError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(_as_typed(str(error))) from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise click.UsageError(f"cannot write or read{place}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Errors of the file system name the user's folder: a full disk names nothing, and a temporary file no one knows."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
+def _as_typed(message: str) -> str:
+    """A message that opens with a parameter, as ``seconds=-1; expected ...``, opens with the option that was typed instead."""
+    context = click.get_current_context(silent=True)
+    parameters = context.command.params if context is not None else []
+    options = {str(each.name): each.opts[-1] for each in parameters if isinstance(each, click.Option)}
+    name, equals, rest = message.partition("=")
+    return f"{options[name]} {rest}" if equals and name in options else message

@@ -24,5 +24,7 @@ def report(record: Path, out: Path | None) -> None:
         folder = out or record.parent
         if out is not None:
             claim_folder(out)
+            # The pages name it, and a folder that holds it may be rendered into again.
+            read.write(out / "report.json")
         for path in write_reports(read, folder):
             click.echo(path)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import claim_folder, finish, usage_errors
+from .output import claim_folder, command_line, finish, usage_errors
 from .progress import progress
 from .workers import worker_count
 
@@ -36,13 +34,13 @@ class _Sizes(click.ParamType):
         return sizes
 
 
-@click.command()
+@click.command(short_help="Measure how variance grows with a problem's size.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--problem", default="random_walk/square/p", show_default=True, metavar="FAMILY", help="Swept over its sizes.")
 @click.option("--sizes", type=_Sizes(), default="10,20,50,100,200", show_default=True, help="Problem sizes n.")
 @click.option("--profile", type=click.Choice(["quick", "standard", "thorough"]), default="quick", show_default=True)
 @click.option("--samples", type=int, metavar="ROWS", help="Rows of an estimator at a size; the profile's own otherwise.")
-@click.option("--alpha", type=float, default=1e-3, show_default=True, help="False-alarm rate of the whole run.")
+@click.option("--alpha", type=float, metavar="A", default=1e-3, show_default=True, help="False-alarm rate of the whole run.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Floating type; each problem's own otherwise.")
@@ -70,7 +68,7 @@ def variance(
     run to n = 1000, and exponents that estimators declare are held against them.
 
     Exit status: 0 every claim holds; 1 a claim is refuted; 2 wrong usage; 3 nothing refuted, something inconclusive;
-    4 something could not be run.
+    4 something could not be run; 130 interrupted, with what is finished written.
     """
     with usage_errors():
         if out is not None:
@@ -86,7 +84,7 @@ def variance(
             estimators,
             series,
             settings,
-            command=shlex.join(["gradverify", *sys.argv[1:]]),
+            command=command_line(),
             executor=lambda run: _executor(run, workers),
             costs=costs,
             progress=told,

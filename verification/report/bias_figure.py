@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter
 
 from ..record import Cell, Record
 from .canvas import BAND, INK, MUTED, PAPER, SERIES, Picture, drawing, dress, slug, to_picture
-from .overview import REFERENCES, family_of, verdict_word
+from .cell_words import verdict_word
+from .overview import REFERENCES, family_of
 from .quantities import number, percent, shorten
 from .relative import relative_bias
 

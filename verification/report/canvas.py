@@ -107,9 +107,15 @@ def dress(axes: Axes, *, grid: Literal["both", "x", "y"] = "both") -> None:
     axes.tick_params(length=3, width=0.8)
 
 
-def decades(axis: Axis, *, most: int = 6) -> None:
-    """Ticks at whole decades, at most `most` of them, written as plain numbers."""
-    axis.set_major_locator(LogLocator(base=10.0, numticks=most))
+def decades(axis: Axis, *, most: int = 6, halves: bool = False) -> None:
+    """Ticks at whole decades, at most `most` of them, written as plain numbers.
+
+    With `halves`, less than two decades have ticks at 2 and 5 as well, since one tick says little: for an ordinate, where
+    labels lie above each other.
+    """
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if halves and high < 100 * low else (1.0,)
+    axis.set_major_locator(LogLocator(base=10.0, subs=subs, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))
     axis.set_minor_locator(NullLocator())
 
@@ -126,7 +132,7 @@ def legend_in(room: Axes, panel: Axes) -> None:
 
 def spread(sizes: Sequence[float]) -> list[float]:
     """The sizes, given in rising order, that have room for a label on a logarithmic axis, from the largest down."""
-    step = (sizes[-1] / sizes[0]) ** 0.07 if sizes else 1.0
+    step = (sizes[-1] / sizes[0]) ** 0.085 if sizes else 1.0
     kept: list[float] = []
     for size in reversed(sizes):
         if not kept or size * step <= kept[-1]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from ..comparison.change import Change
 from ..comparison.compare import Comparison
 from ..comparison.sensitivity import PLANNED, Sensitivity
+from .markdown_text import escape, folded, table, within
 from .quantities import clip, count, number, percent
 
-__all__ = ["FORMATS", "SIZE_LIMIT", "comparison_markdown", "comparison_text"]
-
-SIZE_LIMIT = 2**20
-"""What a step summary may hold, in bytes."""
+__all__ = ["FORMATS", "comparison_markdown", "comparison_text"]
 
 _TITLES = {
     "worse": "Worse",
@@ -25,6 +23,7 @@ _TITLES = {
     "better": "Better",
 }
 _SHARE = 120_000  # bytes of a section; seven sections and the rest stay below the limit
+_ELSEWHERE = "more are left out here; `--format text` and the records hold them."
 _BLINDEST = 10
 _LONGEST = {"name": 160, "note": 300}
 _COLUMNS = ("estimator", "problem", "what", "base", "head", "change", "95 % interval", "p", "rows", "why")
@@ -33,23 +32,25 @@ _COLUMNS = ("estimator", "problem", "what", "base", "head", "change", "95 % inte
 def comparison_markdown(comparison: Comparison) -> str:
     """The comparison in GitHub-flavoured Markdown, under `SIZE_LIMIT` bytes whatever its size."""
     lines = [f"## gradverify: {_headline(comparison)}", "", f"{_summary(comparison)}"]
-    lines += ["", *(f"- {_escape(each)}" for each in comparison.notes)] if comparison.notes else []
+    lines += ["", *(f"- {escape(each)}" for each in comparison.notes)] if comparison.notes else []
     for title, several in _sections(comparison):
-        rows = [_markdown_row(_cells(each)) for each in several]
-        table = [_markdown_row(_COLUMNS), "|" + " --- |" * len(_COLUMNS), *_within(rows, _SHARE)]
-        folded = title not in (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
+        shown = table(_COLUMNS, map(_cells, several), _SHARE, _ELSEWHERE)
         heading = f"{title} ({count(len(several))})"
-        shown = ["", f"<details><summary>{heading}</summary>", "", *table, "", "</details>"] if folded else None
-        lines += shown or ["", f"### {heading}", "", *table]
-    lines += ["", f"<details><summary>{_seen(comparison)}</summary>", "", *_blindest(comparison), "", "</details>"]
-    return "\n".join(lines) + "\n"
+        unfolded = title in (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
+        lines += ["", *([f"### {heading}", "", *shown] if unfolded else folded(heading, shown))]
+    seen, blindest = _seen(comparison), _blindest(comparison)
+    return "\n".join([*lines, "", *(folded(seen, blindest) if blindest else [f"{seen}."])]) + "\n"
 
 
 def comparison_text(comparison: Comparison) -> str:
     """The comparison in plain lines, for a terminal."""
     lines = [f"{_headline(comparison)}.", _summary(comparison), *(f"note: {each}" for each in comparison.notes)]
     for title, several in _sections(comparison):
-        lines += ["", f"{title} ({count(len(several))})", *_within(["  " + _sentence(each) for each in several], _SHARE)]
+        lines += [
+            "",
+            f"{title} ({count(len(several))})",
+            *within(["  " + _sentence(each) for each in several], _SHARE, _ELSEWHERE),
+        ]
     return "\n".join([*lines, "", _seen(comparison)]) + "\n"
 
 
@@ -141,10 +142,10 @@ def _blindest(comparison: Comparison) -> list[str]:
         "least increase seen (power 0.9)",
         f"rows a side for {percent(PLANNED)}",
     )
-    rows = [_markdown_row(_sensitivity(each)) for each in comparison.sensitivities[:_BLINDEST]]
+    rows = [_sensitivity(each) for each in comparison.sensitivities[:_BLINDEST]]
     more = len(comparison.sensitivities) - len(rows)
     tail = ["", f"{count(more)} more cells see smaller ones."] if more else []
-    return [_markdown_row(columns), "|" + " --- |" * len(columns), *rows, *tail] if rows else []
+    return [*table(columns, rows, _SHARE, _ELSEWHERE), *tail] if rows else []
 
 
 def _sensitivity(each: Sensitivity) -> list[str]:
@@ -155,34 +156,6 @@ def _sensitivity(each: Sensitivity) -> list[str]:
         percent(each.detectable),
         count(each.rows_needed) if each.rows_needed is not None else "",
     ]
-
-
-def _within(lines: Sequence[str], share: int) -> list[str]:
-    """As many lines as fit, and a word on the others."""
-    kept: list[str] = []
-    used = 0
-    for line in lines:
-        used += len(line.encode("utf-8", "replace")) + 1
-        if used > share:
-            return [
-                *kept,
-                "",
-                f"{count(len(lines) - len(kept))} more are left out here; `--format text` and the records hold them.",
-            ]
-        kept.append(line)
-    return kept
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(_escape, cells)) + " |"
-
-
-def _escape(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for mark in "\\`*_[]|~#":
-        flat = flat.replace(mark, "\\" + mark)
-    return flat
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {"markdown": comparison_markdown, "text": comparison_text}

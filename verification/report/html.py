@@ -11,11 +11,16 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ..record import Record
+from .exponents import COLUMNS as EXPONENTS
+from .exponents import exponent_rows, fits
 from .figures import Pictures
 from .html_cells import TONES, families, finding, references, undecided, verdicts
 from .html_studies import studies
-from .overview import KINDS, exit_status, findings, headline, meaning, outcome_counts
+from .origins import COLUMNS as ORIGINS
+from .origins import TITLE, origin_rows
+from .overview import KINDS, exit_status, findings, headline, judges, meaning, outcome_counts
 from .quantities import count, duration, finite, number, percent
+from .undecided import undecided_line
 
 __all__ = ["to_html"]
 
@@ -44,6 +49,9 @@ def to_html(record: Record, pictures: Pictures) -> str:
         verdicts=verdicts(record),
         families=families(record, pictures.families),
         references=references(record),
+        origins={"columns": ORIGINS, "rows": origin_rows(record), "title": TITLE},
+        exponents={"columns": EXPONENTS, "rows": list(exponent_rows(record)), "said": fits(record)},
+        undecided_line=undecided_line(record),
         studies=studies(record, pictures.studies),
         tones=TONES,
         urgent=("refuted", "failed", "not run"),
@@ -69,21 +77,21 @@ def _text(name: str) -> str:
 
 def _run_facts(record: Record) -> dict[str, str]:
     run = record.run
-    facts = {
-        "Command": run.command,
-        "Profile": run.profile,
-        "Tolerance": f"{percent(run.tolerance)} of the gradient's scale",
-        "Error budget": f"alpha {number(run.alpha)}" + (f" over {count(run.num_tests)} tests" if run.num_tests else ""),
-        "Error budget's split": str(run.budget.get("rule", "")),
+    facts = {"Command": run.command, "Profile": run.profile}
+    if judges(record):
+        facts |= {
+            "Tolerance": f"{percent(run.tolerance)} of the gradient's scale",
+            "Error budget": f"alpha {number(run.alpha)}" + (f" over {count(run.num_tests)} tests" if run.num_tests else ""),
+            "Error budget's split": str(run.budget.get("rule", "")),
+            "Cells": count(len(record.cells)),
+        }
+    facts |= {
         "Seed": str(run.seed),
         "Device": f"{run.device}, {run.dtype}",
-        "Cells": count(len(record.cells)),
         "Versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+        "Time": duration(run.timing["seconds"]) if "seconds" in run.timing else "",
+        "Started": _moment(run.timing["started"]) if run.timing.get("started") else "",
     }
-    if "seconds" in run.timing:
-        facts["Time"] = duration(run.timing["seconds"])
-    if run.timing.get("started"):
-        facts["Started"] = _moment(run.timing["started"])
     return {name: value for name, value in facts.items() if value}
 
 

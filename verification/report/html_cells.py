@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from ..record import Cell, Check, Record
 from .canvas import Picture, for_page
-from .overview import REFERENCES, Finding, bias_detail, family_of, verdict_word
+from .cell_words import bias_detail, verdict_word
+from .overview import REFERENCES, Finding, family_of
 from .quantities import MISSING, count, number, percent, rate, size, span
 from .relative import relative_bias
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -10,11 +10,13 @@ from markupsafe import Markup
 from ..record import Record
 from ..study import Study, Table
 from .canvas import Picture, for_page
-from .quantities import MISSING, number
+from .quantities import MISSING, number, values
 
 __all__ = ["studies"]
 
 STATEMENT_COLUMNS = ("Claim", "Outcome", "Measured", "Note")
+
+_MOST_VALUES = 16
 
 
 def studies(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dict[str, Any]]:
@@ -25,12 +27,21 @@ def studies(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dic
             "title": study.title,
             "text": study.text,
             "statements": _statements(study),
-            "settings": {name.replace("_", " "): number(value) for name, value in study.settings.items()},
+            "settings": {name.replace("_", " "): _setting(value) for name, value in study.settings.items()},
             "tables": [_table(each) for each in (*study.exhibits.tables, *study.timing.tables)],
             "pictures": [(each, Markup(for_page(each))) for owner, each in pictures if owner == study.name],
         }
         for study in record.studies
     ]
+
+
+def _setting(value: Any) -> str:
+    """A setting in full, but for long lists, and for lists of jobs, which the record holds."""
+    if not isinstance(value, (list, tuple)):
+        return number(value)
+    if any(isinstance(each, Mapping) for each in value):
+        return f"{len(value)}, listed in report.json"
+    return values(value, most=_MOST_VALUES)
 
 
 def _statements(study: Study) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 from ..record import Record
-from .overview import Finding, answers
+from .overview import REPEATED, Finding, answers
 from .quantities import number, span
 
 __all__ = ["to_junit"]
@@ -71,7 +71,7 @@ def _case(record: Record, finding: Finding, position: int) -> ElementTree.Elemen
 
 
 def _result(finding: Finding) -> str:
-    by_kind = {"refuted": "failure", "failed": "failure", "not run": "error", "inconclusive": "skipped"}
+    by_kind = {"refuted": "failure", "failed": "failure", "not run": "error", "inconclusive": "skipped", REPEATED: "skipped"}
     return by_kind.get(finding.kind, "skipped" if finding.check.outcome in _SKIPPED else "")
 
 

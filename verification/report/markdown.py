@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..record import Record
 from ..study import Study
+from .cell_words import cell_line
+from .exponents import COLUMNS as EXPONENTS
+from .exponents import exponent_rows, fits
+from .markdown_text import code, escape, folded, table, within
+from .origins import COLUMNS as ORIGINS
+from .origins import TITLE, origin_rows
 from .overview import (
     KINDS,
     REFERENCES,
     Finding,
-    cell_line,
     exit_status,
     findings,
     grid,
     headline,
+    judges,
     meaning,
     outcome_counts,
 )
 from .quantities import clip, count, duration, number, percent, span
+from .undecided import undecided_line
 
-__all__ = ["SIZE_LIMIT", "to_markdown"]
-
-SIZE_LIMIT = 2**20
-"""What a step summary may hold, in bytes."""
+__all__ = ["to_markdown"]
 
 _SHARES = {"refuted": 300_000, "failed": 150_000, "not run": 100_000, "inconclusive": 100_000, "warning": 50_000}
 _TABLE_SHARE = 150_000
@@ -47,21 +51,25 @@ def to_markdown(record: Record) -> str:
     lines = [*_head(record)]
     for kind, several in findings(record).items():
         lines += ["", f"## {KINDS[kind]} ({len(several)})", ""]
-        lines += _table(_FINDING_COLUMNS, map(_finding_row, several), _SHARES[kind])
+        lines += [escape(undecided_line(record)), ""] if kind == "inconclusive" else []
+        lines += table(_FINDING_COLUMNS, map(_finding_row, several), _SHARES[kind])
         lines += _replays(several) if kind in ("refuted", "failed") else []
     cells = [each for each in record.cells if each.estimator != REFERENCES]
     if 0 < len(cells) <= _MOST_CELLS:
         rows = [
             [clip(each.estimator, _LONGEST["name"]), clip(each.problem, _LONGEST["name"]), cell_line(each)] for each in cells
         ]
-        lines += ["", "## What was found", "", *_table(("estimator", "problem", "found"), rows, _TABLE_SHARE)]
+        lines += ["", "## What was found", "", *table(("estimator", "problem", "found"), rows, _TABLE_SHARE)]
+    if origins := origin_rows(record):
+        lines += ["", f"## {TITLE}", "", *table(ORIGINS, origins, _EXPONENT_SHARE)]
     for study in record.studies[:_MOST_STUDIES]:
-        lines += ["", f"## {_escape(study.title)}", "", *_study(study)]
+        lines += ["", f"## {escape(study.title)}", "", *_study(study)]
     if record.cells:
         lines += ["", "## Outcomes", "", *_outcomes(record)]
         lines += ["", "## Bias, by estimator and family of problems", "", *_grid(record)]
     if record.families:
-        lines += ["", "## How the variance grows", "", *_exponents(record)]
+        lines += ["", "## How the variance grows", "", *([escape(said), ""] if (said := fits(record)) else [])]
+        lines += table(EXPONENTS, exponent_rows(record), _EXPONENT_SHARE)
     return "\n".join(lines) + "\n"
 
 
@@ -81,14 +89,8 @@ _FINDING_COLUMNS = (
 
 def _head(record: Record) -> list[str]:
     run, status = record.run, exit_status(record)
-    facts = [
-        f"profile {run.profile}",
-        f"tolerance {percent(run.tolerance)}",
-        f"alpha {number(run.alpha)}",
-        f"seed {run.seed}",
-        f"{run.device} {run.dtype}",
-        f"{count(len(record.cells))} cells",
-    ]
+    judged = [f"tolerance {percent(run.tolerance)}", f"alpha {number(run.alpha)}", f"{count(len(record.cells))} cells"]
+    facts = [f"profile {run.profile}", *(judged if judges(record) else []), f"seed {run.seed}", f"{run.device} {run.dtype}"]
     seconds = run.timing.get("seconds")
     facts += [duration(seconds)] if seconds is not None else []
     truncated = "\n\nThe time budget ended this run, so another run may decide other cells." if run.time_truncated else ""
@@ -97,9 +99,9 @@ def _head(record: Record) -> list[str]:
         "",
         f"Exit status {status}: {meaning(record)}.",
         "",
-        " · ".join(_escape(each) for each in facts) + truncated,
+        " · ".join(escape(each) for each in facts) + truncated,
         "",
-        _code(clip(run.command, _LONGEST["replay"])),
+        code(clip(run.command, _LONGEST["replay"])),
     ]
 
 
@@ -122,11 +124,11 @@ def _finding_row(finding: Finding) -> list[str]:
 
 
 def _replays(several: Sequence[Finding]) -> list[str]:
-    commands = dict.fromkeys(_code(clip(each.cell.replay, _LONGEST["replay"])) for each in several if each.cell.replay)
+    commands = dict.fromkeys(code(clip(each.cell.replay, _LONGEST["replay"])) for each in several if each.cell.replay)
     if not commands:
         return []
-    body = _within([f"- {each}" for each in commands], _SHARES["failed"] // 3)
-    return ["", "<details><summary>Commands that repeat these cells</summary>", "", *body, "", "</details>"]
+    body = within([f"- {each}" for each in commands], _SHARES["failed"] // 3)
+    return ["", *folded("Commands that repeat these cells", body)]
 
 
 def _outcomes(record: Record) -> list[str]:
@@ -134,7 +136,7 @@ def _outcomes(record: Record) -> list[str]:
         [check, ", ".join(f"{count(n)} {outcome}" for outcome, n in counts.most_common())]
         for check, counts in outcome_counts(record).items()
     )
-    return _table(("check", "outcomes"), rows, _EXPONENT_SHARE)
+    return table(("check", "outcomes"), rows, _EXPONENT_SHARE)
 
 
 def _grid(record: Record) -> list[str]:
@@ -145,74 +147,21 @@ def _grid(record: Record) -> list[str]:
         + [", ".join(f"{n} {word}" for word, n in shown.counts.get((estimator, family), {}).items()) for family in families]
         for estimator in shown.estimators
     )
-    lines = _table(("estimator", *(clip(family, _LONGEST["name"]) for family in families)), rows, _TABLE_SHARE)
+    lines = table(("estimator", *(clip(family, _LONGEST["name"]) for family in families)), rows, _TABLE_SHARE)
     refuted = any(word.endswith("!") for counts in shown.counts.values() for word in counts)
     lines += ["", "A word with ! is a refuted claim."] if refuted else []
     hidden = len(shown.families) - len(families)
     return lines + (["", f"{count(hidden)} more families stand in report.html."] if hidden else [])
 
 
-def _exponents(record: Record) -> list[str]:
-    rows = (
-        [
-            clip(each.estimator, _LONGEST["name"]),
-            clip(each.family, _LONGEST["name"]),
-            number(each.exponent),
-            span(each.interval),
-            each.outcome,
-            each.claim,
-            clip(each.note, _LONGEST["note"]),
-        ]
-        for each in record.families
-    )
-    return _table(("estimator", "family", "exponent", "95 % interval", "fit", "claim", "note"), rows, _EXPONENT_SHARE)
-
-
 def _study(study: Study) -> list[str]:
     share = _STUDY_SHARE // (2 + len(study.exhibits.tables) + len(study.timing.tables))
-    lines = [line for each in study.text for line in (_escape(each), "")]
+    lines = [line for each in study.text for line in (escape(each), "")]
     if study.statements:
         rows = ([each.claim, each.outcome, each.measured, each.note] for each in study.statements)
-        lines += [*_table(("claim", "outcome", "measured", "note"), rows, share), ""]
-    for table in (*study.exhibits.tables, *study.timing.tables):
-        shown = ([number(value, digits=5) for value in row] for row in table.rows)
-        lines += [f"### {_escape(table.title)}", "", *_table(table.columns, shown, share)]
-        lines += ["", *([_escape(table.caption), ""] if table.caption else [])]
-    return _within(lines[:-1], _STUDY_SHARE)
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int) -> list[str]:
-    head = [_row(columns), "|" + " --- |" * len(columns)]
-    return head + _within([_row(each) for each in rows], share)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escape(each) for each in cells) + " |"
-
-
-def _within(lines: list[str], share: int) -> list[str]:
-    kept: list[str] = []
-    used = 0
-    for line in lines:
-        used += len(line.encode("utf-8", "replace")) + 1
-        if used > share:
-            return [*kept, "", f"{count(len(lines) - len(kept))} more lines stand in report.html and report.json."]
-        kept.append(line)
-    return kept
-
-
-def _escape(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for mark in "\\`*_[]|~#":
-        flat = flat.replace(mark, "\\" + mark)
-    return flat
-
-
-def _code(text: str) -> str:
-    """A code span: the fence is longer than any run of backticks inside."""
-    fence = "`"
-    while fence in text:
-        fence += "`"
-    padding = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{padding}{text}{padding}{fence}" if text else ""
+        lines += [*table(("claim", "outcome", "measured", "note"), rows, share), ""]
+    for each in (*study.exhibits.tables, *study.timing.tables):
+        shown = ([number(value, digits=5) for value in row] for row in each.rows)
+        lines += [f"### {escape(each.title)}", "", *table(each.columns, shown, share)]
+        lines += ["", *([escape(each.caption), ""] if each.caption else [])]
+    return within(lines[:-1], _STUDY_SHARE)

@@ -11,26 +11,25 @@ from dataclasses import dataclass
 
 from ..record import Cell, Check, Family, Record
 from ..study import Study
-from .quantities import MISSING, count, finite, number, percent, span
+from .cell_words import verdict_word
 
 __all__ = [
     "EXIT_MEANING",
     "KINDS",
     "REFERENCES",
+    "REPEATED",
     "Finding",
     "Grid",
     "answers",
-    "bias_detail",
-    "cell_line",
     "exit_status",
     "family_of",
     "findings",
     "grid",
     "headline",
+    "judges",
     "kind_of",
     "meaning",
     "outcome_counts",
-    "verdict_word",
 ]
 
 KINDS: Mapping[str, str] = {
@@ -44,18 +43,28 @@ KINDS: Mapping[str, str] = {
 EXIT_MEANING: Mapping[int, str] = {
     0: "every claim holds",
     1: "a claim is refuted, or a check failed",
+    2: "a target could not be used; what to do stands beside it",
     3: "nothing is refuted, something is inconclusive within the budget",
     4: "something could not be run",
-    130: "the run was stopped before its end, and --resume goes on with it",
+    130: "the run was stopped before its end, and what is finished is written",
 }
 
 REFERENCES = "references"
 """What the cells of the references are entered under."""
 
+REPEATED = "repeated"
+"""The kind of an answer that stands in the record for completeness, and is another's over again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One answer and where it stands; `kind` is a key of `KINDS`, or empty where nothing needs attention."""
+    """One answer and where it stands.
+
+    Attributes:
+        kind: A key of `KINDS`; `REPEATED` where another check of the cell says the same; empty where nothing needs attention.
+        cell: Where it was found.
+        check: The answer.
+    """
 
     kind: str
     cell: Cell
@@ -85,13 +94,21 @@ def findings(record: Record) -> dict[str, list[Finding]]:
     """What needs attention, by kind, the gravest kind first; kinds that do not occur are left out."""
     found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
     for each in answers(record):
-        if each.kind:
+        if each.kind in found:
             found[each.kind].append(each)
     return {kind: several for kind, several in found.items() if several}
 
 
 def kind_of(cell: Cell, check: Check) -> str:
     """Which kind of attention an answer needs, or the empty string."""
+    kind = _kind(cell, check)
+    first = cell.find("conformance")
+    # A bias is not measured where conformance failed: its check bears the same outcome with the same note.
+    again = check.check == "bias" and first is not None and (first.outcome, first.note) == (check.outcome, check.note)
+    return REPEATED if kind and again else kind
+
+
+def _kind(cell: Cell, check: Check) -> str:
     if check.claim == "refuted":
         return "refuted"
     stopped = cell.status in ("crashed", "timeout")
@@ -102,16 +119,18 @@ def kind_of(cell: Cell, check: Check) -> str:
     if "inconclusive" in (check.claim, check.outcome):
         return "inconclusive"
     negligible = check.outcome == "biased" and check.details.get("material") == "negligible"
-    return "warning" if negligible and cell.claims.get("bias") == "unbiased" else ""
+    return "warning" if negligible and cell.claims.get("here", cell.claims.get("bias")) == "unbiased" else ""
 
 
 def exit_status(record: Record) -> int:
-    """The command's exit status for this record: 130 if it was stopped, else 1 before 4 before 3 before 0.
+    """The command's exit status for this record: 130 if it was stopped, else 2 before 1 before 4 before 3 before 0.
 
-    2 is for what never became a record.
+    2 is for what could not be used: a target beside others, whose cells say what to do; alone it never became a record.
     """
     if not record.run.complete:
         return 130
+    if any(check.details.get("reason") == "unusable" for cell in record.cells for check in cell.checks):
+        return 2
     kinds = {each.kind for each in answers(record)}
     if kinds & {"refuted", "failed"}:
         return 1
@@ -120,9 +139,14 @@ def exit_status(record: Record) -> int:
     return 3 if "inconclusive" in kinds else 0
 
 
+def judges(record: Record) -> bool:
+    """Whether anything is held to a claim in this record, so that its tolerance and its error rate mean something."""
+    return bool(record.cells or record.families)
+
+
 def meaning(record: Record) -> str:
     """What the exit status says of this record."""
-    if record.run.complete and record.studies and not record.cells and not record.families:
+    if record.run.complete and record.studies and not judges(record):
         return "everything that was asked for was measured; statements are findings and change no exit status"
     return EXIT_MEANING[exit_status(record)]
 
@@ -140,7 +164,7 @@ def headline(record: Record) -> str:
     parts = [f"{len(several)} {phrases[kind][len(several) != 1]}" for kind, several in found.items()]
     if not set(found) & {"refuted", "failed", "not run"}:
         good = "nothing refuted" if "inconclusive" in found else "every claim holds"
-        if record.cells or record.families:
+        if judges(record):
             parts.insert(0, good)
         elif not record.studies:
             parts.insert(0, "nothing was checked")
@@ -162,50 +186,6 @@ def family_of(cell: Cell) -> str:
     """The family of a cell's problem: declared, or the key up to its size."""
     declared = cell.facts.get("family")
     return str(declared) if declared else cell.problem.split("/")[0].split(":")[0]
-
-
-def verdict_word(cell: Cell) -> str:
-    """The word that stands for a cell in a table: its bias outcome, or how it ended before there was one."""
-    if cell.status in ("crashed", "timeout"):
-        return cell.status
-    bias = cell.find("bias")
-    if bias is not None:
-        return bias.outcome
-    return "failed" if cell.status == "failed" else "not tested"
-
-
-def bias_detail(cell: Cell) -> str:
-    """The number or the reason that belongs beside `verdict_word`, or the empty string."""
-    bias = cell.find("bias")
-    if bias is None or cell.status in ("crashed", "timeout"):
-        return ""
-    if bias.outcome == "unbiased" and finite(bias.details.get("r")):
-        return f"within {percent(bias.details['r'])}"
-    if bias.outcome == "biased":
-        return percent(bias.relative) if bias.relative is not None else number(bias.estimate)
-    reason = str(bias.details.get("reason") or "")
-    return reason if reason != MISSING else ""
-
-
-def cell_line(cell: Cell) -> str:
-    """A cell in one line: its verdict with the numbers behind it, and its variance."""
-    bias, variance = cell.find("bias"), cell.find("variance")
-    if bias is None:
-        return verdict_word(cell)
-    facts = []
-    if bias.interval is not None and bias.estimate is not None:
-        facts.append(f"bias {number(bias.estimate)} in {span(bias.interval)}")
-    elif bias.estimate is not None:
-        facts.append(f"bias {number(bias.estimate)}")
-    if bias.outcome == "unbiased" and finite(bias.details.get("r")):
-        facts.append(f"none above {percent(bias.details['r'])} of the gradient")
-    elif bias.relative is not None:
-        facts.append(f"{percent(bias.relative)} of the gradient")
-    facts += [str(bias.details["material"])] if bias.outcome == "biased" and bias.details.get("material") else []
-    facts += [f"{count(bias.num_samples)} rows"] if bias.num_samples else []
-    facts += [f"variance {number(variance.estimate)}"] if variance is not None else []
-    facts += [bias.note.removeprefix("not applicable: ")] if not facts and bias.note else []
-    return "; ".join([bias.outcome, *facts])
 
 
 def grid(record: Record) -> Grid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 __all__ = [
@@ -24,6 +24,9 @@ __all__ = [
 
 MISSING = "–"
 
+_PLAIN = 1e6  # numbers below are written without a power of ten,
+_WHOLE = 1e12  # and whole ones below this with all of their digits
+
 
 def finite(value: object) -> TypeGuard[float]:
     """Whether `value` is a number that can be drawn: an int or a float, neither NaN nor infinite."""
@@ -36,21 +39,30 @@ def positive(value: object) -> TypeGuard[float]:
 
 
 def number(value: Any, *, digits: int = 3) -> str:
-    """A number to `digits` significant digits; ``NaN`` and ``inf`` as words; other values as their text.
+    """A number to `digits` significant digits, without a power of ten where it has six digits or fewer before the point.
+
+    Integers keep all of their digits. ``NaN`` and ``inf`` are words, other values their text.
 
     Example:
-        >>> number(0.012345), number(float("nan")), number(None)
-        ('0.0123', 'NaN', '–')
+        >>> number(0.012345), number(-1234.5), number(8192), number(float("nan")), number(None)
+        ('0.0123', '-1230', '8192', 'NaN', '–')
     """
     if value is None:
         return MISSING
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {number(each, digits=digits)}" for name, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, (int, float)):
         return values(value) if isinstance(value, (list, tuple)) else str(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    return f"{value:.{digits}g}"
+    if isinstance(value, int) and abs(value) < _WHOLE:
+        return str(value)
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < _PLAIN else text
 
 
 def values(several: Iterable[Any], *, most: int = 4) -> str:

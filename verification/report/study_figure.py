@@ -18,6 +18,7 @@ __all__ = ["study_pictures"]
 LABELS_A_PANEL = 8
 PANELS_A_LINE = 2
 MOST_MARKED_TICKS = 12
+MARKS_A_LINE = 6
 _REFERENCE_DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
@@ -104,8 +105,8 @@ def _panel(axes: Axes, chart: Chart, labels: Mapping[str, int], references: Sequ
     for label, index in labels.items():
         for each in chart.series:
             if each.label == label:
-                _draw(axes, each, chart, SERIES[index], MARKERS[index])
-        axes.plot([], [], color=SERIES[index], marker=_mark(label, chart, index), markersize=5, label=shorten(label, 52))
+                _draw(axes, each, chart, index)
+        axes.plot([], [], color=SERIES[index], marker=MARKERS[index], markersize=5, label=shorten(label, 52))
     for index, label in enumerate(references):
         dashes = _REFERENCE_DASHES[index % len(_REFERENCE_DASHES)]
         for each in chart.series:
@@ -118,18 +119,16 @@ def _panel(axes: Axes, chart: Chart, labels: Mapping[str, int], references: Sequ
     axes.set_ylabel(chart.y_label)
 
 
-def _mark(label: str, chart: Chart, index: int) -> str:
-    marked = any(each.style in ("points", "both") for each in chart.series if each.label == label)
-    return MARKERS[index] if marked else ""
-
-
-def _draw(axes: Axes, series: Series, chart: Chart, colour: str, marker: str) -> None:
+def _draw(axes: Axes, series: Series, chart: Chart, index: int) -> None:
+    colour, marker = SERIES[index], MARKERS[index]
     x, y, low, high = _points(series, chart)
     if series.style == "dashed":
         axes.plot(x, y, color=colour, linewidth=1.1, linestyle="--")
         return
-    if series.style in ("line", "both"):
+    if series.style == "both":
         axes.plot(x, y, color=colour)
+    if series.style == "line":
+        axes.plot(x, y, color=colour, marker=marker, markersize=4, markevery=_sparsely(len(x), index))
     if series.style in ("points", "both"):
         below = [max(value - limit, 0.0) for value, limit in zip(y, low, strict=True)]
         above = [max(limit - value, 0.0) for value, limit in zip(y, high, strict=True)]
@@ -137,6 +136,12 @@ def _draw(axes: Axes, series: Series, chart: Chart, colour: str, marker: str) ->
                       elinewidth=1.1)  # fmt: skip
     elif series.low:
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _sparsely(count: int, index: int) -> tuple[int, int]:
+    """First mark and step of a line's marks: few, and not where another line has its own."""
+    step = max(count // MARKS_A_LINE, 1)
+    return step * index // len(MARKERS), step
 
 
 def _points(series: Series, chart: Chart) -> tuple[list[float], list[float], list[float], list[float]]:
@@ -160,7 +165,7 @@ def _ticks(axes: Axes, chart: Chart) -> None:
     elif chart.x_log:
         decades(axes.xaxis)
     if chart.y_log:
-        decades(axes.yaxis, most=7)
+        decades(axes.yaxis, most=7, halves=True)
 
 
 def _rows(series: Series) -> list[tuple[str, ...]]:

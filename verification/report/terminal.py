@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import TypeVar
 
 from ..record import Record
-from ..study import Study
-from .overview import KINDS, REFERENCES, Finding, cell_line, exit_status, findings, grid, headline, meaning, outcome_counts
+from ..study import Study, Table
+from .cell_words import cell_line
+from .origins import TITLE, origin_rows
+from .overview import KINDS, REFERENCES, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
 from .quantities import clip, count, number, percent, shorten, span
+from .undecided import undecided_line
 
 __all__ = ["render"]
 
@@ -40,6 +44,7 @@ _STYLES = {"refuted": "bold red", "failed": "bold red", "not run": "red", "incon
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _Line = tuple[str, str]
+_Key = TypeVar("_Key")
 
 
 def render(record: Record, width: int = 80, *, styled: bool = False) -> str:
@@ -74,12 +79,15 @@ def _lines(record: Record, width: int) -> Iterator[_Line]:
             yield from _finding(finding, width, with_replay=kind in ("refuted", "failed"))
         if len(several) > MOST_FINDINGS:
             yield f"  and {count(len(several) - MOST_FINDINGS)} more, listed in the report", ""
+    yield from _origins(record, width)
     for study in record.studies:
         yield "", ""
         yield from _study(study, width)
     yield "", ""
     yield from _cells(record, width)
     yield from _grid(record, width)
+    if undecided := undecided_line(record):
+        yield from _wrapped(undecided, width, style="yellow")
     yield from _wrapped(f"Exit status {status}: {meaning(record)}.", width, style="bold")
 
 
@@ -93,6 +101,19 @@ def _cells(record: Record, width: int) -> Iterator[_Line]:
     yield "", ""
 
 
+def _origins(record: Record, width: int) -> Iterator[_Line]:
+    """Where biases enter, if that was searched for."""
+    rows = origin_rows(record)
+    if not rows:
+        return
+    yield "", ""
+    yield TITLE, "bold"
+    for estimator, problem, _, why in rows[:MOST_FINDINGS]:
+        yield from _wrapped(f"  {estimator} on {problem}: {why}", width, indent=4)
+    if len(rows) > MOST_FINDINGS:
+        yield f"  and {count(len(rows) - MOST_FINDINGS)} more, listed in the report", ""
+
+
 def _study(study: Study, width: int) -> Iterator[_Line]:
     """A study's statements, and its tables where they are short enough."""
     yield study.title, "bold"
@@ -102,19 +123,25 @@ def _study(study: Study, width: int) -> Iterator[_Line]:
     for table in (*study.exhibits.tables, *study.timing.tables):
         yield "", ""
         yield from _wrapped(f"  {table.title}", width, indent=4)
-        if len(table.rows) > MOST_ROWS:
-            yield f"    {count(len(table.rows))} rows; a report lists them (--out)", ""
-            continue
-        if any(isinstance(value, str) and len(value) > LONGEST_TEXT for row in table.rows for value in row):
-            for row in table.rows:
-                facts = (f"{name}: {number(value, digits=5)}" for name, value in zip(table.columns, row, strict=True))
-                yield from _wrapped("    " + "; ".join(facts), width, indent=6)
-            continue
-        texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
-        rooms = [max(len(shorten(words[at], LONGEST_TEXT)) for words in texts) for at in range(len(table.columns))]
-        for at, words in enumerate(texts):
-            line = "  ".join(f"{shorten(text, LONGEST_TEXT):<{room}}" for text, room in zip(words, rooms, strict=True))
-            yield f"  {line}".rstrip(), "" if at else "bold"
+        yield from _table(table, width)
+
+
+def _table(table: Table, width: int) -> Iterator[_Line]:
+    """A table's rows in columns, in blocks that fit; as lines of text where a text is long."""
+    if len(table.rows) > MOST_ROWS:
+        yield f"    {count(len(table.rows))} rows; a report lists them (--out)", ""
+        return
+    texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
+    rooms = [max(len(words[at]) for words in texts) for at in range(len(table.columns))]
+    if max(rooms) > LONGEST_TEXT or rooms[0] + max(rooms[1:], default=0) + 4 > width:
+        for row in texts[1:]:
+            facts = (f"{name}: {text}" for name, text in zip(table.columns, row, strict=True))
+            yield from _wrapped("    " + "; ".join(facts), width, indent=6)
+        return
+    for block in _blocks(dict(list(enumerate(rooms))[1:]), width - rooms[0] - 2):
+        for line, words in enumerate(texts):
+            shown = _row(f"  {words[0]}", rooms[0] + 2, [(words[at], rooms[at]) for at in block])
+            yield shown.rstrip(), "" if line else "bold"
 
 
 def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Line]:
@@ -178,9 +205,9 @@ def _row(first: str, room: int, columns: Iterable[tuple[str, int]]) -> str:
     return f"{first:<{room}}" + "".join(f"  {text:<{width}}" for text, width in columns)
 
 
-def _blocks(columns: dict[str, int], room: int) -> Iterator[list[str]]:
+def _blocks(columns: Mapping[_Key, int], room: int) -> Iterator[list[_Key]]:
     """The columns in as many blocks as the width demands, at least one column in each."""
-    block: list[str] = []
+    block: list[_Key] = []
     used = 0
     for name, width in columns.items():
         if block and used + width + 2 > room:

@@ -11,6 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from ..record import Family, Record
 from .canvas import MARKERS, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
+from .exponents import FITS
 from .quantities import count, finite, number, positive, shorten, span
 
 __all__ = ["variance_pictures"]
@@ -64,6 +65,7 @@ def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
                 "Variance of one replicate, with its 95 % interval, on logarithmic axes. "
                 + ("Lines are exact values where they are known, dotted between measured points elsewhere. " * exact)
                 + "Hollow marks were left out of the fit. n^b is the fitted exponent with its interval."
+                + f" Poor fit: {FITS['poor fit']}." * any(each.outcome == "poor fit" for each in families)
             ),
             columns=_COLUMNS,
             rows=[_row(each, point) for each in families for point in each.points],

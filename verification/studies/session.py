@@ -35,7 +35,7 @@ def variance_record(
     costs: bool = True,
     progress: Progress | None = None,
 ) -> Record:
-    """Measure, compute, judge.
+    """Measure, compute, judge. Ctrl-C keeps what was drawn until then, in a record that is not complete.
 
     Args:
         estimators: By name.
@@ -54,16 +54,31 @@ def variance_record(
     record = run.execute(executor(run) if executor is not None else None, progress)
     if not record.run.complete:
         return record
+    try:
+        record = _studied(record, estimators, series, settings.profile.max_rows, costs, progress)
+    except KeyboardInterrupt:
+        return replace(record, run=replace(record.run, complete=False))
+    timing = {**record.run.timing, "seconds": time.perf_counter() - started}
+    return replace(record, run=replace(record.run, timing=timing))
+
+
+def _studied(
+    record: Record,
+    estimators: Mapping[str, Estimator],
+    series: Sequence[Sequence[Problem]],
+    samples: int,
+    costs: bool,
+    progress: Progress | None,
+) -> Record:
+    """The record with its families judged by exact tails, and one study a series."""
     lines = {each[0].series: series_lines(estimators, each, progress) for each in series}
     record = with_judged_families(record, estimators, lines)
     studies = []
     for several in series:
         curves = _curves(estimators, several) if costs else []
         name = several[0].series
-        samples = settings.profile.max_rows
         studies.append(variance_study(record, name, lines[name], estimators, curves, samples=samples))
-    timing = {**record.run.timing, "seconds": time.perf_counter() - started}
-    return replace(record, studies=tuple(studies), run=replace(record.run, timing=timing))
+    return replace(record, studies=tuple(studies))
 
 
 def _curves(estimators: Mapping[str, Estimator], problems: Sequence[Problem]) -> list[CostPoint]:

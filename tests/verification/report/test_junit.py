@@ -68,3 +68,9 @@ def test_names_that_xml_cannot_hold_are_mended(small_record: Callable[..., Recor
     root = _parse(small_record(Check(check="bias", outcome="failed", note="bell \x07, half \udcff")))
     assert "bell \ufffd, half \ufffd" in (next(root.iter("failure")).get("message") or "")
     assert nasty in {suite.get("name") for suite in _parse(record)}
+
+
+def test_a_bias_that_repeats_conformance_is_no_second_failure(small_record: Callable[..., Record]) -> None:
+    checks = [Check(check=name, outcome="failed", claim="refuted", note="rows tied") for name in ("conformance", "bias")]
+    root = _parse(small_record(*checks, status="failed"))
+    assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("2", "1", "1")

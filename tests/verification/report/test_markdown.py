@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from gradverify.verification.record import Cell, Check, Record
-from gradverify.verification.report.markdown import SIZE_LIMIT, to_markdown
+from gradverify.verification.report.markdown import to_markdown
+from gradverify.verification.report.markdown_text import SIZE_LIMIT
 
 
 def test_failures_first_then_what_is_open_then_the_table(record: Record) -> None:
@@ -67,3 +69,13 @@ def test_says_that_a_run_was_cut_short(small_record: Callable[..., Record]) -> N
     text = to_markdown(small_record(complete=False, time_truncated=True))
     assert "the run is incomplete" in text
     assert "time budget ended this run" in text
+
+
+def test_the_words_for_a_fit_are_explained(record: Record, written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    for text in (to_markdown(record), page):
+        section = text[text.rindex("How the variance grows") - 2000 :]
+        assert "oor fit" in section
+        assert "no single power does" in section
+        assert "fewer than three sizes" in section
+    assert 'id="exponents"' in page

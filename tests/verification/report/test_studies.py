@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from gradverify.verification.record import Record, Run
 from gradverify.verification.report import exit_status, render, validate, write_reports
 from gradverify.verification.report.figures import pictures
-from gradverify.verification.report.markdown import SIZE_LIMIT, to_markdown
+from gradverify.verification.report.markdown import to_markdown
+from gradverify.verification.report.markdown_text import SIZE_LIMIT
 from gradverify.verification.study import Chart, Exhibits, Region, Series, Statement, Study, Table
 
 NASTY = "a|b <b>&`code`\x07 猫"
@@ -113,3 +116,55 @@ def test_markdown_stays_within_its_limit() -> None:
     text = to_markdown(replace(huge, studies=huge.studies * 30))
     assert len(text.encode()) < SIZE_LIMIT
     assert "more lines stand in" in text
+
+
+def test_a_study_alone_has_no_tolerance_nor_error_rate(tmp_path: Path, small_record: Callable[..., Record]) -> None:
+    """Nothing is held to a claim, so they would mean nothing."""
+    write_reports(record(), tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in (page, to_markdown(record())):
+        assert "olerance" not in text
+        assert "alpha 0.001" not in text
+    assert "tolerance 5 %" in to_markdown(small_record())
+
+
+def test_settings_are_written_out(tmp_path: Path) -> None:
+    shown = record()
+    data = {"simulator": "springs", "time_step": 1e-3, "rows": 100_000, "shuffled": False}
+    settings = {"data": data, "jobs": [data] * 3, "sizes": list(range(1, 11)), "trajectories": 1000}
+    study = replace(shown.studies[0], settings=settings)
+    write_reports(replace(shown, studies=(study,)), tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for part in ("simulator springs, time step 0.001, rows 100000, shuffled no", "3, listed in report.json",
+                 "1, 2, 3, 4, 5, 6, 7, 8, 9, 10<", "<dd>1000</dd>"):  # fmt: skip
+        assert part in page
+
+
+def test_lines_can_be_told_apart_without_colour() -> None:
+    """Each has marks of its own, a few, and where no other line has them."""
+    x = tuple(float(each) for each in range(60))
+    lines = [Series(label=f"line {at}", x=x, y=x) for at in range(3)]
+    (picture,) = pictures(record(chart(0, series=tuple(lines)))).all()
+    drawn = picture.svg.decode()
+    for colour in ("#0072b2", "#d55e00", "#00825f"):
+        marks = re.findall(rf"<use [^>]*fill: {colour}", drawn)
+        assert 6 <= len(marks) <= 9, colour
+
+
+def test_less_than_two_decades_have_more_than_one_tick() -> None:
+    whole = chart(1, y_log=True)
+    low = Series(label="low", x=(1.0, 2.0), y=(300.0, 2500.0))
+    (picture,) = pictures(record(replace(whole, series=(low,)))).all()
+    assert {">500<", ">1,000<", ">2,000<"} <= set(re.findall(r">[\d,]+<", picture.svg.decode()))
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(40, 3), (60, 2), (100, 1)])
+def test_a_table_that_is_wider_than_the_terminal_is_shown_in_blocks(width: int, blocks: int) -> None:
+    columns = ("estimator", "variance", "lower limit", "upper limit", "seconds a replicate")
+    rows = tuple((f"estimator_{at}", 1.5, 1.25, 1.75, 0.001) for at in range(3))
+    shown = record()
+    study = replace(shown.studies[0], exhibits=Exhibits(tables=(Table(title="Variances", columns=columns, rows=rows),)))
+    lines = render(replace(shown, studies=(study,)), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum("estimator_2" in line for line in lines) == blocks
+    assert sum("seconds a replicate" in line for line in lines) == 1

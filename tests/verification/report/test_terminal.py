@@ -79,3 +79,15 @@ def test_what_does_not_apply_is_told_with_its_reason(small_record: Callable[...,
 
 def test_many_cells_are_counted_alone(record: Record) -> None:
     assert "; variance " not in render(record, 200)
+
+
+def test_exact_mode_says_exactly(small_record: Callable[..., Record]) -> None:
+    """What is left of an exactly computed bias is rounding, and an exact one has no interval."""
+    exact = {"reason": "exact", "r": 4.75e-16}
+    sound = Check(check="bias", outcome="unbiased", estimate=-5e-17, interval=(-5e-17, -5e-17), details=exact)
+    wrong = Check(check="bias", outcome="biased", estimate=-1.3, interval=(-1.3, -1.3), relative=-0.186, details=exact)
+    measured = Check(check="variance", outcome="exact", estimate=67.7)
+    assert "on toy:1/square/p: exactly unbiased; variance 67.7\n" in render(small_record(sound, measured), 200)
+    assert "on toy:1/square/p: exactly biased; bias -1.3; -18.6 % of the gradient; variance 67.7\n" in render(
+        small_record(wrong, measured), 200
+    )
