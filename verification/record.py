@@ -87,6 +87,18 @@ class Cell:
         """The first check of that name, or None."""
         return next((each for each in self.checks if each.check == check), None)
 
+    @property
+    def word(self) -> str:
+        """The word that stands for it in a table: its bias outcome, or how it ended before there was one."""
+        if self.status in ("crashed", "timeout"):
+            return self.status
+        bias, references = self.find("bias"), self.find("references")
+        if bias is not None:
+            return bias.outcome
+        if references is not None:
+            return "failed" if references.outcome == "disagree" else "agree"
+        return "failed" if self.status == "failed" else "not tested"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:

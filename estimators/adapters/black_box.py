@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..protocol import Claims, NoGradientPathError, Program, row_gradients, row_leaf
+from ..protocol import NoGradientPathError, Program, row_gradients, row_leaf
+from .adapter import Adapter
 from .answers import entry
-from .calling import answer, declared_claims, fresh
+from .calling import answer
 from .convention import Convention, ForeignError
 from .randomness import forked
-from .sampler import SITES, warmed
+from .sampler import SITES
 from .single_site import SingleSite
 
 __all__ = ["ForeignGradient", "gradient_rows", "loss_gradient"]
 
 
 @dataclass(frozen=True)
-class ForeignGradient:
+class ForeignGradient(Adapter):
     """A foreign surrogate loss or gradient, on programs with one site.
 
     The foreign code is handed that site's probabilities or logits and the rest of the program as its objective f; its gradient
@@ -46,16 +46,7 @@ class ForeignGradient:
         torch.Size([5, 3])
     """
 
-    target: Any
-    convention: Convention
-
-    reference: ClassVar[str] = ""
     forward: ClassVar[str] = "forced"
-
-    @property
-    def claims(self) -> Claims:
-        """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        return declared_claims(self.target)
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:
@@ -66,16 +57,6 @@ class ForeignGradient:
     def evaluations(self) -> int | None:
         """Evaluations a replicate, as they were counted when it was probed."""
         return self.convention.evaluations
-
-    def __call__(
-        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        return self._run(fresh(self.target), program, params, num_samples, generator)
-
-    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same after some calls, if it is to be warm; as it is otherwise."""
-        return warmed(self, program, params, num_samples, generator)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         with forked(generator, target):

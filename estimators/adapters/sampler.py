@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
 
-from ..protocol import Claims, NoGradientPathError, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
+from ..protocol import NoGradientPathError, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
 from ..relaxed import one_hot
 from ..sites import Site, site_of
 from ..tape import draw
+from .adapter import Adapter
 from .answers import entry
-from .calling import answer, declared_claims, fresh
+from .calling import answer, fresh
 from .convention import Convention, ForeignError
 from .randomness import forked
 
-__all__ = ["SITES", "ForeignSampler", "warmed"]
+__all__ = ["SITES", "ForeignSampler"]
 
 SITES: dict[str, type[Distribution]] = {
     each.__name__: each for each in (Bernoulli, Categorical, OneHotCategorical, Binomial, Geometric, Poisson)
 }
 """The sites by the names that a convention holds."""
 
-_WARM_CALLS = 8
-
-_Adapter = TypeVar("_Adapter", bound=Any)
-
 
 @dataclass(frozen=True)
-class ForeignSampler:
+class ForeignSampler(Adapter):
     """A foreign sampler, or a rule that is handed a sample, at every site of a program.
 
     The gradient of f(x) at foreign samples x, by whatever derivative they carry: biased or not is for verification to say.
@@ -53,17 +49,8 @@ class ForeignSampler:
         torch.Size([5, 3])
     """
 
-    target: Any
-    convention: Convention
-
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
-    reference: ClassVar[str] = ""
-
-    @property
-    def claims(self) -> Claims:
-        """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        return declared_claims(self.target)
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:
@@ -74,16 +61,6 @@ class ForeignSampler:
     def forward(self) -> str:
         """Whether its samples are to have their site's law."""
         return "relaxed" if self.convention.relaxed else "law"
-
-    def __call__(
-        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        return self._run(fresh(self.target), program, params, num_samples, generator)
-
-    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same sampler after some calls, if it is to be warm; as it is otherwise."""
-        return warmed(self, program, params, num_samples, generator)
 
     def objective(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The objective of its samples, one a row of parameters ``[rows, *param]``, without a gradient."""
@@ -96,16 +73,6 @@ class ForeignSampler:
             leaf = row_leaf(params, rows)
             objective = evaluate(program, leaf, _Primitive(target, self.convention, rows, generator).sample)
             return row_gradients(objective, leaf)
-
-
-def warmed(estimator: _Adapter, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> _Adapter:
-    """An adapter whose foreign callable was called a few times before, if its convention says ``warm``."""
-    if estimator.convention.state != "warm":
-        return estimator
-    target = fresh(estimator.target)
-    for _ in range(_WARM_CALLS):
-        estimator._run(target, program, params, max(num_samples // _WARM_CALLS, 1), generator)
-    return replace(estimator, target=target)
 
 
 @dataclass(eq=False)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
+from ..protocol import ALL_SITES, Program, evaluate, row_gradients, row_leaf
 from ..site import safe_log
 from ..tape import Tape, recording
+from .adapter import Adapter
 from .answers import entry
 from .black_box import loss_gradient
-from .calling import answer, declared_claims, fresh
-from .convention import Convention
+from .calling import answer
 from .randomness import forked
-from .sampler import warmed
 
 __all__ = ["ForeignScoreLoss"]
 
 
 @dataclass(frozen=True)
-class ForeignScoreLoss:
+class ForeignScoreLoss(Adapter):
     r"""A foreign surrogate loss :math:`L(\log p(x), f(x))`, on any program.
 
     Outcomes are drawn from their sites' law; the loss is handed the log-probability of each row's whole path and its objective,
@@ -46,31 +44,12 @@ class ForeignScoreLoss:
         tensor([0., 2.])
     """
 
-    target: Any
-    convention: Convention
-
     sites: ClassVar[tuple[type[Distribution], ...]] = ALL_SITES
-    reference: ClassVar[str] = ""
-
-    @property
-    def claims(self) -> Claims:
-        """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        return declared_claims(self.target)
 
     @property
     def evaluations(self) -> int | None:
         """Evaluations a replicate: the rows of a batch whose rows depend on each other."""
         return self.convention.group
-
-    def __call__(
-        self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
-    ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        return self._run(fresh(self.target), program, params, num_samples, generator)
-
-    def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same after some calls, if it is to be warm; as it is otherwise."""
-        return warmed(self, program, params, num_samples, generator)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         group = self.convention.group

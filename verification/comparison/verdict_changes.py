@@ -28,7 +28,7 @@ def verdict_change(base: Cell, head: Cell, *, same: bool = False) -> Change | No
         The change; None where the verdicts agree.
     """
     refuted = _newly_refuted(base, head)
-    before, after = _word(base), _word(head)
+    before, after = base.word, head.word
     if same:
         direction: Direction | None = "different" if _contradict(base, head, before, after) else None
     elif refuted is not None:
@@ -94,18 +94,6 @@ def _newly_refuted(base: Cell, head: Cell) -> Check | None:
         if each.claim == "refuted" and (earlier is None or earlier.claim != "refuted"):
             return each
     return None
-
-
-def _word(cell: Cell) -> str:
-    if cell.status in ("crashed", "timeout"):
-        return cell.status
-    bias = cell.find("bias")
-    if bias is not None:
-        return bias.outcome
-    references = cell.find("references")
-    if references is not None:
-        return "failed" if references.outcome == "disagree" else "agree"
-    return "failed" if cell.status == "failed" else "not tested"
 
 
 def _rows(base: Cell, head: Cell) -> tuple[int, int] | None:

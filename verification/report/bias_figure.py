@@ -13,7 +13,6 @@ from matplotlib.ticker import FuncFormatter
 
 from ..record import Cell, Record
 from .canvas import BAND, INK, MUTED, PAPER, SERIES, Picture, drawing, dress, slug, to_picture
-from .cell_words import verdict_word
 from .overview import REFERENCES, family_of
 from .quantities import number, percent, shorten
 from .relative import relative_bias
@@ -52,7 +51,7 @@ def bias_pictures(record: Record, taken: set[str]) -> list[tuple[str, Picture]]:
         if cell.estimator != REFERENCES:
             check = cell.find("bias")
             relative = relative_bias(cell, check) if check is not None else None
-            families.setdefault(family_of(cell), []).append(_Mark(cell=cell, word=verdict_word(cell), relative=relative))
+            families.setdefault(family_of(cell), []).append(_Mark(cell=cell, word=cell.word, relative=relative))
     pictures = []
     for family, marks in families.items():
         if not any(mark.relative for mark in marks):

@@ -5,21 +5,11 @@ from __future__ import annotations
 from ..record import Cell, Check
 from .quantities import MISSING, count, finite, number, percent, span
 
-__all__ = ["bias_detail", "cell_line", "verdict_word"]
-
-
-def verdict_word(cell: Cell) -> str:
-    """The word that stands for a cell in a table: its bias outcome, or how it ended before there was one."""
-    if cell.status in ("crashed", "timeout"):
-        return cell.status
-    bias = cell.find("bias")
-    if bias is not None:
-        return bias.outcome
-    return "failed" if cell.status == "failed" else "not tested"
+__all__ = ["bias_detail", "cell_line"]
 
 
 def bias_detail(cell: Cell) -> str:
-    """The number or the reason that belongs beside `verdict_word`, or the empty string."""
+    """The number or the reason that belongs beside its word, or the empty string."""
     bias = cell.find("bias")
     if bias is None or cell.status in ("crashed", "timeout"):
         return ""
@@ -35,7 +25,7 @@ def cell_line(cell: Cell) -> str:
     """A cell in one line: its verdict with the numbers behind it, and its variance."""
     bias, variance = cell.find("bias"), cell.find("variance")
     if bias is None:
-        return verdict_word(cell)
+        return cell.word
     facts = _bias_facts(bias)
     facts += [f"variance {number(variance.estimate)}"] if variance is not None else []
     facts += [bias.note.removeprefix("not applicable: ")] if not facts and bias.note else []

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..record import Cell, Check, Record
 from .canvas import Picture, for_page
-from .cell_words import bias_detail, verdict_word
+from .cell_words import bias_detail
 from .overview import REFERENCES, Finding, family_of
 from .quantities import MISSING, count, number, percent, rate, size, span
 from .relative import relative_bias
@@ -122,7 +122,7 @@ def verdicts(record: Record) -> dict[str, Any]:
 def _verdict(cell: Cell | None) -> dict[str, str]:
     if cell is None:
         return {"word": "", "detail": "", "tone": "", "refuted": ""}
-    word = verdict_word(cell)
+    word = cell.word
     refuted = any(check.claim == "refuted" for check in cell.checks)
     tone = "bad" if refuted else TONES.get(word, "")
     return {"word": word, "detail": bias_detail(cell), "tone": tone, "refuted": "refuted" if refuted else ""}
@@ -159,7 +159,7 @@ _NOTHING = Check(check="", outcome=MISSING)
 
 
 def _bias_row(cell: Cell) -> list[str]:
-    check = cell.find("bias") or Check(check="bias", outcome=verdict_word(cell))
+    check = cell.find("bias") or Check(check="bias", outcome=cell.word)
     relative = relative_bias(cell, check)
     interval = f"[{percent(relative[1])}, {percent(relative[2])}]" if relative else MISSING
     return [

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..record import Cell, Check, Family, Record
 from ..study import Study
-from .cell_words import verdict_word
 
 __all__ = [
     "EXIT_MEANING",
@@ -201,7 +200,7 @@ def grid(record: Record) -> Grid:
         families.setdefault(family)
         bias = cell.find("bias")
         refuted = bias is not None and bias.claim == "refuted"
-        counts.setdefault((cell.estimator, family), Counter())[verdict_word(cell) + "!" * refuted] += 1
+        counts.setdefault((cell.estimator, family), Counter())[cell.word + "!" * refuted] += 1
     return Grid(estimators=tuple(estimators), families=tuple(families), counts=counts)
 
 
