@@ -18,15 +18,31 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from .moments import GROUPS, Moments
 from .variance import measurable
 
-__all__ = ["ExactVariance"]
+__all__ = ["ExactVariance", "rounding"]
 
 MAX_SHARE = 0.05
 """The most that one row may hold of the fourth moment when a difference is reported."""
+
+MARGIN = math.log(1.1)
+"""How far the logarithm of the variance may be from the exact one's, with its error, when the two are said to match."""
+
+
+def rounding(scale: ArrayLike, dtype: torch.dtype) -> float:
+    """The variance that rounding may leave to rows of a gradient of this size: both what is computed and what is drawn err.
+
+    Args:
+        scale: Of every coordinate.
+        dtype: The floating type of the rows.
+    """
+    return (float(np.max(scale)) * (1e-6 if dtype == torch.float64 else 1e-3)) ** 2
 
 
 @dataclass(eq=False)
@@ -36,8 +52,10 @@ class ExactVariance:
     Attributes:
         exact: The variance that was computed.
         alpha: Probability of ``differs from exact`` where it is right, over both stages.
+        floor: What rounding alone may leave of a variance: below it both count as zero.
         channel: Which one is compared; -1 before the screen.
-        outcome: ``matches exact``, ``differs from exact``, or ``measured``: not yet compared, or a tail was not seen.
+        outcome: ``matches exact``: within a tenth, at the rate of a stage; ``differs from exact``; or ``measured``: not yet
+            compared, a tail was not seen, or the rows are too few to tell.
         rows_wanted: Fresh rows of the second stage; 0 where there is none.
         confirming: Moments of the second stage, once it is complete.
 
@@ -55,6 +73,7 @@ class ExactVariance:
 
     exact: float
     alpha: float
+    floor: float = 0.0
     channel: int = -1
     outcome: Literal["measured", "matches exact", "differs from exact"] = "measured"
     rows_wanted: int = 0
@@ -76,7 +95,7 @@ class ExactVariance:
         self.channel = channel
         side = self._side_of(moments)
         if side == 0:
-            self.outcome = "matches exact"
+            self.outcome = self._nearness(moments)
         elif side is not None:
             self._side, self.rows_wanted = side, moments.count
 
@@ -85,17 +104,35 @@ class ExactVariance:
         self.confirming = moments
         side = self._side_of(moments)
         if side is not None:
-            self.outcome = "differs from exact" if side == self._side else "matches exact"
+            self.outcome = "differs from exact" if side == self._side else self._nearness(moments)
+
+    def _nearness(self, moments: Moments) -> Literal["measured", "matches exact"]:
+        """What can be said of a variance that no stage, or one alone, has found to differ."""
+        if self._rounding(moments):
+            return "matches exact"
+        if not (self.exact > 0 and measurable(moments, self.channel)):
+            return "measured"
+        off = abs(math.log(moments.variance[self.channel] / self.exact))
+        return "matches exact" if off + self._reach(moments) <= MARGIN else "measured"
+
+    def _rounding(self, moments: Moments) -> bool:
+        return max(float(moments.variance[self.channel]), self.exact) <= self.floor
+
+    def _reach(self, moments: Moments) -> float:
+        """How far a stage looks on either side; the second too, although one side counts there."""
+        rate = math.sqrt(self.alpha)
+        return float(stats.t(GROUPS - 1).isf(rate / 2) * moments.log_variance_error()[self.channel])
 
     def _side_of(self, moments: Moments) -> float | None:
         """The side on which a stage sees the variance: 1, -1, or 0 within its limits; None where its tail was not seen."""
         j = self.channel
+        if self._rounding(moments):
+            return 0.0
         if not moments.m2[j] > 0 or not measurable(moments, j):
             return None
         if self.exact > 0:
-            distance = math.log(moments.variance[j] / self.exact) / float(moments.log_variance_error()[j])
-            # Two-sided at the full rate in the second stage too, although one side counts there.
-            if abs(distance) <= stats.t(GROUPS - 1).isf(math.sqrt(self.alpha) / 2):
+            distance = math.log(moments.variance[j] / self.exact)
+            if abs(distance) <= self._reach(moments):
                 return 0.0
             far = max(moments.maximum[j] - moments.mean[j], moments.mean[j] - moments.minimum[j])
             return math.copysign(1.0, distance) if far**4 <= MAX_SHARE * moments.m4[j] else None

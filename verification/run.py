@@ -18,7 +18,7 @@ from .cell import CellRun
 from .channels import scales
 from .conformance import applicability
 from .exact_run import exact_cells
-from .exact_variance import ExactVariance
+from .exact_variance import ExactVariance, rounding
 from .executors import Executor, Inline
 from .families import fit_families
 from .head import run_head
@@ -162,7 +162,8 @@ class Verification:
         alpha, exact = self.budget.per_other_test, self._known.get((name, problem))
         # A comparison with an exact variance needs the sample variance's own law to be near normal.
         least = min(profile.min_rows * (1 if exact is None else 8), plan.max_rows)
-        compared = None if exact is None else ExactVariance(exact, alpha)
+        floor = rounding(plan.scale, self.bench.problem(problem).params.dtype)
+        compared = None if exact is None else ExactVariance(exact, alpha, floor)
         return CellRun(name, problem, subject, plan, seen, least, alpha, compared)
 
     def _reference_runs(self, problem: str) -> list[CellRun]:

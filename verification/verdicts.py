@@ -15,7 +15,7 @@ from .channels import scales
 from .exact_variance import ExactVariance
 from .problems.problem import Problem
 from .record import Cell, Check
-from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference
+from .truth import LIKELIHOOD_RATIO, Reference
 from .variance import left_out_log_variances, measurable, variance_interval
 from .workbench import estimator_facts
 
@@ -111,7 +111,7 @@ def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: st
 
 def reference_check(runs: list[CellRun], reference: Reference) -> Check:
     """Whether the other references of a problem agree with the one that decides."""
-    compared = _assumption_dropped([*_computed_value(reference), *(_sampled_value(each) for each in runs)])
+    compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
     worst = next((each for each in ("disagree", "agree", "inconclusive") if each in outcomes), "not compared")
@@ -126,15 +126,6 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
         note=note,
         details={"values": values},
     )
-
-
-def _assumption_dropped(compared: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A finite difference alone against references that agree is itself what is refuted: the bound on its bias is assumed."""
-    others = {each["outcome"] for each in compared if each["kind"] != FINITE_DIFFERENCE}
-    if "agree" not in others or "disagree" in others:
-        return compared
-    note = "the others agree: the assumption behind its bound does not hold here"
-    return [{**each, "outcome": "inconclusive", "note": note} if each["outcome"] == "disagree" else each for each in compared]
 
 
 def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
