@@ -12,9 +12,25 @@ from scipy import stats
 
 from .moments import Moments
 
-__all__ = ["correlation", "digest", "dispersion", "largest_correlation", "largest_dispersion", "repeated_lag", "stale_seed"]
+__all__ = [
+    "correlation",
+    "digest",
+    "dispersion",
+    "distances",
+    "largest_correlation",
+    "largest_dispersion",
+    "repeated_lag",
+    "stale_seed",
+]
 
-RATE = 1e-9  # false alarms of correlation, per coordinate, distance and chunk; and of dispersion, per channel and chunk
+RATE = 1e-12
+"""False alarms of correlation, a coordinate, distance and chunk, and of dispersion, a channel and chunk.
+
+They stand beside the error budget: a thorough run makes some ten million of these comparisons, which is 1e-5 in all.
+"""
+REPEATS = 8
+ROUNDING = 1e-13
+"""A variance below this part of the squared level is rounding: one place in single precision is 1.4e-14 of it at most."""
 CHANCE_MEETINGS = 5
 TELLING_ROWS = 10
 CHANCE_REPEAT = 1e-12
@@ -23,36 +39,50 @@ Array = NDArray[np.float64]
 
 
 def correlation(rows: Array) -> tuple[float, ...]:
-    """Correlation of every row with the next one, and with the one half a chunk away, the five largest products left out.
+    """Correlation of every row with the next one, and with those 1/2, 1/3, .. 1/8 of a chunk away.
 
-    Rows that are mostly zero meet a neighbour that is not by chance alone, a few times a chunk; rows that depend on each other
-    do so everywhere.
+    At these distances a call repeats itself that is made of one row's noise twice, or of a chunk's noise up to eight times.
+    The five largest products are left out: rows that are mostly zero meet another that is not by chance alone, a few times a
+    chunk; rows that depend on each other do so everywhere.
 
     Args:
         rows: ``[n, d]``.
 
     Returns:
-        ``2 d`` numbers; zero where a coordinate is constant or overflows.
+        One number a distance and coordinate, the distances as `distances` has them; zero where a coordinate is constant or
+        overflows.
 
     Example:
-        >>> rows = np.random.default_rng(0).normal(size=(1000, 1))
-        >>> next_one, half_away = correlation(np.repeat(rows, 2, axis=0))
+        >>> rows = np.random.default_rng(0).normal(size=(1024, 1))
+        >>> next_one, half_away, *_ = correlation(np.repeat(rows, 2, axis=0))
         >>> next_one > 0.4, abs(half_away) < 0.1
         (True, True)
-        >>> next_one, half_away = correlation(np.concatenate([rows, rows]))
+        >>> next_one, half_away, *_ = correlation(np.concatenate([rows, rows]))
         >>> abs(next_one) < 0.1, half_away > 0.4
         (True, True)
     """
-    if len(rows) < 2 or not np.isfinite(rows).all():
-        return tuple(0.0 for _ in range(2 * rows.shape[1]))
+    lags = distances(len(rows))
+    if not lags or not np.isfinite(rows).all():
+        return tuple(0.0 for _ in range(len(lags) * rows.shape[1]))
     with np.errstate(over="ignore", invalid="ignore"):
-        centred = rows - rows.mean(0)
-        total = (centred**2).sum(0)
+        centred = np.ascontiguousarray((rows - rows.mean(0)).T)
+        total = (centred**2).sum(-1)
         # A coordinate whose spread is rounding has no correlation to speak of.
-        spread = np.isfinite(total) & (total > 1e-24 * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2)
-        sums = [_trimmed_sum(centred[lag:] * centred[:-lag]) for lag in (1, len(rows) // 2)]
+        spread = np.isfinite(total) & (total > ROUNDING * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2)
+        sums = [_trimmed_sum(centred[:, lag:] * centred[:, :-lag]) for lag in lags]
         trimmed: Array = np.where(spread, sums / np.where(spread, total, 1.0), 0.0).reshape(-1)
         return tuple(float(each) for each in trimmed)
+
+
+def distances(rows: int) -> tuple[int, ...]:
+    """Where rows are compared: one, and a half to an eighth of all, rounded down and up.
+
+    Example:
+        >>> distances(2048)
+        (1, 1024, 682, 683, 512, 409, 410, 341, 342, 292, 293, 256)
+    """
+    parts = (whole for part in range(2, REPEATS + 1) for whole in (rows // part, -(-rows // part)))
+    return tuple(each for each in dict.fromkeys((1, *parts)) if 0 < each < rows)
 
 
 def largest_correlation(rows: int) -> float:
@@ -89,13 +119,13 @@ def dispersion(chunks: Sequence[Moments]) -> Array:
         centre = (counts * means).sum(0) / counts.sum()
         between = counts * (means - centre) ** 2
         pooled = (squares + between).sum(0) / counts.sum()
-        spread = np.isfinite(pooled) & (pooled > 1e-24 * centre**2)
+        spread = np.isfinite(pooled) & (pooled > ROUNDING * centre**2)
         scale = np.where(spread, np.maximum(squares / counts, pooled), 1.0)
         return np.asarray(np.where(spread, (between / scale).sum(0) / (len(chunks) - 1), 0.0))
 
 
 def largest_dispersion(chunks: int) -> float:
-    """What the dispersion of independent rows stays below, but for `RATE`: 37 for two chunks, 7.3 for nine, 2.7 for fifty."""
+    """What the dispersion of independent rows stays below, but for `RATE`: 51 for two chunks, 9.2 for nine, 3.1 for fifty."""
     return float(stats.chi2.isf(RATE, chunks - 1)) / (chunks - 1)
 
 
@@ -142,6 +172,7 @@ def stale_seed(digests: list[bytes]) -> bool:
 
 
 def _trimmed_sum(products: Array) -> Array:
-    few = np.argpartition(-np.abs(products), min(CHANCE_MEETINGS, len(products) - 1), axis=0)[:CHANCE_MEETINGS]
-    np.put_along_axis(products, few, 0.0, axis=0)
-    return np.asarray(products.sum(0))
+    """Sums ``[d]`` of ``[d, n]`` but for the five greatest by size."""
+    few = np.argpartition(np.abs(products), -min(CHANCE_MEETINGS, products.shape[1]))[:, -CHANCE_MEETINGS:]
+    np.put_along_axis(products, few, 0.0, axis=-1)
+    return np.asarray(products.sum(-1))

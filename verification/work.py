@@ -113,7 +113,7 @@ class ChunkResult:
         own: Of the rows themselves, for each split: a sampled reference has a variance too, which is not the estimator's.
         digest: Hash of the rows; empty where they are so much alike that another chunk may have the same by chance.
         constant: All rows are equal.
-        correlation: Of rows with the next one and with the one half a chunk away, per coordinate.
+        correlation: Of rows with the next one, and with those 1/2 to 1/8 of a chunk away, per coordinate.
         histogram: Of every coordinate's rows, in the first chunk only: bin edges and counts.
         seconds: Spent in the estimator.
         overflow: Of a chunk with rows that are not finite.

@@ -78,7 +78,7 @@ class Replicates:
 
         Raises:
             DependentRowsError: Chunks of different seeds hold the same rows, in this stage or an earlier one, or rows of a
-                chunk follow each other. Independent rows are refused with a probability of 1e-9 a coordinate, distance and
+                chunk follow each other. Independent rows are refused with a probability of 1e-12 a coordinate, distance and
                 chunk.
         """
         target = self.bench.problem(self.problem)
