@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ _EDGES: dict[type[Distribution], Callable[[Tensor], Distribution]] = {
     OneHotCategorical: lambda rows: OneHotCategorical(_edges(rows, (0.0, 0.25, 0.02, 0.73, 0.0)), validate_args=False),
 }
 """For each site type, probabilities with certain and impossible outcomes among them."""
+
+_OWN = "in a program of the check's own (a {kind} site with certain and impossible outcomes)"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def check_forward_law(
     For every element and category, ``S = sum over rows (1[drawn] - p)`` has bounded independent terms, so Bernstein's bound
     ``2 exp(-S^2 / (2 (V + |S| / 3)))``, ``V = sum p (1 - p)``, holds for every p and any number of rows; at p = 0 and p = 1
     one wrong value suffices. The program's own sites are compared, and sites of the same types with certain and impossible
-    outcomes. Only an estimator's first run is looked at: later ones may be conditioned or forced.
+    outcomes, in programs of the check's own; the note says which. Only an estimator's first run is looked at: later ones may be
+    conditioned or forced.
 
     Args:
         estimator: The estimator, fitted if it learns.
@@ -73,28 +76,40 @@ def check_forward_law(
     forward = describe(estimator).forward
     if forward != "law":
         return ForwardLaw("not-tested", f"its runs are {forward}: they need not follow the sites' law")
-    seen = _Seen()
-    _run(estimator, program, params, seeded(0), seen)
+    seen: list[_Drawn] = []
+    _run(estimator, program, params, seeded(0), seen, "")
     for number, kind in enumerate(sorted(types & _EDGES.keys(), key=lambda each: each.__name__)):
+        where = _OWN.format(kind=kind.__name__)
         try:
-            _run(estimator, _edge_program(_EDGES[kind]), params, seeded(number + 1), seen)
+            _run(estimator, _edge_program(_EDGES[kind]), params, seeded(number + 1), seen, f"{where}, ")
         except Exception as error:
-            note = f"{kind.__name__} site with probabilities 0 among others: {type(error).__name__}: {error}"
+            note = f"{where}: {type(error).__name__}: {error}"
             return ForwardLaw("failed", note[:300], 0, -math.inf)
-    if not seen.values:
+    if not seen:
         return ForwardLaw("not-tested", "it drew no values through the sampling primitive")
     return _judged(seen, alpha)
 
 
-@dataclass
-class _Seen:
-    """Sites and the values drawn at them, in the first run of each program."""
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Values drawn at one site, in the first run of a program.
 
-    values: list[tuple[Site, Tensor]] = field(default_factory=list)
+    Attributes:
+        where: The site in words.
+        site: Its probabilities, one a row.
+        value: ``[rows, ...]``.
+    """
+
+    where: str
+    site: Site
+    value: Tensor
 
 
-def _run(estimator: Estimator, program: Program, params: Tensor, generator: torch.Generator, seen: _Seen) -> None:
-    runs = 0
+def _run(
+    estimator: Estimator, program: Program, params: Tensor, generator: torch.Generator, seen: list[_Drawn], where: str
+) -> None:
+    """Add what the first full run of a program draws, its sites counted from 0 behind ``where``."""
+    runs, before = 0, len(seen)
 
     def observed(params: Tensor, sample: Sample) -> Tensor:
         nonlocal runs
@@ -109,7 +124,7 @@ def _run(estimator: Estimator, program: Program, params: Tensor, generator: torc
                 site = site_of(distribution).detach()
                 independent = min(ROWS, site.shape[0])
                 cut = site.with_probs(_primal(site.probs)[:independent])
-                seen.values.append((cut, _primal(value).detach()[:independent]))
+                seen.append(_Drawn(f"{where}site {len(seen) - before}", cut, _primal(value).detach()[:independent]))
             return value
 
         return program(params, watching)
@@ -139,14 +154,15 @@ def _primal(tensor: Tensor) -> Tensor:
     return primal
 
 
-def _judged(seen: _Seen, alpha: float) -> ForwardLaw:
-    comparisons = sum(site.shape[1:].numel() * site.num_categories for site, _ in seen.values)
+def _judged(seen: list[_Drawn], alpha: float) -> ForwardLaw:
+    comparisons = sum(each.site.shape[1:].numel() * each.site.num_categories for each in seen)
     limit = math.log(alpha / comparisons)
     worst, where, compared = 0.0, "", 0
-    for number, (site, value) in enumerate(seen.values):
+    for each in seen:
+        site, value = each.site, each.value
         one_hot = _one_hot(site, value)
         if one_hot is None:
-            note = f"site {number}: values outside the support, such as {_outsider(site, value):.6g}"
+            note = f"{each.where}: values outside the support, such as {_outsider(site, value):.6g}"
             return ForwardLaw("failed", note, len(value), -math.inf)
         rate = _log_rates(one_hot, site.probabilities())
         compared += len(value)
@@ -156,7 +172,7 @@ def _judged(seen: _Seen, alpha: float) -> ForwardLaw:
             share = float(one_hot.double().mean(0).reshape(-1)[rate.reshape(-1).argmin()])
             expected = float(site.probabilities().double().mean(0).reshape(-1)[rate.reshape(-1).argmin()])
             worst = lowest
-            where = f"site {number}, element {element}, category {category}: drawn {share:.4g}, expected {expected:.4g}"
+            where = f"{each.where}, element {element}, category {category}: drawn {share:.4g}, expected {expected:.4g}"
     outcome = "failed" if worst < limit else "pass"
     return ForwardLaw(outcome, where if outcome == "failed" else "", compared, worst)
 

@@ -72,7 +72,9 @@ class Convention:
         group: Rows of one call that are one replicate, because they depend on each other; 1 where they do not.
         detached: Its parameters are handed over without a graph, which it refuses.
         passed: What it is handed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
-        rewards: Its costs are handed over with their sign turned.
+        rewards: Its costs are called rewards, and it falls with them: they are handed over with their sign turned.
+        gain: Its costs are called rewards, and it rises with them: it is read as what is to be maximised, and a wrong sign
+            cannot show.
         right_value: A surrogate's own value is the objective's.
         evaluations: Program evaluations a replicate.
         state: ``none``, ``cold`` or ``warm``.
@@ -96,6 +98,7 @@ class Convention:
     detached: bool = False
     passed: str = "tensors"
     rewards: bool = False
+    gain: bool = False
     right_value: bool = False
     evaluations: int = 1
     state: str = "none"
@@ -139,10 +142,13 @@ class Convention:
         if self.kind == "gradient" and self.layout == "rows" and self.reduction == "mean":
             each = "one a row, of their mean"
         if "cost" in self.roles:
-            parts = [f"takes {self.takes} and {'rewards (costs, negated)' if self.rewards else 'costs'}{unit}"]
+            costs = "rewards (costs, negated)" if self.rewards else "rewards" if self.gain else "costs"
+            parts = [f"takes {self.takes} and {costs}{unit}"]
         else:
             parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}"]
         parts.append(f"returns {each}")
+        if self.gain:
+            parts.append("which rises with the rewards and is read as what is to be maximised")
         if self.kind == "surrogate loss":
             parts.append(f"its value {'is' if self.right_value else 'is not'} the objective's")
         if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):

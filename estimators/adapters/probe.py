@@ -29,6 +29,11 @@ _CONTRACT_WORDS = (
     "logits, or a loss of log_prob and cost"
 )
 
+_BATCH_WORDS = (
+    "; with an objective, parameters come as [rows, k], also for one bit, and the objective gives one value a row: sum the "
+    "log-probabilities of bits over their last dimension"
+)
+
 _FORMS = (
     *(("rows", passed) for passed in ("tensors", "float32", "arrays")),
     *(("vectors", passed) for passed in ("tensors", "float32", "arrays")),
@@ -124,7 +129,9 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
     found = _found(target, candidates, wanted, errors, keywords=named)
     if found is None:
         said = f" ({errors[0]})" if errors else ""
-        raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}")
+        handed_objective = any(role == "objective" for arguments in candidates for _, role in arguments)
+        hint = _BATCH_WORDS if errors and handed_objective else ""
+        raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}{hint}")
     if wanted.objective == "relaxed" and not found.relaxed:
         raise AmbiguousTargetError(
             "--objective relaxed needs samples that are relaxed, and it returns none; leave it out, or say --objective discrete"

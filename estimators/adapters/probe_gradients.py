@@ -73,8 +73,8 @@ def find_gradient(
         passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
 
     Raises:
-        AmbiguousTargetError: Its samples do not say whether it takes probabilities or logits, and its names do not either; or
-            a scalar loss is neither a mean nor a sum.
+        AmbiguousTargetError: Its samples do not say whether it takes probabilities or logits, and its names do not either; a
+            scalar loss is neither a mean nor a sum; or there is a loss for each bit.
     """
     for arguments in candidates:
         if "objective" not in [role for _, role in arguments]:
@@ -180,10 +180,33 @@ def _read(convention: Convention, tensor: Tensor, theta: Tensor, heard: _Objecti
         settled = replace(settled, kind="surrogate loss", reduction="rows" if tensor.dim() else "mean")
         return replace(settled, gradient_path=tensor.requires_grad, right_value=right)
     if tensor.requires_grad:
+        if tensor.shape == theta.shape and _is_score_loss(tensor, theta, convention.takes):
+            raise AmbiguousTargetError(
+                "it returned a loss for each bit, which is neither one for each row nor a gradient; sum the log-probabilities "
+                "over their last dimension (parameters come as [rows, k], also for one bit)"
+            )
         return None
     if tuple(tensor.shape) == (many, len(PROBABILITIES)):
         return settled
     return replace(settled, reduction="mean") if single and tensor.shape == theta.shape else None
+
+
+def _is_score_loss(loss: Tensor, theta: Tensor, takes: str) -> bool:
+    r"""Whether every element is :math:`c \log q`, with the probability q of a bit or of its complement.
+
+    Handed over without a graph, such a loss would pass for a gradient. Whatever c is, :math:`L' \log q = L (\log q)'`.
+    """
+    try:
+        (slope,) = torch.autograd.grad(loss.sum(), theta, allow_unused=True, retain_graph=True)
+    except Exception:  # a foreign derivative, or a graph that was differentiated and freed inside
+        return False
+    if slope is None:
+        return False
+    p = theta.detach() if takes == "probs" else theta.detach().sigmoid()
+    rate = torch.ones_like(p) if takes == "probs" else p * (1 - p)
+    chances = ((p, rate), (1 - p, -rate))
+    same = [torch.isclose(slope * q.log(), loss.detach() * change / q, rtol=1e-3, atol=0) for q, change in chances]
+    return bool((same[0] | same[1]).all()) and bool(slope.all())
 
 
 def _settled_takes(

@@ -23,7 +23,8 @@ def find_score_loss(
 ) -> Convention | None:
     """The convention of a surrogate loss of log-probabilities and costs, such as REINFORCE's ``(log_prob * cost).mean()``.
 
-    What calls its costs rewards or returns, and whose loss falls where they are high and likely, is handed their negatives.
+    What calls its costs rewards or returns, and whose loss falls where they are high and likely, is handed their negatives;
+    where it rises, it is read as what is to be maximised.
 
     Args:
         target: The foreign callable.
@@ -81,4 +82,5 @@ def _settled(target: Any, convention: Convention, wanted: Wanted, errors: list[s
     cost = score_feed(PROBE_ROWS)["cost"]
     falls = bool(((cost - cost.mean()) * slopes(convention, PROBE_ROWS, 1.0)).sum() < 0)
     settled = settled_batch(convention, slopes, wanted.batch)
-    return replace(settled, rewards=falls and names_rewards(target, convention.arguments))
+    called_rewards = names_rewards(target, convention.arguments)
+    return replace(settled, rewards=called_rewards and falls, gain=called_rewards and not falls)

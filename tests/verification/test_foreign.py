@@ -89,6 +89,15 @@ def test_a_flag_settles_it_and_stands_in_the_replay() -> None:
     assert "--takes" not in replay("mine.py:Contract", BIT)
 
 
+def test_a_wrong_law_is_taken_as_said_and_fails_by_name(tmp_path: Path) -> None:
+    """False-alarm rate 1e-3 a run, at a fixed seed; half of the ones are missing."""
+    target = f"{FOREIGN}:HalfBits"
+    result = invoke("verify", target, "--problem", BIT, "--takes", "probs", "--workers", 0, "--out", tmp_path)
+    assert result.exit_code == 1, result.output
+    laws = [each.find("forward_law") for each in Record.read(tmp_path / "report.json").cells if each.estimator == target]
+    assert [each and each.outcome for each in laws] == ["failed"]
+
+
 class Wire:
     """A pipe from a process that is played: what it sends, then silence, or its end."""
 

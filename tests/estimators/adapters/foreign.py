@@ -24,6 +24,14 @@ class BitFunction(torch.autograd.Function):
         return grad[0]
 
 
+class HalfBits(BitFunction):
+    """The planted bug: half of the ones are missing."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Tensor) -> Tensor:
+        return torch.bernoulli(0.5 * p)
+
+
 class CountFunction(torch.autograd.Function):
     """Failures before a success, by inversion; its derivative is that of the mean."""
 

@@ -22,6 +22,7 @@ from gradverify.estimators.adapters import (
     convention_of,
     find_convention,
 )
+from gradverify.estimators.adapters.probe_samples import attempt, feed
 
 from . import foreign
 
@@ -137,6 +138,12 @@ def test_a_law_that_fits_nothing_is_asked_for_and_then_believed() -> None:
     assert found(tilted, Wanted(takes="logits")).takes == "logits"
 
 
+@pytest.mark.parametrize("returns", ["", "value"])
+def test_bits_with_a_wrong_law_stay_bits(returns: str) -> None:
+    """A count comes nearer to their law; what never passes one is none."""
+    assert found(foreign.HalfBits, Wanted(takes="probs", returns=returns)).sites == ("Bernoulli",)
+
+
 def scalar_root(f: Any, logits: Tensor) -> Tensor:
     """A loss that is neither a mean nor a sum over rows."""
     return foreign.reinforce_sum(logits, f) / logits.shape[0] ** 0.5
@@ -147,7 +154,49 @@ def twins(logits: Tensor) -> tuple[Tensor, Tensor]:
     return foreign.one_hot_of_logits(logits), foreign.one_hot_of_logits(logits)
 
 
-@pytest.mark.parametrize(("target", "said"), [(scalar_root, "one loss a row"), (twins, "entries 0 and 1")])
+def loss_a_bit(f: Any, logits: Tensor) -> Tensor:
+    """One log-probability a bit, at one point; without its graph it has a gradient's shape."""
+    bits = distributions.Bernoulli(logits=logits)
+    z = bits.sample()
+    return bits.log_prob(z) * f(z).detach()
+
+
+def loss_a_bit_of_a_batch(f: Any, probs: Tensor) -> Tensor:
+    """The same of a batch of probabilities, with a baseline."""
+    bits = distributions.Bernoulli(probs)
+    z = bits.sample()
+    return bits.log_prob(z) * (f(z).detach() - 3.0).unsqueeze(-1)
+
+
+def score_of_a_bit(f: Any, logits: Tensor) -> Tensor:
+    """A gradient in closed form; its graph is nobody's business."""
+    z = distributions.Bernoulli(logits=logits).sample()
+    return (z - logits.sigmoid()) * f(z).detach().unsqueeze(-1)
+
+
+def freed_graph(f: Any, logits: Tensor) -> Tensor:
+    """The same, after it differentiated part of its graph itself."""
+    p = logits.sigmoid()
+    if logits.requires_grad:
+        torch.autograd.grad(p.sum(), logits)
+    z = torch.bernoulli(p.detach())
+    return (z - p) * f(z).detach().unsqueeze(-1)
+
+
+@pytest.mark.parametrize("target", [score_of_a_bit, freed_graph])
+def test_a_gradient_that_carries_a_graph_is_no_loss(target: Any) -> None:
+    assert found(target).kind == "gradient"
+
+
+SETTLED_BY_NOTHING = [
+    (scalar_root, "one loss a row"),
+    (twins, "entries 0 and 1"),
+    (loss_a_bit, "a loss for each bit"),
+    (loss_a_bit_of_a_batch, "a loss for each bit"),
+]
+
+
+@pytest.mark.parametrize(("target", "said"), SETTLED_BY_NOTHING)
 def test_what_no_option_settles_says_what_to_write_instead(target: Any, said: str) -> None:
     with pytest.raises(AmbiguousTargetError, match=said):
         found(target)
@@ -175,9 +224,23 @@ def constant(logits: Tensor) -> Tensor:
     return logits.softmax(-1)
 
 
+def signs(p: Tensor) -> Tensor:
+    """Values -1 and 1; logits are refused by PyTorch, in words of its own."""
+    return 2 * torch.bernoulli(p) - 1
+
+
+def unsummed(f: Any, logits: Tensor) -> Tensor:
+    """One log-probability a bit, times one value a row."""
+    bits = distributions.Bernoulli(logits=logits)
+    z = bits.sample()
+    return (bits.log_prob(z) * f(z).detach()).mean()
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [
+        (signs, r"it returned the values -1 and 1, which are no one-hot vectors, indices, bits \(0 and 1\) or counts"),
+        (unsummed, r"parameters come as \[rows, k\], also for one bit"),
         (a_row_short, r"it returned shape \(4095, 4\) for probs of shape \(4096, 4\)"),
         (in_place, "it changed the probs that it was handed, in place; copy them first"),
         (raising, "a call raised ZeroDivisionError: no rows to spare"),
@@ -187,6 +250,15 @@ def constant(logits: Tensor) -> Tensor:
 def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> None:
     with pytest.raises(UnrecognisedTargetError, match=rf"'mine' is a function, not an estimator: .*{said}"):
         found(target)
+
+
+def test_an_invitation_to_write_to_others_is_left_out() -> None:
+    errors: list[str] = []
+    convention = Convention("sampler", (("", "theta"),), "logits")
+    assert attempt(torch.bernoulli, convention, {"theta": feed("logits")}, errors) is None
+    (said,) = errors
+    assert said.startswith("a call raised RuntimeError: ")
+    assert "improved" not in said
 
 
 def contract(one: Any, two: Tensor, three: int, four: torch.Generator) -> Tensor:

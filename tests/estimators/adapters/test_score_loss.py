@@ -18,10 +18,10 @@ from .test_black_box import LOGITS, exact, index_square, one_hot_cubic, seeded, 
 
 LOSSES: list[tuple[Any, dict[str, Any]]] = [
     (shapes.score_rows, {"reduction": "rows", "rewards": False, "right_value": False}),
-    (shapes.score_mean, {"reduction": "mean", "rewards": False}),
+    (shapes.score_mean, {"reduction": "mean", "rewards": False, "gain": False}),
     (shapes.score_sum, {"reduction": "sum", "rewards": False}),
-    (shapes.policy_loss, {"reduction": "mean", "rewards": True}),
-    (shapes.policy_gain, {"reduction": "mean", "rewards": False}),
+    (shapes.policy_loss, {"reduction": "mean", "rewards": True, "gain": False}),
+    (shapes.policy_gain, {"reduction": "mean", "rewards": False, "gain": True}),
     (shapes.magic_box, {"reduction": "rows", "right_value": True}),
     (shapes.single_score, {"reduction": "rows", "passed": "float32"}),
     (shapes.OthersBaseline, {"reduction": "mean", "rewards": True, "group": 2, "evaluations": 2}),
@@ -43,6 +43,7 @@ def test_a_loss_is_found_for_what_it_is(target: Any, expected: dict[str, Any]) -
     assert (convention.kind, convention.takes) == ("surrogate loss", "log-probabilities")
     assert {name: getattr(convention, name) for name in expected} == expected
     assert ("rewards (costs, negated)" in convention.sentence()) == convention.rewards
+    assert ("read as what is to be maximised" in convention.sentence()) == convention.gain
 
 
 @pytest.mark.parametrize("program", [two_sites, three_bits])
