@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .plan import Settings
 from .work import Task, perform
 from .workbench import Workbench, registry_workbench
 
-__all__ = ["Executor", "Failure", "Inline", "Processes", "guarded"]
+__all__ = ["Executor", "Failure", "Inline", "Processes", "end_pool", "guarded"]
 
 _START = 120.0  # seconds in which a worker must come up
 
@@ -142,10 +142,7 @@ class Processes:
 
     def close(self) -> None:
         """End the workers without waiting for what they do."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            if child.pid not in self._others:
-                child.kill()
+        end_pool(self._pool, self._others)
 
     def _start(self) -> ProcessPoolExecutor:
         self._others = {child.pid for child in multiprocessing.active_children()}
@@ -201,6 +198,28 @@ class Processes:
         self._alone = None
         self._restart()
         return key, Failure("timeout", f"one task took longer than {self._limit:g} seconds and was ended")
+
+
+def end_pool(pool: ProcessPoolExecutor, others: Collection[int | None]) -> None:
+    """End a pool's workers without waiting for what they do, and its thread with them.
+
+    A worker that is killed while it sends a result may leave the half of it in the pipe. The pool's thread would wait for the
+    rest for ever, as this process can itself write into the pipe, and the interpreter waits for that thread when it ends. With
+    the writing end closed here, the thread reads the end of the pipe instead.
+
+    Args:
+        pool: The pool; ending it twice is no error.
+        others: Process ids of the children that are not the pool's, which are left alone.
+    """
+    results: Any = pool._result_queue  # forgotten by shutdown
+    pool.shutdown(wait=False, cancel_futures=True)
+    ended = [child for child in multiprocessing.active_children() if child.pid not in others]
+    for child in ended:
+        child.kill()
+    for child in ended:
+        child.join()
+    if results is not None:
+        results._writer.close()
 
 
 _bench: Workbench | None = None

@@ -56,6 +56,12 @@ def test_lists() -> None:
     assert next(each for each in lines if each.startswith("agent_torch_categorical ")).split()[1] == "no-gradient"
 
 
+def test_a_list_of_problems_takes_no_record(tmp_path: Path) -> None:
+    record = tmp_path / "report.json"
+    record.touch()
+    assert "--record makes the table of estimators" in refused(invoke("list", "problems", "--record", str(record)))
+
+
 def test_verify_writes_every_report_and_prints_the_summary_alone(tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     result = invoke("verify", "leave_one_out", "straight_through", *QUICK, "--out", out)
@@ -82,6 +88,22 @@ def test_a_report_may_be_written_over_an_earlier_one_and_rendered_again(tmp_path
     for _ in range(2):
         assert invoke("report", tmp_path / "report.json", "--out", elsewhere).exit_code == 0
     assert (elsewhere / "report.html").read_bytes() == pages["report.html"]
+
+
+def test_a_folder_that_is_used_again_keeps_no_picture_of_the_run_before(tmp_path: Path) -> None:
+    def drawn(folder: Path) -> set[str]:
+        return {each.name for each in folder.glob("*.svg")}
+
+    assert invoke("verify", "straight_through", *QUICK, "--out", tmp_path / "a").exit_code == 0
+    before = drawn(tmp_path / "a")
+    elsewhere = ("--workers", "0", "--problem", "bits:3/cubic", "--out", tmp_path / "b")
+    assert invoke("verify", "straight_through", *elsewhere).exit_code == 0
+    fresh = drawn(tmp_path / "b")
+    assert before - fresh
+    assert invoke("report", tmp_path / "b", "--out", tmp_path / "a").exit_code == 0
+    assert drawn(tmp_path / "a") == fresh
+    assert invoke("verify", "straight_through", *QUICK, "--out", tmp_path / "b").exit_code == 0
+    assert drawn(tmp_path / "b") == before
 
 
 @pytest.mark.parametrize(
@@ -138,7 +160,10 @@ BAD_USE = [
     (("leave_one_out", "--problem", f"{PROBLEMS}:improbable"), "they must lie in [0, 1]"),
     (("leave_one_out", "--problem", f"{PROBLEMS}:continuous"), "problem 'continuous': its program failed on 8 rows: "),
     (("leave_one_out", "--problem", f"{PROBLEMS}:batchwise"), "no reference could be computed: IndexError: one row"),
-    (("leave_one_out", "--problem", "random_walk:-3"), "'-3' is no size of random_walk; expected int, as 10"),
+    (
+        ("leave_one_out", "--problem", "random_walk:-3"),
+        "'-3' is no size of random_walk; expected int, as 10; a size is at least 1",
+    ),
     (("leave_one_out", "--alpha", "2"), "--alpha 2; expected a number above 0 and below 0.5"),
     (("leave_one_out", "--tolerance", "nan"), "--tolerance nan; expected"),
     (("leave_one_out", "--budget", "-1"), "--budget -1; expected"),

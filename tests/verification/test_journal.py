@@ -150,6 +150,15 @@ def test_the_command_resumes_and_cleans_up(tmp_path: Path, monkeypatch: pytest.M
     assert Record.read(tmp_path / "report.json").run.complete
 
 
+def test_where_there_is_nothing_to_resume_it_is_said(tmp_path: Path) -> None:
+    """Not as a resumed run of which nothing was answered: what the folder holds is replaced."""
+    empty = invoke(*COMMAND, "--out", tmp_path, "--resume")
+    assert f"nothing to resume in {tmp_path}: it holds no unfinished run; this one starts anew" in empty.stderr
+    complete = invoke(*COMMAND, "--seed", "1", "--out", tmp_path, "--resume")
+    assert f"nothing to resume in {tmp_path}: its run is complete; this one starts anew" in complete.stderr
+    assert "answered before" not in empty.stderr + complete.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

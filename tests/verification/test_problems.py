@@ -166,7 +166,7 @@ def test_probe_counts_sites_and_elements() -> None:
     [
         ("walk", "unknown problem 'walk'; expected one of the families bernoulli, "),
         ("random_walk:many", "'many' is no size of random_walk; expected int, as 10"),
-        ("random_walk:0", "'0' is no size of random_walk"),
+        ("random_walk:0", "'0' is no size of random_walk; expected int, as 10; a size is at least 1"),
         ("random_walk:-3", "'-3' is no size of random_walk"),
         ("bernoulli:nan", "'nan' is no size of bernoulli"),
         ("subsets:2", "'2' is no size of subsets; expected int, as 4"),

@@ -13,10 +13,16 @@ __all__ = ["list_"]
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["estimators", "problems"]))
-@click.option("--record", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A run; prints a Markdown table.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A run; prints a Markdown table of estimators.",
+)
 def list_(what: str, record: Path | None) -> None:
     """List what is registered: estimators, or problems."""
     if what == "problems":
+        if record is not None:
+            raise click.UsageError("--record makes the table of estimators; leave it out with `list problems`")
         from ..problems.registry import registered, unusable
 
         for name in registered():

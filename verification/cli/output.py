@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from ..record import Record
 
-__all__ = ["RECORD", "claim_folder", "command_line", "finish", "make_writable", "usage_errors"]
+__all__ = ["RECORD", "claim_folder", "command_line", "earlier_record", "finish", "make_writable", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -50,6 +50,16 @@ def claim_folder(folder: Path) -> None:
             ) from error
 
 
+def earlier_record(folder: Path) -> Record | None:
+    """The record that a folder holds; None where it holds none that can be read."""
+    from ..record import Record
+
+    try:
+        return Record.read(folder / "report.json")
+    except (OSError, ValueError):
+        return None
+
+
 def make_writable(folder: Path) -> None:
     """Make a folder where there is none, and try to write to it: before a run, not at its end."""
     from ..record import write_atomically
@@ -69,7 +79,7 @@ def command_line() -> str:
 def finish(record: Record, out: Path | None) -> None:
     """Write the reports, print the summary, exit with the record's status."""
     from ..journal import JOURNAL
-    from ..report import exit_status, render, validate, write_reports
+    from ..report import exit_status, remove_stale, render, validate, write_reports
 
     validate(record)
     terminal = sys.stdout.isatty()
@@ -77,8 +87,9 @@ def finish(record: Record, out: Path | None) -> None:
     if out is not None:
         # After the summary, which is all that is left of a run whose disk is full.
         with usage_errors(), _named(out):
+            before = earlier_record(out)
             record.write(out / "report.json")
-            write_reports(record, out)
+            remove_stale(before, out, write_reports(record, out))
             if record.run.complete and not record.run.time_truncated:
                 (out / JOURNAL).unlink(missing_ok=True)
         click.echo(f"\nreport: {out / 'report.html'}")

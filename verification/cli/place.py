@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .output import earlier_record
 from .workers import worker_count
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Place:
         from ..journal import JOURNAL, Journal, fingerprint
         from ..sources import source_digests
 
+        begun = (self.out / JOURNAL).exists()
         try:
             identity = fingerprint(run.settings, source_digests(targets), targets=run.estimators, problems=problems)
             journal = Journal(executor, self.out / JOURNAL, identity, resume=self.resume)
@@ -66,7 +68,7 @@ class Place:
             executor.close()
             raise
         if self.resume:
-            click.echo(f"{journal.answered} tasks were answered before", err=True)
+            click.echo(f"{journal.answered} tasks were answered before" if begun else _nothing_to_resume(self.out), err=True)
         return journal
 
     def drawing(self, run: Verification, problems: Mapping[str, str]) -> Executor:
@@ -89,3 +91,10 @@ class Place:
         settings = run.settings
         count = worker_count(self.workers, settings.device, len(run.runs)) or int(bool(settings.conventions))
         return Processes(count, settings, dict(problems), limit=self.time_limit) if count else Inline(run.bench)
+
+
+def _nothing_to_resume(folder: Path) -> str:
+    """What is said of a folder without a journal: a complete run removes its own."""
+    before = earlier_record(folder)
+    why = "its run is complete" if before is not None and before.run.complete else "it holds no unfinished run"
+    return f"nothing to resume in {folder}: {why}; this one starts anew"

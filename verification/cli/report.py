@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .output import RECORD, claim_folder, usage_errors
+from .output import RECORD, claim_folder, earlier_record, usage_errors
 
 __all__ = ["report"]
 
@@ -17,14 +17,17 @@ __all__ = ["report"]
 def report(record: Path, out: Path | None) -> None:
     """Render the reports of a record again."""
     from ..record import Record
-    from ..report import write_reports
+    from ..report import remove_stale, write_reports
 
     with usage_errors():
         read = Record.read(record)
         folder = out or record.parent
+        before = earlier_record(folder)
         if out is not None:
             claim_folder(out)
             # The pages name it, and a folder that holds it may be rendered into again.
             read.write(out / "report.json")
-        for path in write_reports(read, folder):
+        written = write_reports(read, folder)
+        remove_stale(before, folder, written)
+        for path in written:
             click.echo(path)

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from ..executors import end_pool
+
 __all__ = ["Tell", "in_processes", "single_threaded"]
 
 Job = TypeVar("Job")
@@ -100,10 +102,7 @@ def _pool(workers: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
     try:
         yield pool, messages
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            if child.pid not in others:
-                child.kill()
+        end_pool(pool, others)
 
 
 _messages: Any

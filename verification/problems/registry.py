@@ -149,13 +149,15 @@ def _matches(target: str, name: str) -> bool:
 def _made(family: str, rest: str, target: str) -> list[Problem]:
     make, sizes = _FAMILIES[family]
     size, slash, behind = rest.partition("/")
-    kind = type(sizes[0])
+    kind, least = type(sizes[0]), ""
     try:
         if not kind(size) > 0:
+            least = "; a size is at least 1" if kind is int else ""
             raise ValueError
         made = make(kind(size))
     except ValueError as error:
-        raise TargetError(f"{target!r}: {size!r} is no size of {family}; expected {kind.__name__}, as {sizes[0]}") from error
+        expected = f"expected {kind.__name__}, as {sizes[0]}{least}"
+        raise TargetError(f"{target!r}: {size!r} is no size of {family}; {expected}") from error
     # A number can be written in several ways, 0.30 or 1e-1; a name has one.
     wanted = f"{family}:{made[0].size}{slash}{behind}"
     matches = [each for each in made if _matches(wanted, each.name)]

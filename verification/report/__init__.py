@@ -5,6 +5,7 @@ A report reads records and computes nothing: what it shows stands in the record.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from .markdown import to_markdown
 from .overview import exit_status
 from .terminal import render
 
-__all__ = ["exit_status", "render", "validate", "write_reports"]
+__all__ = ["exit_status", "remove_stale", "render", "validate", "write_reports"]
 
+_FIGURES = (".svg", ".png")
 _NEEDED = ("jinja2", "matplotlib", "jsonschema")
 
 
@@ -43,9 +45,28 @@ def write_reports(record: Record, folder: Path) -> list[Path]:
     shown = pictures(record)
     written.append(_write(folder / "report.html", to_html(record, shown)))
     for picture in shown.all():
-        written.append(_write(folder / f"{picture.name}.svg", picture.svg))
-        written.append(_write(folder / f"{picture.name}.png", picture.png))
+        both = zip(_FIGURES, (picture.svg, picture.png), strict=True)
+        written += [_write(folder / f"{picture.name}{suffix}", drawn) for suffix, drawn in both]
     return written
+
+
+def remove_stale(before: Record | None, folder: Path, written: Iterable[Path]) -> None:
+    """Remove the pictures of an earlier record from a folder in which another was written; no other file is touched.
+
+    Args:
+        before: The earlier record; None where there was none.
+        folder: Where both were written.
+        written: The files that belong to the later one.
+    """
+    left = {each for each in folder.iterdir() if each.suffix in _FIGURES} - set(written)
+    if before is None or not left:
+        return  # drawing takes seconds, and is needed for the names alone
+    from .figures import pictures
+
+    names = {f"{picture.name}{suffix}" for picture in pictures(before).all() for suffix in _FIGURES}
+    for each in left:
+        if each.name in names:
+            each.unlink()
 
 
 def validate(record: Record) -> None:

@@ -22,9 +22,12 @@ _TITLES = {
     "changed": "Changed",
     "better": "Better",
 }
+_URGENT = (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
 _SHARE = 120_000  # bytes of a section; seven sections and the rest stay below the limit
-_ELSEWHERE = "more are left out here; `--format text` and the records hold them."
+_ELSEWHERE = "more are left out here; the records hold them."
 _BLINDEST = 10
+_MOST_LINES = 20  # of what needs no attention, in text
+_LEAST_P = 1e-300  # smaller ones are not told apart from zero
 _LONGEST = {"name": 160, "note": 300}
 _COLUMNS = ("estimator", "problem", "what", "base", "head", "change", "95 % interval", "p", "rows", "why")
 
@@ -36,8 +39,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     for title, several in _sections(comparison):
         shown = table(_COLUMNS, map(_cells, several), _SHARE, _ELSEWHERE)
         heading = f"{title} ({count(len(several))})"
-        unfolded = title in (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
-        lines += ["", *([f"### {heading}", "", *shown] if unfolded else folded(heading, shown))]
+        lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else folded(heading, shown))]
     seen, blindest = _seen(comparison), _blindest(comparison)
     return "\n".join([*lines, "", *(folded(seen, blindest) if blindest else [f"{seen}."])]) + "\n"
 
@@ -46,11 +48,11 @@ def comparison_text(comparison: Comparison) -> str:
     """The comparison in plain lines, for a terminal."""
     lines = [f"{_headline(comparison)}.", _summary(comparison), *(f"note: {each}" for each in comparison.notes)]
     for title, several in _sections(comparison):
-        lines += [
-            "",
-            f"{title} ({count(len(several))})",
-            *within(["  " + _sentence(each) for each in several], _SHARE, _ELSEWHERE),
-        ]
+        shown = several if title in _URGENT else several[:_MOST_LINES]
+        lines += ["", f"{title} ({count(len(several))})"]
+        lines += within(["  " + _sentence(each) for each in shown], _SHARE, _ELSEWHERE)
+        if len(several) > len(shown):
+            lines.append(f"  and {count(len(several) - len(shown))} more, in the records")
     return "\n".join([*lines, "", _seen(comparison)]) + "\n"
 
 
@@ -93,7 +95,7 @@ def _cells(change: Change) -> list[str]:
         _value(change.head),
         _effect(change, change.effect),
         "" if change.interval is None or change.p_value is None else _interval(change),
-        "" if change.p_value is None else number(change.p_value, digits=2),
+        _probability(change.p_value),
         "" if change.rows is None else " and ".join(map(count, change.rows)),
         clip("; ".join(each for each in (change.method, change.note) if each), _LONGEST["note"]),
     ]
@@ -103,8 +105,15 @@ def _sentence(change: Change) -> str:
     where = f"{change.estimator} on {change.problem}" if change.problem else change.estimator
     values = f"{change.quantity} {_value(change.base) or 'none'} -> {_value(change.head) or 'none'}"
     cells = _cells(change)
-    figures = f" ({cells[5]}, 95 % interval {cells[6]}, p = {cells[7]})" if cells[6] else ""
+    sign = "" if cells[7].startswith("<") else "= "
+    figures = f" ({cells[5]}, 95 % interval {cells[6]}, p {sign}{cells[7]})" if cells[6] else ""
     return clip(f"{where}: {values}{figures}{'; ' if cells[9] else ''}{cells[9]}", 600)
+
+
+def _probability(p_value: float | None) -> str:
+    if p_value is None:
+        return ""
+    return f"< {_LEAST_P:g}" if p_value < _LEAST_P else number(p_value, digits=2)
 
 
 def _value(value: str | float | None) -> str:

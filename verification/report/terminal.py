@@ -133,15 +133,25 @@ def _table(table: Table, width: int) -> Iterator[_Line]:
         return
     texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
     rooms = [max(len(words[at]) for words in texts) for at in range(len(table.columns))]
-    if max(rooms) > LONGEST_TEXT or rooms[0] + max(rooms[1:], default=0) + 4 > width:
+    lead = _lead(table)
+    first = sum(rooms[:lead]) + 2 * lead
+    if max(rooms) > LONGEST_TEXT or first + max(rooms[lead:], default=0) + 2 > width:
         for row in texts[1:]:
             facts = (f"{name}: {text}" for name, text in zip(table.columns, row, strict=True))
             yield from _wrapped("    " + "; ".join(facts), width, indent=6)
         return
-    for block in _blocks(dict(list(enumerate(rooms))[1:]), width - rooms[0] - 2):
+    for block in _blocks(dict(list(enumerate(rooms))[lead:]), width - first):
         for line, words in enumerate(texts):
-            shown = _row(f"  {words[0]}", rooms[0] + 2, [(words[at], rooms[at]) for at in block])
+            shown = _row("", 0, [(words[at], rooms[at]) for at in (*range(lead), *block)])
             yield shown.rstrip(), "" if line else "bold"
+
+
+def _lead(table: Table) -> int:
+    """How many columns stand in every block, to tell rows apart: those before the first with a number, and the first always."""
+    for at in range(len(table.columns)):
+        if any(isinstance(row[at], (int, float)) and not isinstance(row[at], bool) for row in table.rows):
+            return max(at, 1)
+    return 1
 
 
 def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Line]:

@@ -30,7 +30,7 @@ def test_regressions_come_first_and_all_figures_stand_there() -> None:
     assert titles == ["Worse", "New", "Better"]
     assert said.startswith("## gradverify: something is worse (1 worse, 1 new, 1 better)\n")
     (row,) = [each for each in said.splitlines() if each.startswith("| wild | one | variance")]
-    assert re.search(r"\| variance \| 2\d\.\d+ \| \d+\.?\d* \| \+\d+ % \| \\\[\+\d+ %, \+\d+ %\\\] \| [\de.-]+ \| ", row)
+    assert re.search(r"\| variance \| 2\d\.\d+ \| \d+\.?\d* \| \+\d+ % \| \\\[\+\d+ %, \+\d+ %\\\] \| &lt; 1e-300 \| ", row)
     assert "- the records differ in device: cpu and cuda" in said
     assert "share an error rate of 0.001 (Holm)" in said
     assert "rows a side" in said
@@ -40,7 +40,8 @@ def test_text_says_the_same() -> None:
     said = comparison_text(comparison())
     assert said.startswith("something is worse (1 worse, 1 new, 1 better).\n")
     assert re.search(
-        r"\nWorse \(1\)\n  wild on one: variance [\d.]+ -> [\d.]+ \(\+\d+ %, 95 % interval \[.*\], p = .*unpaired\n", said
+        r"\nWorse \(1\)\n  wild on one: variance [\d.]+ -> [\d.]+ \(\+\d+ %, 95 % interval \[.*\], p < 1e-300\); unpaired\n",
+        said,
     )
     assert "Exit status 1: something is worse." in said
 
@@ -71,6 +72,25 @@ def test_any_number_of_changes_fits_a_step_summary() -> None:
     assert len(said.encode()) < SIZE_LIMIT
     assert "### Worse (5,000)" in said
     assert said.index("estimator 0") < said.index("more are left out here") < said.index("No longer known")
+
+
+def test_text_counts_what_needs_no_attention_and_is_many() -> None:
+    """What is worse is listed whole."""
+    many = [_change(f"estimator {k}", direction) for direction, size in (("worse", 100), ("new", 1194)) for k in range(size)]
+    worse, new = comparison_text(replace(comparison(), changes=tuple(many))).split("\nNew (1,194)\n")
+    assert "estimator 99 on p" in worse
+    assert "estimator 19 on p" in new
+    assert "estimator 20 on p" not in new
+    assert "\n  and 1,174 more, in the records\n" in new
+
+
+def test_no_probability_is_zero() -> None:
+    vanishing = replace(_change("wild"), p_value=0.0, interval=(0.1, 0.2), effect=0.15)
+    found = replace(comparison(), changes=(vanishing,))
+    assert "p < 1e-300)" in comparison_text(found)
+    assert "| &lt; 1e-300 |" in comparison_markdown(found)
+    likelier = replace(found, changes=(replace(vanishing, p_value=1e-299),))
+    assert "p = 1e-299)" in comparison_text(likelier)
 
 
 def _change(estimator: str, direction: str = "worse") -> Change:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradverify.verification.record import Cell, Check, Record
-from gradverify.verification.report import exit_status, render, validate, write_reports
+from gradverify.verification.report import exit_status, remove_stale, render, validate, write_reports
 from gradverify.verification.report.markdown import to_markdown
 from gradverify.verification.report.overview import findings, headline, kind_of, outcome_counts
 from gradverify.verification.report.undecided import undecided_line
@@ -28,6 +28,21 @@ def test_returns_what_it_wrote_and_makes_the_folder(small_record: Callable[..., 
     folder = tmp_path / "not" / "there"
     paths = write_reports(small_record(Check(check="bias", outcome="unbiased")), folder)
     assert sorted(paths) == sorted(folder.iterdir())
+
+
+def test_pictures_of_the_record_before_are_removed_and_no_other_file(
+    full_record: Callable[..., Record], small_record: Callable[..., Record], tmp_path: Path
+) -> None:
+    before, now = full_record(3, 2), small_record(Check(check="bias", outcome="unbiased"))
+    old, own = write_reports(before, tmp_path), [tmp_path / "bias-mine.svg", tmp_path / "mine.png"]
+    for each in own:
+        each.touch()
+    written = write_reports(now, tmp_path)
+    assert set(old) - set(written)
+    remove_stale(None, tmp_path, written)
+    assert set(tmp_path.iterdir()) == {*old, *own, *written}
+    remove_stale(before, tmp_path, written)
+    assert set(tmp_path.iterdir()) == {*own, *written}
 
 
 def test_same_record_same_bytes(full_record: Callable[..., Record], tmp_path: Path) -> None:

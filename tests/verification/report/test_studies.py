@@ -168,3 +168,16 @@ def test_a_table_that_is_wider_than_the_terminal_is_shown_in_blocks(width: int, 
     assert max(map(len, lines)) <= width
     assert sum("estimator_2" in line for line in lines) == blocks
     assert sum("seconds a replicate" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(("width", "blocks"), [(40, 2), (60, 1)])
+def test_every_block_repeats_the_columns_that_tell_rows_apart(width: int, blocks: int) -> None:
+    """Those before the first number: one estimator stands on several problems."""
+    columns = ("estimator", "problem", "variance", "seconds")
+    rows = tuple(("estimator_1", f"problem_{at}", 1.5, 0.001) for at in range(3))
+    shown = record()
+    study = replace(shown.studies[0], exhibits=Exhibits(tables=(Table(title="Costs", columns=columns, rows=rows),)))
+    lines = render(replace(shown, studies=(study,)), width).splitlines()
+    assert max(map(len, lines)) <= width
+    for at in range(3):
+        assert sum(f"estimator_1  problem_{at}" in line for line in lines) == blocks
