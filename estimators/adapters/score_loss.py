@@ -36,6 +36,7 @@ class ForeignScoreLoss(Adapter):
 
     Example:
         >>> from torch.distributions import Bernoulli
+        >>> from gradverify.estimators.adapters.convention import Convention
         >>> arguments = (("", "log_prob"), ("", "cost"))
         >>> rule = Convention("surrogate loss", arguments, "log-probabilities", reduction="mean")
         >>> estimator = ForeignScoreLoss(lambda log_prob, cost: (log_prob * cost).mean(), rule)
