@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import torch
 
 from ..estimators.adapters import ForeignError
-from . import extremes
 from .isolation import isolate, out_of_memory, said
 from .plan import Settings
 from .work import Task, perform
@@ -252,8 +251,7 @@ def guarded(bench: Workbench, task: Task) -> Any:
 
 
 def _failure(error: BaseException) -> Failure:
-    # Conformance watches what PyTorch is called with: the caller's line is of use, not the watch's.
-    place = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != extremes.__file__][-1]
+    place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
     lines = said(error).splitlines() or [""]
     status = "failed" if isinstance(error, ForeignError) else "crashed"
