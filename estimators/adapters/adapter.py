@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -19,7 +20,7 @@ _WARM_CALLS = 8
 
 
 @dataclass(frozen=True)
-class Adapter:
+class Adapter(ABC):
     """Foreign code as an estimator.
 
     Every call begins with the callable as it was given: what it remembers from one call to the next is forgotten, unless its
@@ -55,6 +56,6 @@ class Adapter:
             self._run(target, program, params, max(num_samples // _WARM_CALLS, 1), generator)
         return replace(self, target=target)
 
+    @abstractmethod
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         """Replicates by a callable with whatever state it has."""
-        raise NotImplementedError
