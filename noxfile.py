@@ -29,10 +29,9 @@ DOCUMENTED = (
     "gradverify.estimators.protocol",
     "gradverify.estimators.markov",
     "gradverify.verification.api",
-    "gradverify.verification.asserting.assertions",
+    "gradverify.verification.testing.assertions",
     "gradverify.verification.problems.problem",
     "gradverify.verification.record",
-    "gradverify.verification.study",
     "gradverify.verification.strategies",
 )
 """The modules that users import from."""

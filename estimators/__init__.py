@@ -14,7 +14,6 @@ from .control_variates import DoubleControlVariate, MuProp
 from .decoupled_straight_through import DecoupledStraightThrough
 from .dice import DiCE
 from .enumeration import Enumeration
-from .exact import exact_moments
 from .finite_difference import FiniteDifference
 from .flip_all import FlipAll
 from .gapped_straight_through import GappedStraightThrough
@@ -26,20 +25,13 @@ from .k_subset import KSubset
 from .markov import MarkovProgram
 from .measure_valued import MeasureValued
 from .moving_average import MovingAverageBaseline
-from .protocol import (
-    Claims,
-    Estimator,
-    NoGradientPathError,
-    NotApplicableError,
-    Program,
-    Sample,
-    UnsupportedSiteError,
-)
+from .protocol import Claims, Estimator, NoGradientPathError, NotApplicableError, Program, Sample, UnsupportedSiteError
 from .rao_blackwell import BitFlip, LocalExpectation, SumAndSample
 from .registry import ESTIMATORS, TargetError, load_estimator
 from .reinmax import ReinMax
 from .relax import Rebar, Relax
 from .rodeo import Rodeo
+from .runs.exact import exact_moments
 from .score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from .smoothed_triples import SmoothedTriple
 from .softmax_straight_through import SoftmaxStraightThrough

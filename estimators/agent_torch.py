@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
 
 from .protocol import Claims, NoGradientPathError, Program, UnsupportedSiteError, evaluate, row_gradients, row_leaf
-from .sites import Site, site_of
+from .runs.tape import draw
+from .sites.reading import Site, site_of
 from .smoothed_triples import smoothed_weights
 from .straight_through import carrying
-from .tape import draw
 
 __all__ = [
     "AgentTorchBernoulli",

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from .coupled_runs import Joint, differentiate_jointly
-from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least
 from .protocol import Claims, Program, UnsupportedSiteError
-from .site import below_one
-from .sites import BernoulliSite, CategoricalSite, Site
-from .tape import draw
+from .runs.coupled_runs import Joint, differentiate_jointly
+from .runs.exponential_noise import exponential_like
+from .runs.tape import draw
+from .sites.reading import BernoulliSite, CategoricalSite, Site
+from .sites.site import below_one
 
 __all__ = ["ARM", "ARMS", "DisARM", "antithetic_bits"]
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .exponential_noise import exponential_like
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
-from .sites import site_of
-from .structure import Structure, require_unchained, structure_of
+from .runs.exponential_noise import exponential_like
+from .runs.structure import Structure, require_unchained, structure_of
+from .sites.reading import site_of
 
 __all__ = ["ARS", "ARSM"]
 

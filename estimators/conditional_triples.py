@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .conditioned_paths import Shares, conditional_estimates
-from .flows import FLOWS
+from .alternatives.conditioned_paths import Shares, conditional_estimates
+from .alternatives.flows import FLOWS
 from .hyper_parameters import require_at_least
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program
 

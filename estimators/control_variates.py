@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .hard_run import HardRun
 from .hyper_parameters import require_at_least
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients
-from .sites import site_of
+from .runs.hard_run import HardRun
+from .sites.reading import site_of
 
 __all__ = ["DoubleControlVariate", "MuProp", "best_coefficient"]
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import BernoulliSite, Site
+from .runs.relaxed import differentiate, one_hot
+from .runs.tape import draw
+from .sites.reading import BernoulliSite, Site
 from .softmax_straight_through import tempered
 from .straight_through import carrying
-from .tape import draw
 
 __all__ = ["DecoupledStraightThrough"]
 

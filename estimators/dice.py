@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
-from .tape import Tape, recording
+from .runs.tape import Tape, recording
 
 __all__ = ["DiCE"]
 

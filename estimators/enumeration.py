@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .outcomes import in_columns
 from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
-from .tape import Tape, forcing, recording
+from .runs.outcomes import in_columns
+from .runs.tape import Tape, forcing, recording
 
 __all__ = ["Enumeration", "Paths", "count_paths", "enumerate_paths"]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program, evaluate, require_floating
-from .tape import sampling
+from .runs.tape import sampling
 
 __all__ = ["FiniteDifference", "difference_steps"]
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .forced_runs import Alternatives, differentiate_forced, other_categories
-from .jumps import possible
+from .alternatives.jumps import possible
 from .protocol import ALL_SITES, Claims, Program
-from .sites import Site
+from .runs.forced_runs import Alternatives, differentiate_forced, other_categories
+from .sites.reading import Site
 
 __all__ = ["FlipAll"]
 

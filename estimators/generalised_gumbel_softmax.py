@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
-from .count_sites import COUNT_SITES, count_probabilities
 from .gumbel_softmax import GumbelSoftmax
 from .hyper_parameters import require_at_least, require_positive
 from .protocol import Program, Sample, evaluate, row_gradients, row_leaf
-from .relaxed import with_rule
+from .runs.relaxed import with_rule
+from .sites.counts import COUNT_SITES, count_probabilities
 
 __all__ = ["GeneralisedGumbelSoftmax", "truncated"]
 

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least, require_positive
 from .protocol import CATEGORICAL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
+from .runs.exponential_noise import exponential_like
+from .runs.relaxed import differentiate, one_hot
+from .runs.tape import draw
+from .sites.reading import Site
 from .straight_through import carrying
-from .tape import draw
 
 __all__ = ["GumbelRao", "conditional_gumbels", "race"]
 

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .exponential_noise import exponential_like
 from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
+from .runs.exponential_noise import exponential_like
+from .runs.relaxed import differentiate, one_hot
+from .sites.reading import Site
 from .straight_through import carrying
 
 __all__ = ["GumbelSoftmax", "StraightThroughGumbelSoftmax"]

@@ -12,9 +12,9 @@ from torch import Tensor
 from .gumbel_rao import conditional_gumbels
 from .hyper_parameters import require_positive
 from .protocol import CATEGORICAL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
-from .tape import draw
+from .runs.relaxed import differentiate, one_hot
+from .runs.tape import draw
+from .sites.reading import Site
 
 __all__ = ["AdaptiveImplicitMLE", "ImplicitMLE"]
 

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Binomial, Distribution, Geometric, Poisson
 
-from .forced_runs import Alternatives, differentiate_forced, other_categories
-from .jumps import possible
+from .alternatives.jumps import possible
 from .protocol import ALL_SITES, Claims, Program
-from .sites import Site
-from .tape import accept, choose, draw
+from .runs.forced_runs import Alternatives, differentiate_forced, other_categories
+from .runs.tape import accept, choose, draw
+from .sites.reading import Site
 
 __all__ = ["MeasureValued"]
 

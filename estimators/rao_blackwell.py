@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
 
 from .hyper_parameters import require_at_least
-from .outcomes import joint_outcomes
 from .protocol import (
     CATEGORICAL_SITES,
     Claims,
@@ -23,8 +22,9 @@ from .protocol import (
     row_gradients,
     row_leaf,
 )
-from .sites import BernoulliSite, site_of
-from .tape import Tape, choose, recording, replaying
+from .runs.outcomes import joint_outcomes
+from .runs.tape import Tape, choose, recording, replaying
+from .sites.reading import BernoulliSite, site_of
 
 __all__ = ["BitFlip", "LocalExpectation", "SumAndSample"]
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
+from .runs.relaxed import differentiate, one_hot
+from .runs.tape import draw
+from .sites.reading import Site
 from .straight_through import carrying
-from .tape import draw
 
 __all__ = ["ReinMax"]
 

@@ -14,12 +14,12 @@ from torch.distributions import Distribution
 
 from .control_variates import best_coefficient
 from .gumbel_rao import conditional_gumbels
-from .hard_run import HardRun
 from .hyper_parameters import require_at_least, require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients
-from .relaxed import one_hot
-from .structure import require_unchained, structure_of
+from .runs.hard_run import HardRun
+from .runs.relaxed import one_hot
+from .runs.structure import require_unchained, structure_of
 
 __all__ = ["Rebar", "Relax"]
 

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from .hard_run import HardRun
 from .hyper_parameters import require_at_least, require_positive
 from .perceptron import Perceptron, Weights, apply_weights, initial_weights, train
 from .protocol import Claims, NotApplicableError, Program, row_gradients
-from .structure import require_sites, require_unchained, structure_of
+from .runs.hard_run import HardRun
+from .runs.structure import require_sites, require_unchained, structure_of
 
 __all__ = ["Rodeo"]
 

@@ -12,10 +12,10 @@ from torch.distributions import Distribution
 
 from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
-from .path_score import add_score
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
-from .sites import site_of
-from .tape import draw, sampling
+from .runs.path_score import add_score
+from .runs.tape import draw, sampling
+from .sites.reading import site_of
 
 __all__ = ["FittedBaseline", "LeaveOneOut", "ScoreFunction", "mean_objective"]
 

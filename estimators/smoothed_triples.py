@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
 
-from .count_sites import COUNT_SITES
 from .protocol import Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
-from .sites import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
+from .runs.tape import draw
+from .sites.counts import COUNT_SITES
+from .sites.reading import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
 from .straight_through import carrying
-from .tape import draw
 
 __all__ = ["SmoothedTriple", "smoothed_weights"]
 

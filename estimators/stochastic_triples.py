@@ -10,20 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from .carried_triples import carried_leave_one_out, carried_one_sided
+from .alternatives.carried_triples import carried_leave_one_out, carried_one_sided
+from .alternatives.jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
 from .hyper_parameters import require_at_least
-from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
 from .markov import MarkovProgram
-from .protocol import (
-    ALL_SITES,
-    Claims,
-    Program,
-    Sample,
-    evaluate,
-    row_gradients,
-    row_leaf,
-)
-from .tape import Draw, Tape, choose, recording, replaying
+from .protocol import ALL_SITES, Claims, Program, Sample, evaluate, row_gradients, row_leaf
+from .runs.tape import Draw, Tape, choose, recording, replaying
 
 __all__ = ["StochasticTriple"]
 

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .protocol import ALL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
-from .tape import draw
+from .runs.relaxed import differentiate, one_hot
+from .runs.tape import draw
+from .sites.reading import Site
 
 __all__ = ["StraightThrough", "carrying", "straight_through_rule"]
 

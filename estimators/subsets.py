@@ -12,10 +12,10 @@ from torch.distributions import Distribution
 
 from .k_subset import KSubset
 from .protocol import ALL_SITES, Claims, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
-from .relaxed import with_rule
-from .sites import BernoulliSite
+from .runs.relaxed import with_rule
+from .runs.tape import draw
+from .sites.reading import BernoulliSite
 from .straight_through import carrying, straight_through_rule
-from .tape import draw
 
 __all__ = ["Simple"]
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .protocol import ALL_SITES, Claims, Program
-from .relaxed import differentiate, one_hot
-from .sites import Site
+from .runs.relaxed import differentiate, one_hot
+from .sites.reading import Site
 from .straight_through import carrying
 
 __all__ = ["ThresholdStraightThrough"]

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_at_least
-from .path_score import path_score
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
-from .tape import Tape, recording
+from .runs.path_score import path_score
+from .runs.tape import Tape, recording
 
 __all__ = ["VarGrad"]
 

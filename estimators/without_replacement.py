@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .exponential_noise import exponential_like
 from .hyper_parameters import require_at_least
-from .outcomes import JointOutcomes, joint_outcomes
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program
-from .tape import choose
+from .runs.exponential_noise import exponential_like
+from .runs.outcomes import JointOutcomes, joint_outcomes
+from .runs.tape import choose
 
 __all__ = ["NormalisedWithoutReplacement", "UnorderedSet", "WithoutReplacement"]
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gradverify.verification import strategies  # noqa: F401
+
 # What an inner run imports first it forgets again, with its classes: so everything that it uses is imported here.
-from gradverify.verification import pytest_fixture, run, strategies  # noqa: F401
-from gradverify.verification.asserting import judgement  # noqa: F401
+from gradverify.verification.testing import (
+    judgement,  # noqa: F401
+)
 
 pytest_plugins = ["pytester"]
 

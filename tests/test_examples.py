@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from gradverify.verification.cli import main
 from gradverify.verification.problems import find_problems
-from gradverify.verification.record import Record
-from gradverify.verification.truth import find_reference
+from gradverify.verification.record.record import Record
+from gradverify.verification.truth.references import find_reference
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

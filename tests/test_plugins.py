@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gradverify.verification.problems import find_problems, registered, registry
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tests" / "sample_package"

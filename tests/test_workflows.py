@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from gradverify.estimators import LeaveOneOut
 from gradverify.verification import verify
 from gradverify.verification.cli import main
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = ROOT / ".github" / "workflows"

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import verify
-    from .asserting.assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most
     from .problems.problem import Problem
-    from .record import Record
+    from .record.record import Record
+    from .testing.assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most
 
 __all__ = ["Problem", "Record", "assert_not_worse_than", "assert_unbiased", "assert_variance_at_most", "verify"]
 
 _HOMES = {
     "Problem": ".problems.problem",
-    "Record": ".record",
-    "assert_not_worse_than": ".asserting.assertions",
-    "assert_unbiased": ".asserting.assertions",
-    "assert_variance_at_most": ".asserting.assertions",
+    "Record": ".record.record",
+    "assert_not_worse_than": ".testing.assertions",
+    "assert_unbiased": ".testing.assertions",
+    "assert_variance_at_most": ".testing.assertions",
     "verify": ".api",
 }
 
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(_HOMES[name], __name__), name)
     if name == "Problem":
-        importlib.import_module(".hypothesis_hook", __name__).register()
+        importlib.import_module(".testing.hypothesis_hook", __name__).register()
     return found
 
 

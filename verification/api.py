@@ -8,12 +8,12 @@ from typing import Any
 from ..estimators.adapters import Wanted, as_estimator
 from ..estimators.protocol import Estimator
 from ..estimators.registry import load_estimator
-from .foreign import with_conventions
+from .foreign.examine import with_conventions
 from .plan import settle
 from .problems.problem import Problem
 from .problems.registry import find_problems
-from .record import Record
-from .run import Progress, verify_cells
+from .record.record import Record
+from .run.verification import Progress, verify_cells
 from .seeds import stable_repr
 
 __all__ = ["Target", "estimators_of", "problems_of", "verify"]

@@ -12,12 +12,19 @@ import torch
 from ..estimators.adapters import convention_of
 from ..estimators.fused import fused
 from ..estimators.protocol import Estimator, describe
-from .foreign import split_batch
+from .foreign.examine import split_batch
 from .plan import Settings
 from .problems.problem import Problem
-from .relaxed_reference import relaxed_reference
 from .seeds import chunk_generator, stable_repr
-from .truth import FINITE_DIFFERENCE, LIKELIHOOD_RATIO, Reference, difference_reference, find_reference, sampled_reference
+from .truth.references import (
+    FINITE_DIFFERENCE,
+    LIKELIHOOD_RATIO,
+    Reference,
+    difference_reference,
+    find_reference,
+    sampled_reference,
+)
+from .truth.relaxed_reference import relaxed_reference
 
 __all__ = ["FIT_ROWS", "Workbench", "estimator_facts", "registry_workbench"]
 

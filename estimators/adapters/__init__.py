@@ -1,15 +1,7 @@
 """Foreign code as estimators: samplers, rules, distributions, surrogate losses and gradients, called as they are."""
 
 from .black_box import ForeignGradient
-from .convention import (
-    CONTRACT,
-    AmbiguousTargetError,
-    Convention,
-    ForeignError,
-    TargetError,
-    UnrecognisedTargetError,
-    Wanted,
-)
+from .convention import CONTRACT, AmbiguousTargetError, Convention, ForeignError, TargetError, UnrecognisedTargetError, Wanted
 from .probe import adapt, as_estimator, convention_of, find_convention
 from .randomness import forked
 from .relaxed_objective import RelaxedDifference

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
 
 from ..protocol import NoGradientPathError, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
-from ..relaxed import one_hot
-from ..sites import Site, site_of
-from ..tape import draw
+from ..runs.relaxed import one_hot
+from ..runs.tape import draw
+from ..sites.reading import Site, site_of
 from .adapter import Adapter
 from .answers import entry
 from .calling import answer, fresh

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import ALL_SITES, Program, evaluate, row_gradients, row_leaf
-from ..site import safe_log
-from ..tape import Tape, recording
+from ..runs.tape import Tape, recording
+from ..sites.site import safe_log
 from .adapter import Adapter
 from .answers import entry
 from .black_box import loss_gradient

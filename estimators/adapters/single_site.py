@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import NotApplicableError, Program, evaluate
-from ..relaxed import one_hot
-from ..sites import BernoulliSite, Site, site_of
-from ..tape import draw
+from ..runs.relaxed import one_hot
+from ..runs.tape import draw
+from ..sites.reading import BernoulliSite, Site, site_of
 
 __all__ = ["SingleSite"]
 

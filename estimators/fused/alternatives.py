@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..flows import combined
+from ..alternatives.flows import combined
 from .chain import LARGEST_TABLE, Chain, Moves
 
 __all__ = ["ONE_SIDED", "Alternatives", "Shares", "alternatives", "jump_rates", "jumps_part"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..markov import MarkovProgram
 from ..protocol import Program, row_gradients, row_leaf
-from ..sites import site_of
+from ..sites.reading import site_of
 
 __all__ = ["LARGEST_TABLE", "Chain", "Moves", "read_chain"]
 

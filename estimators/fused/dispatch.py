@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..branching import BranchSource
 from ..conditional_triples import ConditionalTriple, ConditionalTripleControlVariate
 from ..protocol import Estimator, Program
+from ..runs.branching import BranchSource
 from ..score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from ..stochastic_triples import StochasticTriple
 from .alternatives import ONE_SIDED, Alternatives, Shares, alternatives, jumps_part

@@ -11,8 +11,8 @@ from torch.distributions import Bernoulli, Distribution, OneHotCategorical, Pois
 from torch.nn.functional import one_hot
 
 from gradverify.estimators import Estimator, MarkovProgram, NotApplicableError, Program
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.k_subset import KSubset
+from gradverify.estimators.runs.exact import exact_moments
 
 from .intervals import QUANTILE, smallest_visible, z_scores
 from .programs import CASES, Case, applies, one_step, supports

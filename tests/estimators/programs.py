@@ -17,7 +17,7 @@ from gradverify.estimators import Estimator, MarkovProgram, NotApplicableError, 
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import describe
-from gradverify.estimators.sites import site_of
+from gradverify.estimators.sites.reading import site_of
 
 __all__ = [
     "CASES",

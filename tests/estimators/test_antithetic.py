@@ -15,10 +15,10 @@ from torch.distributions import Bernoulli, Categorical
 
 from gradverify.estimators import Estimator, LeaveOneOut, NotApplicableError, Program, Sample, ScoreFunction
 from gradverify.estimators.antithetic import ARM, ARMS, DisARM, antithetic_bits
-from gradverify.estimators.coupled_runs import Coupling, Joint, differentiate_jointly
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
-from gradverify.estimators.sites import Site
+from gradverify.estimators.runs.coupled_runs import Coupling, Joint, differentiate_jointly
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.sites.reading import Site
 from gradverify.verification.problems.toys import bits_near
 
 from .antithetic_moments import LOGITS, arm_moments, arms_moments, check_moments, cubed, probability, two_bits

@@ -17,11 +17,11 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 from gradverify.estimators import Estimator, NotApplicableError, Program, Sample, categorical_antithetic
 from gradverify.estimators.antithetic import DisARM
 from gradverify.estimators.categorical_antithetic import CARMS, CoupledPair, StickBreakingDisARM
-from gradverify.estimators.coupled_runs import Coupling, Joint, differentiate_jointly
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
-from gradverify.estimators.sites import CategoricalSite, Site
-from gradverify.estimators.tape import draw
+from gradverify.estimators.runs.coupled_runs import Coupling, Joint, differentiate_jointly
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.tape import draw
+from gradverify.estimators.sites.reading import CategoricalSite, Site
 
 from .antithetic_moments import LOGITS, check_moments, two_bits
 from .intervals import QUANTILE, smallest_visible, z_scores

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
-from gradverify.estimators import MarkovProgram, NotApplicableError, StochasticTriple, lanes
+from gradverify.estimators import MarkovProgram, NotApplicableError, StochasticTriple
+from gradverify.estimators.alternatives import lanes
 from gradverify.estimators.conditional_triples import ConditionalTriple, ConditionalTripleControlVariate
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
+from gradverify.estimators.runs.exact import exact_moments
 
 from .intervals import QUANTILE, variance_z_score, z_scores
 

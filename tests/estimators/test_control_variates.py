@@ -12,9 +12,9 @@ from torch.distributions import Bernoulli, OneHotCategorical
 from gradverify.estimators import LeaveOneOut, NotApplicableError, ScoreFunction, control_variates
 from gradverify.estimators.control_variates import DoubleControlVariate, MuProp
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
-from gradverify.estimators.hard_run import HardRun
 from gradverify.estimators.protocol import Estimator, Program, Sample
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.hard_run import HardRun
 
 from .polynomial_programs import (
     BITS,

@@ -12,9 +12,9 @@ from torch.distributions import Bernoulli, Categorical
 from gradverify.estimators import Program, Sample, ScoreFunction
 from gradverify.estimators.dice import DiCE
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.protocol import evaluate, row_leaf
-from gradverify.estimators.tape import Tape, recording
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.tape import Tape, recording
 
 from .programs import CASES
 

@@ -9,9 +9,9 @@ from torch.distributions import Bernoulli, Binomial, Categorical, OneHotCategori
 
 from gradverify.estimators import Program, Sample, StochasticTriple, flip_all
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.flip_all import FlipAll
-from gradverify.estimators.forced_runs import Alternatives
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.forced_runs import Alternatives
 
 from .intervals import QUANTILE, smallest_visible, z_scores
 from .programs import CASES, Case, chain_of_one_hots

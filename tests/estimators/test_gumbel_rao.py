@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gradverify.estimators import NotApplicableError, Program, StraightThroughGumbelSoftmax, gumbel_rao
 from gradverify.estimators.gumbel_rao import GumbelRao, conditional_gumbels
-from gradverify.estimators.sites import Site
+from gradverify.estimators.sites.reading import Site
 
 from .polynomial_programs import (
     BITS,

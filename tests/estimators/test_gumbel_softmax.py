@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import OneHotCategorical
 
 from gradverify.estimators import Estimator, GumbelSoftmax, NotApplicableError, Sample, StraightThroughGumbelSoftmax
-from gradverify.estimators.sites import BernoulliSite, CategoricalSite
+from gradverify.estimators.sites.reading import BernoulliSite, CategoricalSite
 
 from .intervals import QUANTILE, smallest_visible, z_scores
 from .programs import coin

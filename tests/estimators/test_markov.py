@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical
 
 from gradverify.estimators import Enumeration, MarkovProgram
-from gradverify.estimators.tape import sampling
+from gradverify.estimators.runs.tape import sampling
 
 from .programs import random_walk
 

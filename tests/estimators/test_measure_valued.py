@@ -11,10 +11,10 @@ from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, 
 
 from gradverify.estimators import Program, Sample, measure_valued
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.flip_all import FlipAll
-from gradverify.estimators.forced_runs import Alternatives
 from gradverify.estimators.measure_valued import MeasureValued
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.forced_runs import Alternatives
 
 from .intervals import QUANTILE, z_scores
 from .programs import CASES, Case

@@ -11,10 +11,10 @@ from torch.distributions import Bernoulli
 
 from gradverify.estimators import NotApplicableError, Program, Sample, ScoreFunction
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.moving_average import MovingAverageBaseline
 from gradverify.estimators.protocol import evaluate, row_gradients, row_leaf
-from gradverify.estimators.tape import Tape, recording, sampling
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.tape import Tape, recording, sampling
 
 POINT = torch.tensor([0.4, -2.3], dtype=torch.float64)
 

@@ -20,9 +20,9 @@ from gradverify.estimators import (
     ScoreFunction,
     StraightThrough,
 )
-from gradverify.estimators.relaxed import differentiate, one_hot
-from gradverify.estimators.sites import Site
-from gradverify.estimators.tape import draw
+from gradverify.estimators.runs.relaxed import differentiate, one_hot
+from gradverify.estimators.runs.tape import draw
+from gradverify.estimators.sites.reading import Site
 
 from .intervals import QUANTILE, z_scores
 from .laws import check_claim, check_mean, check_refusals, forward_law, moved_rows, rows_of

@@ -22,7 +22,7 @@ from gradverify.estimators import (
     UnsupportedSiteError,
 )
 from gradverify.estimators.protocol import ALL_SITES, Program, describe, evaluate, row_gradients, row_leaf
-from gradverify.estimators.tape import sampling
+from gradverify.estimators.runs.tape import sampling
 
 
 def _sample(rows: int) -> Sample:

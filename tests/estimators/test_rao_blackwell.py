@@ -9,19 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
 
-from gradverify.estimators import (
-    Estimator,
-    LeaveOneOut,
-    NotApplicableError,
-    Program,
-    Sample,
-    ScoreFunction,
-    rao_blackwell,
-    tape,
-)
+from gradverify.estimators import Estimator, LeaveOneOut, NotApplicableError, Program, Sample, ScoreFunction, rao_blackwell
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.rao_blackwell import BitFlip, LocalExpectation, SumAndSample
+from gradverify.estimators.runs import tape
+from gradverify.estimators.runs.exact import exact_moments
 from gradverify.verification.problems.toys import THREE_BITS, bits_near
 
 from .programs import CASES

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical
 
 from gradverify.estimators import NotApplicableError, ScoreFunction, relax
-from gradverify.estimators import tape as tape_module
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.gumbel_rao import race
 from gradverify.estimators.perceptron import Perceptron, initial_weights
 from gradverify.estimators.protocol import Estimator, Program, Sample
 from gradverify.estimators.relax import Rebar, Relax
-from gradverify.estimators.sites import Site
+from gradverify.estimators.runs import tape as tape_module
+from gradverify.estimators.sites.reading import Site
 from gradverify.verification.problems.toys import bits_near
 
 from .polynomial_programs import (

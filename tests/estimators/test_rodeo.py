@@ -12,22 +12,12 @@ from torch.distributions import Bernoulli, Categorical
 
 from gradverify.estimators import LeaveOneOut, NotApplicableError
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.perceptron import Perceptron, initial_weights
 from gradverify.estimators.protocol import Sample
 from gradverify.estimators.rodeo import Rodeo, _Groups
+from gradverify.estimators.runs.exact import exact_moments
 
-from .polynomial_programs import (
-    BITS,
-    CERTAIN,
-    agrees,
-    bit_chain,
-    bit_program,
-    certain_bits,
-    check_finite,
-    power_of,
-    replicates,
-)
+from .polynomial_programs import BITS, CERTAIN, agrees, bit_chain, bit_program, certain_bits, check_finite, power_of, replicates
 
 TWO_BITS = BITS[1:]
 

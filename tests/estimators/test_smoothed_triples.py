@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
 from gradverify.estimators import NotApplicableError, Sample, SmoothedTriple
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.sites import BernoulliSite, CategoricalSite, OneHotSite
+from gradverify.estimators.sites.reading import BernoulliSite, CategoricalSite, OneHotSite
 from gradverify.estimators.smoothed_triples import smoothed_weights
 
 from .intervals import QUANTILE, variance_z_score, z_scores

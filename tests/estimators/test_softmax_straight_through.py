@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gradverify.estimators import NotApplicableError, StraightThrough, softmax_straight_through
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
+from gradverify.estimators.runs.exact import exact_moments
 from gradverify.estimators.softmax_straight_through import SoftmaxStraightThrough
 
 from .polynomial_programs import (

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
 from gradverify.estimators import NotApplicableError, StraightThrough, subsets
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import Program, Sample
+from gradverify.estimators.runs.exact import exact_moments
 from gradverify.estimators.subsets import Simple
 
 from .polynomial_programs import BITS, agrees, average, bit_program, power_of, replicates

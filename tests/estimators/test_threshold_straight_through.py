@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli
 
 from gradverify.estimators import threshold_straight_through
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.sites import Site
+from gradverify.estimators.sites.reading import Site
 from gradverify.estimators.threshold_straight_through import ThresholdStraightThrough
 
 from .polynomial_programs import (

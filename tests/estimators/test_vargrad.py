@@ -11,8 +11,8 @@ from torch.distributions import Bernoulli
 
 from gradverify.estimators import LeaveOneOut, NotApplicableError, Program, Sample
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
-from gradverify.estimators.tape import Tape, recording
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.tape import Tape, recording
 from gradverify.estimators.vargrad import VarGrad
 
 from .programs import CASES

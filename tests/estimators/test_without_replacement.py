@@ -17,8 +17,8 @@ from torch.distributions import Bernoulli, Categorical
 
 from gradverify.estimators import Estimator, NotApplicableError, Sample, without_replacement
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import exact_moments
-from gradverify.estimators.outcomes import JointOutcomes
+from gradverify.estimators.runs.exact import exact_moments
+from gradverify.estimators.runs.outcomes import JointOutcomes
 from gradverify.estimators.without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
 from gradverify.verification.problems.toys import THREE_BITS, bits_near
 

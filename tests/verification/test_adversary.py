@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli
 
 from gradverify.estimators import LeaveOneOut, MarkovProgram, Program, Sample, ScoreFunction
 from gradverify.verification import Problem, verify
-from gradverify.verification.record import Check
+from gradverify.verification.record.record import Check
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gradverify.estimators import LeaveOneOut, ScoreFunction
 from gradverify.verification.cli import main
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import registered
-from gradverify.verification.run import Verification
+from gradverify.verification.run.verification import Verification
 
 WALK = registered()["random_walk:10/square/p"]
 

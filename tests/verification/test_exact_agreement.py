@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from gradverify.estimators import ESTIMATORS, Estimator, Program, ScoreFunction
-from gradverify.estimators.branching import BranchSource
+from gradverify.estimators.runs.branching import BranchSource
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import find_problems
-from gradverify.verification.record import Check, Record
-from gradverify.verification.run import Verification
+from gradverify.verification.record.record import Check, Record
+from gradverify.verification.run.verification import Verification
 
 PROBLEMS = ("bernoulli:0.3/cubic/p", "bits:2/cubic/logits", "categorical:3/cubic/logits")
 ROWS = 60_000

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gradverify.estimators import ESTIMATORS
-from gradverify.verification.channels import watch
+from gradverify.verification.drawing.tasks import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, perform
 from gradverify.verification.plan import settle
 from gradverify.verification.problems.problem import Problem
 from gradverify.verification.problems.registry import registered
-from gradverify.verification.work import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, perform
+from gradverify.verification.statistics.channels import watch
 from gradverify.verification.workbench import Workbench
 
 from ..estimators.other_device import OTHER, other_device

@@ -13,18 +13,11 @@ from torch import Tensor
 
 from gradverify.estimators import LeaveOneOut, ScoreFunction, StraightThrough
 from gradverify.estimators.enumeration import Enumeration
-from gradverify.estimators.exact import exact_moments
 from gradverify.estimators.protocol import Estimator
+from gradverify.estimators.runs.exact import exact_moments
 from gradverify.verification import Problem
 from gradverify.verification.problems.problem import probe
-from gradverify.verification.strategies import (
-    Polynomial,
-    SmallProgram,
-    logits,
-    objectives,
-    probabilities,
-    small_programs,
-)
+from gradverify.verification.strategies import Polynomial, SmallProgram, logits, objectives, probabilities, small_programs
 
 # Examples that are only asked for need not be made small.
 first = settings(max_examples=500, phases=[Phase.generate], deadline=None, derandomize=True, database=None)

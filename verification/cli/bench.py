@@ -67,9 +67,9 @@ def bench(
     import torch
 
     from ...estimators.registry import load_estimator
-    from ..head import run_head
     from ..problems.registry import find_problems
-    from ..record import Record
+    from ..record.head import run_head
+    from ..record.record import Record
     from ..throughput.study import BenchSettings, throughput_study
 
     with usage_errors():

@@ -30,7 +30,7 @@ def compare(base: Path, head: Path, margin: float, alpha: float, same: bool, tim
     cannot be compared; 3 nothing is worse, and something that was known is so no longer.
     """
     from ..comparison.compare import compare as compared
-    from ..record import Record, write_atomically
+    from ..record.record import Record, write_atomically
     from ..report.comparison import FORMATS
 
     with usage_errors():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from ..drawing.workers import worker_count
 from .output import claim_folder, command_line, finish, usage_errors
 from .progress import progress
-from .workers import worker_count
 
 __all__ = ["published"]
 
@@ -27,8 +27,8 @@ def published(samples: int, seed: int, training: bool, workers: int | None, out:
     with usage_errors():
         if out is not None:
             claim_folder(out)
-    from ..experiments.published import published_record
-    from ..experiments.published_training import TRAINED, Schedule
+    from ..experiments.published.polynomial_training import TRAINED, Schedule
+    from ..experiments.published.published_study import published_record
 
     schedule = Schedule()
     count = worker_count(workers, "cpu", len(TRAINED) * len(schedule.powers))

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
+from ..drawing.workers import worker_count
 from .experiment_usage import checkpoint_folder, insist
 from .output import command_line, finish, usage_errors
 from .progress import progress
-from .workers import worker_count
 
 __all__ = ["walk"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..foreign import Finding
+    from ..foreign.examine import Finding
     from ..plan import Settings
 
 __all__ = ["Stated", "examined", "foreign_options"]
@@ -98,7 +98,7 @@ def examined(targets: tuple[str, ...], settings: Settings, stated: Stated) -> tu
     """
     from ...estimators.adapters import TargetError, Wanted
     from ...estimators.registry import ESTIMATORS, names
-    from ..foreign import examine, split_batch
+    from ..foreign.examine import examine, split_batch
 
     registered = names()
     asked = list(dict.fromkeys(targets or registered))

@@ -34,7 +34,7 @@ def list_(what: str, record: Path | None) -> None:
     from ...estimators.registry import TargetError, load_estimator, names
 
     if record is not None:
-        from ..record import Record
+        from ..record.record import Record
         from ..report.catalogue import estimator_table
 
         with usage_errors():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ..record import Record
+    from ..record.record import Record
 
 __all__ = ["RECORD", "claim_folder", "command_line", "earlier_record", "finish", "make_writable", "usage_errors"]
 
@@ -36,7 +36,7 @@ RECORD = _RecordPath(path_type=Path, exists=True)
 
 def claim_folder(folder: Path) -> None:
     """Make sure that a folder may be written to, and holds nothing but an earlier report."""
-    from ..record import Record
+    from ..record.record import Record
 
     make_writable(folder)
     holds = [each for each in folder.iterdir() if not each.name.startswith(".")]
@@ -52,7 +52,7 @@ def claim_folder(folder: Path) -> None:
 
 def earlier_record(folder: Path) -> Record | None:
     """The record that a folder holds; None where it holds none that can be read."""
-    from ..record import Record
+    from ..record.record import Record
 
     try:
         return Record.read(folder / "report.json")
@@ -62,7 +62,7 @@ def earlier_record(folder: Path) -> Record | None:
 
 def make_writable(folder: Path) -> None:
     """Make a folder where there is none, and try to write to it: before a run, not at its end."""
-    from ..record import write_atomically
+    from ..record.record import write_atomically
 
     with _named(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def command_line() -> str:
 
 def finish(record: Record, out: Path | None) -> None:
     """Write the reports, print the summary, exit with the record's status."""
-    from ..journal import JOURNAL
+    from ..drawing.journal import JOURNAL
     from ..report import exit_status, remove_stale, render, validate, write_reports
 
     validate(record)

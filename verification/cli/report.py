@@ -16,7 +16,7 @@ __all__ = ["report"]
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; the record's own otherwise.")
 def report(record: Path, out: Path | None) -> None:
     """Render the reports of a record again."""
-    from ..record import Record
+    from ..record.record import Record
     from ..report import remove_stale, write_reports
 
     with usage_errors():

@@ -8,9 +8,9 @@ from typing import Literal
 
 import click
 
+from ..drawing.workers import usable_cores
 from .output import make_writable, usage_errors
 from .progress import progress
-from .workers import usable_cores
 
 __all__ = ["selftest"]
 

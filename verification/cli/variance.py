@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..drawing.workers import worker_count
 from .output import claim_folder, command_line, finish, usage_errors
 from .progress import progress
-from .workers import worker_count
 
 if TYPE_CHECKING:
     from ...estimators.protocol import Estimator
-    from ..executors import Executor
-    from ..run import Verification
+    from ..drawing.executors import Executor
+    from ..run.verification import Verification
 
 __all__ = ["variance"]
 
@@ -102,7 +102,7 @@ def _estimators(targets: tuple[str, ...]) -> dict[str, Estimator]:
 
 
 def _executor(run: Verification, workers: int | None) -> Executor:
-    from ..executors import Inline, Processes
+    from ..drawing.executors import Inline, Processes
 
     count = worker_count(workers, run.settings.device, len(run.runs))
     places = {each.name: each.name for each in run.problems}

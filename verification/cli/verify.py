@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..drawing.place import Place
 from .foreign import Stated, examined, foreign_options
 from .output import claim_folder, command_line, finish, usage_errors
-from .place import Place
 from .progress import progress
 from .replay import replay_command
 
 if TYPE_CHECKING:
-    from ..foreign import Finding
+    from ..foreign.examine import Finding
     from ..plan import Settings
-    from ..record import Record
-    from ..run import Verification
+    from ..record.record import Record
+    from ..run.verification import Verification
 
 __all__ = ["verify"]
 
@@ -71,9 +71,9 @@ def verify(
         place.refuse_contradictions(exact=exact, device=options["device"])
         if place.out is not None:
             claim_folder(place.out)
-        from ..attribution_run import attributed
-        from ..foreign import broken_cells, with_conventions
+        from ..foreign.examine import broken_cells, with_conventions
         from ..problems.programs import with_params
+        from ..run.attribution import attributed
 
         problems = with_params(problems, params)
         settings, findings = examined(targets, _settings(**settled), stated)
@@ -128,9 +128,9 @@ def _prepare(
 ) -> tuple[Verification, dict[str, str]]:
     """The run, and for every problem the target at which another process finds it."""
     from ...estimators.registry import names
-    from ..foreign import at_every_size, load_quietly
+    from ..foreign.examine import at_every_size, load_quietly
     from ..problems.registry import find_problems
-    from ..run import Verification
+    from ..run.verification import Verification
 
     conventions = dict(settings.conventions)
     chosen = {name: load_quietly(name, conventions.get(name)) for name in at_every_size(targets or names(), findings)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..bias_plan import MIN_ROWS
-from ..record import Check
+from ..record.record import Check
+from ..statistics.bias_plan import MIN_ROWS
 from .differences import CONFIDENCE_TAIL, ROUNDING, Difference
 
 __all__ = ["bias_difference"]

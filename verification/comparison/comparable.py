@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..record import Cell, Family, Record
+from ..record.record import Cell, Family, Record
 from .change import Change, Quantity
 
 __all__ = ["circumstances", "figures", "membership", "paired_cells"]

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..record import Cell, Record, Run
+from ..record.record import Cell, Record, Run
 from .bias_change import bias_difference
 from .change import Change, Direction, Quantity
 from .comparable import circumstances, figures, membership, paired_cells

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ..moments import GROUPS
-from ..record import Check, Family
+from ..record.record import Check, Family
+from ..statistics.moments import GROUPS
 
 __all__ = [
     "CONFIDENCE_TAIL",

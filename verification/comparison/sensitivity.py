@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from ..record import Cell
+from ..record.record import Cell
 from .change import Change
 from .differences import log_variance_error
 

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..record import write_atomically
+from ..record.record import write_atomically
 
 __all__ = ["keep", "kept"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Cell, Check
+from ..record.record import Cell, Check
 
 __all__ = ["DIED", "crashed_cell"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from ..study import Statement
+from ..record.study import Statement
 from .spread import Spread
 
 __all__ = ["Outcome", "at_least", "at_most", "both", "decided", "without"]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from ..executors import end_pool
+from ..drawing.executors import end_pool
 
 __all__ = ["Tell", "in_processes", "single_threaded"]
 

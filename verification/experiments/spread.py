@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from ..study import Series
+from ..record.study import Series
 
 __all__ = ["CONFIDENCE", "Spread", "curve", "span"]
 

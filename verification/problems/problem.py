@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ...estimators.protocol import Program, Sample, evaluate
-from ...estimators.sites import Site, site_of
-from ...estimators.tape import Tape, draw, forcing, recording
+from ...estimators.runs.tape import Tape, draw, forcing, recording
+from ...estimators.sites.reading import Site, site_of
 
 __all__ = ["Probe", "Problem", "ProblemError", "hold_to_rows", "probe"]
 

@@ -18,10 +18,10 @@ from .calibration_walk import calibration_walk
 from .categorical import categorical, categorical_one_hot
 from .chain import chain
 from .counts import binomial, geometric, poisson
-from .edges import edges
 from .problem import Problem, ProblemError
 from .programs import is_program, program_problem, split_params
 from .random_walk import published_walk, random_walk, random_walk_categorical
+from .relational.edges import edges
 from .subsets import subsets
 from .toys import toy_vae
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..record import Record, schema, write_atomically
+from ..record.record import Record, schema, write_atomically
 from .junit import to_junit
 from .markdown import to_markdown
 from .overview import exit_status

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from ..record import Cell, Record
+from ..record.record import Cell, Record
 from .canvas import BAND, INK, MUTED, PAPER, SERIES, Picture, drawing, dress, slug, to_picture
 from .overview import REFERENCES, family_of
 from .quantities import number, percent, shorten

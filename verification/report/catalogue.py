@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ...estimators.protocol import ALL_SITES, CATEGORICAL_SITES, Description, Estimator, describe
-from ..record import Record
+from ..record.record import Record
 
 __all__ = ["estimator_table"]
 

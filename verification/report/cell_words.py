@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Cell, Check
+from ..record.record import Cell, Check
 from .quantities import MISSING, count, finite, number, percent, span
 
 __all__ = ["bias_detail", "cell_line"]

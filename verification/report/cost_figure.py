@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..record import Cell, Record
+from ..record.record import Cell, Record
 from .canvas import INK, MUTED, SERIES, Picture, decades, drawing, dress, slug, to_picture
 from .overview import REFERENCES, family_of
 from .quantities import count, finite, number, positive, rate, shorten, size

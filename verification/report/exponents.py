@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..record import Record
+from ..record.record import Record
 from .quantities import MISSING, clip, number, span
 
 __all__ = ["COLUMNS", "FITS", "exponent_rows", "fits"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..record import Record
+from ..record.record import Record
 from .bias_figure import bias_pictures
 from .canvas import Picture
 from .cost_figure import cost_picture

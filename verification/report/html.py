@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ..record import Record
+from ..record.record import Record
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
 from .figures import Pictures

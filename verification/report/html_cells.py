@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..record import Cell, Check, Record
+from ..record.record import Cell, Check, Record
 from .canvas import Picture, for_page
 from .cell_words import bias_detail
 from .overview import REFERENCES, Finding, family_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..record import Record
-from ..study import Study, Table
+from ..record.record import Record
+from ..record.study import Study, Table
 from .canvas import Picture, for_page
 from .quantities import MISSING, number, values
 

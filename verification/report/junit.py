@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from xml.etree import ElementTree
 
-from ..record import Record
+from ..record.record import Record
 from .overview import REPEATED, Finding, answers
 from .quantities import number, span
 

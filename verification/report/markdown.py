@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..record import Record
-from ..study import Study
+from ..record.record import Record
+from ..record.study import Study
 from .cell_words import cell_line
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
 from .markdown_text import code, escape, folded, table, within
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
-from .overview import (
-    KINDS,
-    REFERENCES,
-    Finding,
-    exit_status,
-    findings,
-    grid,
-    headline,
-    judges,
-    meaning,
-    outcome_counts,
-)
+from .overview import KINDS, REFERENCES, Finding, exit_status, findings, grid, headline, judges, meaning, outcome_counts
 from .quantities import clip, count, duration, number, percent, span
 from .undecided import undecided_line
 

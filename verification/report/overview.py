@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..record import Cell, Check, Family, Record
-from ..study import Study
+from ..record.record import Cell, Check, Family, Record
+from ..record.study import Study
 
 __all__ = [
     "EXIT_MEANING",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Cell, Check
+from ..record.record import Cell, Check
 from .quantities import finite, positive
 
 __all__ = ["relative_bias"]

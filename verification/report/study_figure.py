@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from ..study import Chart, Series, Study
+from ..record.study import Chart, Series, Study
 from .canvas import BAND, INK, MARKERS, MUTED, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
 from .quantities import MISSING, finite, number, positive, shorten
 

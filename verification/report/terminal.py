@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TypeVar
 
-from ..record import Record
-from ..study import Study, Table
+from ..record.record import Record
+from ..record.study import Study, Table
 from .cell_words import cell_line
 from .origins import TITLE, origin_rows
 from .overview import KINDS, REFERENCES, Finding, exit_status, findings, grid, headline, meaning, outcome_counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from ..record import Record
+from ..record.record import Record
 from .overview import Finding, findings
 from .quantities import count, finite
 

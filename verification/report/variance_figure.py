@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from ..record import Family, Record
+from ..record.record import Family, Record
 from .canvas import MARKERS, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
 from .exponents import FITS
 from .quantities import count, finite, number, positive, shorten, span

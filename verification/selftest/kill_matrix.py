@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...estimators.exact import exact_moments
 from ...estimators.protocol import Estimator, NotApplicableError
-from ..known import known_variance
+from ...estimators.runs.exact import exact_moments
 from ..plan import Profile, Settings
 from ..problems.problem import Problem
-from ..record import Cell
-from ..run import Verification
-from ..variance import variance_interval
-from .mutant import Mutant
+from ..record.record import Cell
+from ..run.verification import Verification
+from ..statistics.variance import variance_interval
+from ..truth.known_moments import known_variance
+from .mutants.mutant import Mutant
 from .outcome import KillRow
 from .sensitive import find_problem
 

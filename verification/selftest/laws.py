@@ -16,10 +16,10 @@ from ...estimators.rao_blackwell import SumAndSample
 from ...estimators.reinmax import ReinMax
 from ...estimators.score_function import LeaveOneOut, ScoreFunction
 from ...estimators.stochastic_triples import StochasticTriple
-from ..bias import BiasPlan
 from ..plan import Profile, Settings
-from ..run import Verification
+from ..run.verification import Verification
 from ..seeds import directions
+from ..statistics.bias import BiasPlan
 from .sensitive import find_problem
 
 __all__ = ["Law", "estimator_law", "null_laws", "power_laws", "refused_laws"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..bias import BiasPlan
-from ..confidence import boundary, detectable
+from ..statistics.bias import BiasPlan
+from ..statistics.confidence import boundary, detectable
 from .laws import Law
 from .outcome import PowerRow
 from .rates import FALSE_ACCUSATION, exact_interval

@@ -18,7 +18,7 @@ import torch
 from .calibration import NULL_RATES, NullCount, count_alarms, null_rows, refusal_row
 from .kill_matrix import kill_row
 from .laws import Law, null_laws, power_laws, refused_laws
-from .mutants import find_mutant, mutants
+from .mutants.catalogue import find_mutant, mutants
 from .outcome import KillRow, PowerRow, RefusalRow, SelfTest
 from .power import power_row
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bias import BiasPlan, BiasTest
-from ..channels import Channels
-from ..moments import Moments
+from ..statistics.bias import BiasPlan, BiasTest
+from ..statistics.channels import Channels
+from ..statistics.moments import Moments
 
 __all__ = ["Stream", "source_of", "watch_to_the_end"]
 

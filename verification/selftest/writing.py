@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..record import write_atomically
+from ..record.record import write_atomically
 from .outcome import SelfTest, schema
 from .rendering import to_markdown
 

@@ -10,7 +10,7 @@ import torch
 
 from ...estimators.protocol import Estimator, NotApplicableError
 from ..problems.problem import Problem
-from ..study import Chart, Exhibits, Series, Table
+from ..record.study import Chart, Exhibits, Series, Table
 from .live_memory import peak_tensor_bytes
 
 __all__ = ["CostPoint", "cost_exhibits", "cost_points"]

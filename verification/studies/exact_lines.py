@@ -9,11 +9,11 @@ from ...estimators.conditional_triples import ConditionalTripleControlVariate
 from ...estimators.moving_average import MovingAverageBaseline
 from ...estimators.protocol import Estimator
 from ...estimators.score_function import FittedBaseline
-from ..chains.chain import ChainError, last_mass
-from ..chains.control_variate import least_variance_shares
-from ..chains.score import score_moments
-from ..known import has_known_variance, known_moments, problem_chain
 from ..problems.problem import Problem
+from ..truth.chains.chain import ChainError, last_mass
+from ..truth.chains.control_variate import least_variance_shares
+from ..truth.chains.score import score_moments
+from ..truth.known_moments import has_known_variance, known_moments, problem_chain
 
 __all__ = ["TAIL", "ExactLine", "exact_lines"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..record import Cell, Record
+from ..record.record import Cell, Record
 
 __all__ = ["Point", "series_points"]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ...estimators.protocol import Estimator
-from ..executors import Executor
+from ..drawing.executors import Executor
 from ..plan import Settings
 from ..problems.problem import Problem
 from ..problems.registry import find_problems
-from ..record import Record
-from ..run import Progress, Verification
+from ..record.record import Record
+from ..run.verification import Progress, Verification
 from .cost_curves import CostPoint, cost_points
 from .variance import series_lines, variance_study, with_judged_families
 

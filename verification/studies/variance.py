@@ -6,24 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...estimators.protocol import Estimator, describe
-from ..families import DECLARED_ON, judged_by_exact_tail
 from ..problems.problem import Problem
 from ..problems.registry import find_problems
-from ..record import Family, Record
-from ..study import Exhibits, Statement, Study
+from ..record.record import Family, Record
+from ..record.study import Exhibits, Statement, Study
+from ..run.families import DECLARED_ON, judged_by_exact_tail
 from .cost_curves import CostPoint, cost_exhibits
 from .exact_lines import TAIL, ExactLine, Progress, exact_lines
 from .points import Point, series_points
 from .variance_charts import bias_chart, exact_variance_chart, variance_chart, work_chart
-from .variance_tables import (
-    bias_table,
-    exact_table,
-    exponent_table,
-    growth_table,
-    range_table,
-    variance_table,
-    work_table,
-)
+from .variance_tables import bias_table, exact_table, exponent_table, growth_table, range_table, variance_table, work_table
 
 __all__ = ["series_lines", "variance_study", "with_judged_families"]
 

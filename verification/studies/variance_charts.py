@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..study import Chart, Series
+from ..record.study import Chart, Series
 from .exact_lines import ExactLine
 from .points import Point
 

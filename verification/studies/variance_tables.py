@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..record import Family
-from ..scaling import GrowthFits, compare_growth, fit_exponent, local_exponents, range_fits
-from ..study import Table, Value
+from ..record.record import Family
+from ..record.study import Table, Value
+from ..statistics.scaling import GrowthFits, compare_growth, fit_exponent, local_exponents, range_fits
 from .exact_lines import ExactLine
 from .points import Point
 

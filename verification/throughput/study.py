@@ -11,13 +11,13 @@ import torch
 from ...estimators.fused import Fused, fused, fused_objectives
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NotApplicableError, describe, evaluate
+from ...estimators.runs.tape import sampling
 from ...estimators.score_function import ScoreFunction
-from ...estimators.tape import sampling
-from ..conformance import applicability
-from ..known import known_variance
+from ..checks.conformance import applicability
 from ..problems.problem import Problem, probe
-from ..study import Chart, Exhibits, Series, Study, Table
-from ..truth import find_reference
+from ..record.study import Chart, Exhibits, Series, Study, Table
+from ..truth.known_moments import known_variance
+from ..truth.references import find_reference
 from ..workbench import FIT_ROWS
 from .installed_peers import installed_peers
 from .measurement import Reading, Way, measure

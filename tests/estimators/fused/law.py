@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import chi2
 from torch import Tensor
 
-from gradverify.estimators.exact import Branches
+from gradverify.estimators.runs.exact import Branches
 
 __all__ = ["FALSE_FAIL_RATE", "misfit"]
 

@@ -24,10 +24,10 @@ from gradverify.estimators import (
     StochasticTriple,
 )
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.exact import enumerate_branches, exact_moments
 from gradverify.estimators.fused import Fused, fused, fused_objectives, walks
-from gradverify.verification.known import known_moments
+from gradverify.estimators.runs.exact import enumerate_branches, exact_moments
 from gradverify.verification.problems.problem import Problem
+from gradverify.verification.truth.known_moments import known_moments
 
 from ..intervals import QUANTILE, variance_and_error, z_scores
 from .chains import CHAINS, walk

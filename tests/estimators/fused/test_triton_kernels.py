@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from gradverify.estimators import ConditionalTriple, Estimator, LeaveOneOut, ScoreFunction, StochasticTriple
-from gradverify.estimators.exact import enumerate_branches
 from gradverify.estimators.fused import Fused, walks
 from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import read_chain
+from gradverify.estimators.runs.exact import enumerate_branches
 
 from .chains import CHAINS
 from .law import FALSE_FAIL_RATE, misfit

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gradverify.verification.bias import BiasPlan, BiasTest
-from gradverify.verification.moments import Moments
-from gradverify.verification.record import Cell, Check, Family, Record, Run
-from gradverify.verification.variance import left_out_log_variances, measurable, variance_interval
+from gradverify.verification.record.record import Cell, Check, Family, Record, Run
+from gradverify.verification.statistics.bias import BiasPlan, BiasTest
+from gradverify.verification.statistics.moments import Moments
+from gradverify.verification.statistics.variance import left_out_log_variances, measurable, variance_interval
 
 __all__ = ["LAWS", "Law", "family", "record", "simulated"]
 

@@ -8,7 +8,7 @@ from math import exp, inf, log, sqrt
 import pytest
 
 from gradverify.verification.comparison.bias_change import bias_difference
-from gradverify.verification.record import Cell, Check
+from gradverify.verification.record.record import Cell, Check
 
 from .simulated_records import LAWS, simulated
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gradverify.verification.comparison.change import Change
 from gradverify.verification.comparison.compare import Comparison, compare
-from gradverify.verification.record import Cell, Check, Record, schema
+from gradverify.verification.record.record import Cell, Check, Record, schema
 
 from .simulated_records import LAWS, Law, family, record, simulated
 

@@ -15,8 +15,8 @@ from gradverify.verification.comparison.differences import (
     time_difference,
     variance_difference,
 )
-from gradverify.verification.moments import Moments
-from gradverify.verification.record import Check
+from gradverify.verification.record.record import Check
+from gradverify.verification.statistics.moments import Moments
 
 from .simulated_records import LAWS, family, simulated
 from .test_bias_change import check

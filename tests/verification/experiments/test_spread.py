@@ -10,7 +10,7 @@ from scipy import stats
 
 from gradverify.verification.experiments.outcomes import at_least, at_most, both, without
 from gradverify.verification.experiments.spread import Spread, curve, span
-from gradverify.verification.study import Statement
+from gradverify.verification.record.study import Statement
 
 
 def test_interval_is_students() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradverify.verification.record import Cell, Check, Family, Record, Run
+from gradverify.verification.record.record import Cell, Check, Family, Record, Run
 from gradverify.verification.report import write_reports
 
 NASTY = 'a|b <script>alert("x")</script> & `code` *ünïcode* 猫 $x_1$ http://example.invalid/x'

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gradverify.verification.record import Cell, Check, Record
+from gradverify.verification.record.record import Cell, Check, Record
 from gradverify.verification.report import bias_figure, cost_figure, variance_figure
 from gradverify.verification.report.canvas import Picture, for_page, slug
 from gradverify.verification.report.figures import pictures

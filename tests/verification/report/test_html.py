@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
 

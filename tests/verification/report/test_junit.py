@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gradverify.verification.record import Check, Record
+from gradverify.verification.record.record import Check, Record
 from gradverify.verification.report.junit import to_junit
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradverify.verification.record import Cell, Check, Record
+from gradverify.verification.record.record import Cell, Check, Record
 from gradverify.verification.report.markdown import to_markdown
 from gradverify.verification.report.markdown_text import SIZE_LIMIT
 

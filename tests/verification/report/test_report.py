@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gradverify.verification.record import Cell, Check, Record
+from gradverify.verification.record.record import Cell, Check, Record
 from gradverify.verification.report import exit_status, remove_stale, render, validate, write_reports
 from gradverify.verification.report.markdown import to_markdown
 from gradverify.verification.report.overview import findings, headline, kind_of, outcome_counts

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gradverify.verification.record import Record, Run
+from gradverify.verification.record.record import Record, Run
+from gradverify.verification.record.study import Chart, Exhibits, Region, Series, Statement, Study, Table
 from gradverify.verification.report import exit_status, render, validate, write_reports
 from gradverify.verification.report.figures import pictures
 from gradverify.verification.report.markdown import to_markdown
 from gradverify.verification.report.markdown_text import SIZE_LIMIT
-from gradverify.verification.study import Chart, Exhibits, Region, Series, Statement, Study, Table
 
 NASTY = "a|b <b>&`code`\x07 猫"
 HEAD = Run(

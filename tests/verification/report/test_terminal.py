@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gradverify.verification.record import Check, Record
+from gradverify.verification.record.record import Check, Record
 from gradverify.verification.report import render
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from gradverify.verification import bias_look
-from gradverify.verification.bias import BiasPlan
-from gradverify.verification.confidence import boundary, detectable
 from gradverify.verification.selftest.laws import power_laws
 from gradverify.verification.selftest.power import POWER_RATE, power_row, predicted_power
+from gradverify.verification.statistics import bias_look
+from gradverify.verification.statistics.bias import BiasPlan
+from gradverify.verification.statistics.confidence import boundary, detectable
 
 NORMAL = power_laws()[0]
 PLAN = replace(NORMAL.plan, alpha=POWER_RATE)

@@ -8,7 +8,7 @@ import pytest
 
 from gradverify.verification.selftest import SelfTest, run_selftest
 from gradverify.verification.selftest.kill_matrix import kill_row
-from gradverify.verification.selftest.mutants import find_mutant
+from gradverify.verification.selftest.mutants.catalogue import find_mutant
 from gradverify.verification.selftest.session import _SIZES, _done, _jobs
 from gradverify.verification.selftest.writing import validate
 

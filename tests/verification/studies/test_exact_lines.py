@@ -7,12 +7,12 @@ import math
 import pytest
 
 from gradverify.estimators import ESTIMATORS, ConditionalTripleControlVariate, FittedBaseline, ScoreFunction
-from gradverify.verification.chains.alternatives import conditional_triple_moments
-from gradverify.verification.chains.control_variate import least_variance_shares
-from gradverify.verification.chains.score import score_moments
-from gradverify.verification.known import problem_chain
 from gradverify.verification.problems.registry import find_problems
 from gradverify.verification.studies.exact_lines import exact_lines
+from gradverify.verification.truth.chains.alternatives import conditional_triple_moments
+from gradverify.verification.truth.chains.control_variate import least_variance_shares
+from gradverify.verification.truth.chains.score import score_moments
+from gradverify.verification.truth.known_moments import problem_chain
 
 WALKS = find_problems([f"random_walk:{n}/square/p" for n in (5, 10, 100)], quick=False)
 

@@ -11,13 +11,13 @@ import pytest
 
 from gradverify.estimators import ESTIMATORS, Claims, ScoreFunction
 from gradverify.verification import Record
-from gradverify.verification.known import known_variance
 from gradverify.verification.problems.registry import find_problems
+from gradverify.verification.record.study import Study
 from gradverify.verification.report import exit_status, validate
 from gradverify.verification.studies import cost_curves, exact_lines, variance
 from gradverify.verification.studies.session import variance_record
 from gradverify.verification.studies.sweep import sweep_settings, swept
-from gradverify.verification.study import Study
+from gradverify.verification.truth.known_moments import known_variance
 
 TAIL = (200, 250, 300, 400, 500)
 NAMES = ("score_function", "conditional_triple", "straight_through", "muprop", "threshold_straight_through")
@@ -139,7 +139,7 @@ def test_a_wrong_exponent_is_refuted_by_the_exact_tail() -> None:
     settings = replace(settings, profile=replace(settings.profile, reference_rows=2048))
     series = swept("random_walk/square/p", (4, 6, 8))
     # A subclass has no recursion of its own, so it takes that of its parent for the planted claim.
-    from gradverify.verification import known
+    from gradverify.verification.truth import known_moments as known
 
     known._RECURSIONS[Boastful] = known._RECURSIONS[ScoreFunction]  # type: ignore[index]
     try:

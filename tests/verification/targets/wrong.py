@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gradverify.estimators import Estimator, LeaveOneOut, Program, ScoreFunction
 from gradverify.estimators.protocol import NotApplicableError, evaluate, row_gradients, row_leaf
-from gradverify.estimators.relaxed import differentiate, one_hot
-from gradverify.estimators.tape import Tape, draw, recording
+from gradverify.estimators.runs.relaxed import differentiate, one_hot
+from gradverify.estimators.runs.tape import Tape, draw, recording
 
 __all__ = [
     "NOT_AN_ESTIMATOR",

@@ -14,7 +14,7 @@ from gradverify.estimators import Enumeration, ScoreFunction, StochasticTriple
 from gradverify.verification.cli import main
 from gradverify.verification.cli.bench import TARGETS
 from gradverify.verification.problems.registry import find_problems
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 from gradverify.verification.throughput import measurement
 from gradverify.verification.throughput.measurement import Way, measure, peak_bytes
 from gradverify.verification.throughput.peers import TORCH_PEERS, forward_walk

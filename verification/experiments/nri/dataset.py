@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...record import write_atomically
+from ...record.record import write_atomically
 from .simulation import EVERY, Simulator, Trajectories, simulate
 
 __all__ = ["SPLITS", "DataSpec", "Dataset", "Split", "generate", "load_dataset"]

@@ -10,10 +10,10 @@ from torch.distributions import OneHotCategorical
 from ....estimators.enumeration import enumerate_paths
 from ....estimators.protocol import NoGradientPathError, NotApplicableError, describe
 from ....estimators.registry import load_estimator
-from ...problems.edges import edges
 from ...problems.problem import Problem
+from ...problems.relational.edges import edges
+from ...record.study import Statement, Table, Value
 from ...seeds import chunk_generator
-from ...study import Statement, Table, Value
 from .plan import TUTORIAL_RULE
 
 __all__ = ["gradient_table", "zero_statement"]

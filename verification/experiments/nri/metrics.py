@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...problems.relational.decoders import Decoder
+from ...problems.relational.encoders import Encoder
+from ...problems.relational.losses import kl_as_plotted, trajectory_nll, true_kl
 from .dataset import Split
-from .decoders import Decoder
-from .encoders import Encoder
-from .losses import kl_as_plotted, trajectory_nll, true_kl
 from .sampling import hard_sample
 
 __all__ = ["FORECASTS", "Scores", "accuracies", "evaluate", "forecast_errors"]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from ...sources import code_digest
+from ...drawing.sources import code_digest
+from ...problems.relational.decoders import DecoderName
+from ...problems.relational.encoders import EncoderName
 from .dataset import DataSpec
-from .decoders import DecoderName
-from .encoders import EncoderName
 from .simulation import Simulator
 from .training import Arm, Training
 

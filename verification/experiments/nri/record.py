@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ...head import run_head
-from ...record import Cell, Record
+from ...record.head import run_head
+from ...record.record import Cell, Record
 from ..crashed import crashed_cell
 from ..spread import CONFIDENCE
 from .checkpoints import Outcome

@@ -17,7 +17,7 @@ from torch.distributions import Categorical, OneHotCategorical
 
 from ....estimators.moving_average import MovingAverageBaseline
 from ....estimators.protocol import Estimator, NotApplicableError, Sample, describe
-from ....estimators.relaxed import Rule, with_rule
+from ....estimators.runs.relaxed import Rule, with_rule
 from ....estimators.straight_through import StraightThrough, straight_through_rule
 
 __all__ = ["Decode", "Surrogate", "hard_sample", "moved_on", "prepared", "surrogate"]

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .graphs import edge_labels
+from ...problems.relational.graphs import edge_labels
 
 __all__ = [
     "BOX",

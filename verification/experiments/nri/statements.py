@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...study import Statement
+from ...record.study import Statement
 from ..outcomes import at_least, at_most, both, without
 from .plan import TUTORIAL_RULE, Plan
 from .summary import ArmResult

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...study import Chart, Exhibits, Series, Statement, Study, Table, Value
+from ...record.study import Chart, Exhibits, Series, Statement, Study, Table, Value
 from ..spread import CONFIDENCE
 from .checkpoints import Outcome
 from .gradient import gradient_table, zero_statement

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ....estimators.protocol import Estimator
 from ....estimators.registry import load_estimator
+from ...problems.relational.decoders import DecoderName, make_decoder
+from ...problems.relational.encoders import EncoderName, make_encoder
+from ...problems.relational.losses import trajectory_nll, true_kl
 from .dataset import Dataset, Split
-from .decoders import DecoderName, make_decoder
-from .encoders import EncoderName, make_encoder
-from .losses import trajectory_nll, true_kl
 from .metrics import Scores, evaluate, forecast_errors
 from .sampling import hard_sample, moved_on, prepared, surrogate
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...moments import Moments
 from ...problems.calibration_walk import SHIFT
+from ...statistics.moments import Moments
 from .baseline import Baseline
 from .design import Design, Loss
 from .losses import Target, exact_gradient

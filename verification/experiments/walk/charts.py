@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...problems.calibration_law import path_moments
 from ...problems.calibration_walk import SHIFT
-from ...study import Chart, Region, Series
+from ...record.study import Chart, Region, Series
 from ..spread import curve
 from .design import EXACT, LONG_STEPS, PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .losses import Target, exact_gradient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ...study import Statement
+from ...record.study import Statement
 from ..outcomes import without
 from .categorical_claims import (
     calibrates_when_floating,
@@ -18,13 +18,7 @@ from .categorical_claims import (
 from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
 from .gumbel_claims import deviates, drifts, is_biased
 from .result import JobResult
-from .sound_claims import (
-    all_others_calibrate,
-    are_unbiased_as_declared,
-    declared_unbiased,
-    is_least_at_the_truth,
-    others,
-)
+from .sound_claims import all_others_calibrate, are_unbiased_as_declared, declared_unbiased, is_least_at_the_truth, others
 from .summary import Findings
 
 __all__ = ["statements"]

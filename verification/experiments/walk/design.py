@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ...sources import code_digest
+from ...drawing.sources import code_digest
 
 __all__ = [
     "COMPARED",

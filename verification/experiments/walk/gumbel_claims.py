@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...study import Statement
+from ...record.study import Statement
 from ..outcomes import decided
 from ..spread import span
 from .biases import Biases

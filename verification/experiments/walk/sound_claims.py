@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....estimators.protocol import describe
 from ....estimators.registry import load_estimator
 from ...problems.calibration_walk import SHIFT
-from ...study import Statement
+from ...record.study import Statement
 from ..outcomes import decided
 from ..spread import span
 from .biases import Biases

@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 
 import torch
 
-from ...head import run_head
-from ...record import Record
-from ...study import Exhibits, Study
+from ...record.head import run_head
+from ...record.record import Record
+from ...record.study import Exhibits, Study
 from ..crashed import crashed_cell
 from .charts import charts
 from .claims import statements

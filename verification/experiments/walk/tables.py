@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...problems.calibration_walk import SHIFT
-from ...study import Table, Value
+from ...record.study import Table, Value
 from ..spread import Spread
 from .baseline import baseline
 from .design import PATH_STEPS, TRAIN_STEPS, Design, Loss, Split

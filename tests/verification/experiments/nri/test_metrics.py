@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gradverify.verification.experiments.nri.dataset import Split
-from gradverify.verification.experiments.nri.losses import kl_as_plotted, trajectory_nll, true_kl
 from gradverify.verification.experiments.nri.metrics import accuracies, evaluate, forecast_errors
+from gradverify.verification.problems.relational.losses import kl_as_plotted, trajectory_nll, true_kl
 
 
 @pytest.mark.parametrize("types", [2, 3])

@@ -17,7 +17,7 @@ from gradverify.verification.experiments.nri.metrics import Scores
 from gradverify.verification.experiments.nri.plan import TUTORIAL_RULE, Job, make_plan
 from gradverify.verification.experiments.nri.study import nri_study
 from gradverify.verification.experiments.nri.training import Arm, Point, Trained
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 
 from .test_session import plan as tiny
 

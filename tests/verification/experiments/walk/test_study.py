@@ -9,7 +9,7 @@ import pytest
 from gradverify.verification.experiments.walk.design import EXACT, jobs
 from gradverify.verification.experiments.walk.session import Outcome
 from gradverify.verification.experiments.walk.study import walk_record
-from gradverify.verification.record import Record
+from gradverify.verification.record.record import Record
 from gradverify.verification.report import validate
 
 from .designs import TINY, made_up

@@ -1,0 +1,1 @@
+"""Sampling sites: one kind of distribution a file, read from `torch.distributions` objects."""

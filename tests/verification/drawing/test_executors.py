@@ -1,0 +1,172 @@
+"""Spawned workers: the same record as without, and a worker's death or delay costs its own cell alone."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import pytest
+
+from gradverify.estimators.registry import load_estimator
+from gradverify.verification.drawing.executors import Failure, Inline, Processes, end_pool
+from gradverify.verification.drawing.tasks import ConformanceResult, ConformanceTask
+from gradverify.verification.plan import Settings, settle
+from gradverify.verification.problems import find_problems
+from gradverify.verification.record.record import Record
+from gradverify.verification.run.verification import Verification
+from gradverify.verification.workbench import registry_workbench
+
+from ..targets import wrong
+
+SETTINGS: Settings = settle(tolerance=0.5)
+NAMES = ("bernoulli:0.3/cubic/p", "bits:3/cubic/logits")
+PLACES = {name: name for name in NAMES}
+
+
+DIED = "its worker process died (killed, out of memory, or a crash in native code)"
+KILLED = f"{wrong.__file__}:killed"
+
+
+def a_run() -> Verification:
+    chosen = {each: load_estimator(each) for each in (KILLED, "leave_one_out", f"{wrong.__file__}:Forgetful")}
+    return Verification(chosen, find_problems(NAMES, quick=False), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def with_a_death() -> Record:
+    return a_run().execute(Processes(2, SETTINGS, PLACES))
+
+
+@pytest.fixture
+def one_worker() -> Iterator[Processes]:
+    made = Processes(1, SETTINGS, PLACES, limit=120.0)
+    yield made
+    made.close()
+
+
+def test_a_worker_that_dies_costs_its_own_cell_alone(with_a_death: Record) -> None:
+    """The cells that were in flight beside it are run again and decided."""
+    (dead,) = [each for each in with_a_death.cells if each.status != "ok"]
+    assert (dead.estimator, dead.problem, dead.status) == (KILLED, "bits:3/cubic/logits", "crashed")
+    assert [(each.check, each.outcome, each.note) for each in dead.checks] == [("bias", "failed", DIED)]
+
+
+def test_the_record_is_that_of_a_run_without_workers(with_a_death: Record) -> None:
+    """Bit by bit, where nobody dies: the same rows in the same order, whoever drew them."""
+
+    class Survivor(Inline):
+        """Answers the deadly task as its executor would."""
+
+        def next(self) -> tuple[Any, Any]:
+            key, task = self._queue[0]
+            if (task.estimator, task.problem) != (KILLED, NAMES[1]):
+                return super().next()
+            self._queue.popleft()
+            return key, Failure("crashed", DIED)
+
+    run = a_run()
+    assert without_clocks(with_a_death) == without_clocks(run.execute(Survivor(run.bench)))
+
+
+def without_clocks(record: Record) -> Any:
+    """Everything but what stands under ``timing``."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(each) for key, each in value.items() if key != "timing"}
+        return [strip(each) for each in value] if isinstance(value, list) else value
+
+    return strip(json.loads(record.to_json()))
+
+
+def test_a_task_that_takes_too_long_is_ended_and_the_next_one_runs(one_worker: Processes) -> None:
+    good = ConformanceTask("leave_one_out", NAMES[0], 1e-6)
+    one_worker.submit(1, good)
+    key, result = one_worker.next()
+    assert key == 1
+    assert isinstance(result, ConformanceResult)
+    one_worker._limit = 1.0
+    one_worker.submit(2, ConformanceTask(f"{wrong.__file__}:Impatient", NAMES[1], 1e-6))
+    one_worker.submit(3, good)
+    key, result = one_worker.next()
+    assert (key, result.status) == (2, "timeout")
+    assert "longer than 1 seconds" in result.note
+    one_worker._limit = 120.0
+    key, result = one_worker.next()
+    assert key == 3
+    assert result.finding.outcome == "pass"
+
+
+def test_half_a_result_of_a_killed_worker_does_not_keep_the_pool_alive() -> None:
+    """The interpreter waits for the pool's thread when it ends: a thread that waits for the other half would hang it.
+
+    A result of more than 16 KiB is sent in two steps, its length first; here a length comes, and nothing behind it.
+    """
+    others = {child.pid for child in multiprocessing.active_children()}
+    pool: Any = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    assert pool.submit(int).result() == 0
+    thread, writer = pool._executor_manager_thread, pool._result_queue._writer
+    try:
+        writer._send((1_000_000).to_bytes(4, "big"))
+        end_pool(pool, others)
+        thread.join(timeout=60.0)
+        assert not thread.is_alive()
+        end_pool(pool, others)
+    finally:
+        writer.close()  # lets the thread end where the test fails
+
+
+class ScriptedPool:
+    """Breaks on one task, leaves others unanswered until that one was tried alone, and a pair until both are there."""
+
+    def __init__(self) -> None:
+        self.deaths = 0
+        self.pair: dict[str, Future[str]] = {}
+
+    def submit(self, work: object, task: str) -> Future[str]:
+        future: Future[str] = Future()
+        if task == "deadly":
+            self.deaths += 1
+            future.set_exception(BrokenProcessPool())
+        elif task in ("left", "right"):
+            self.pair[task] = future
+            if len(self.pair) == 2:
+                for name, each in self.pair.items():
+                    each.set_result(name)
+        elif self.deaths == 2:
+            future.set_result(task)
+        return future
+
+    def shutdown(self, **_: object) -> None:
+        """Nothing to end."""
+
+
+def test_after_a_death_tasks_run_side_by_side_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what was in flight is tried alone; what is sent meanwhile waits, and is not tried alone too."""
+    pool: Any = ScriptedPool()
+    monkeypatch.setattr(Processes, "_start", lambda self: pool)
+    monkeypatch.setattr(Processes, "close", lambda self: None)
+    executor = Processes(2, SETTINGS, PLACES, limit=5.0)
+    tasks: list[Any] = ["deadly", "first", "second", "left", "right"]
+    for key in range(3):
+        executor.submit(key, tasks[key])
+    assert executor.next() == (0, Failure("crashed", DIED))
+    for key in (3, 4):
+        executor.submit(key, tasks[key])
+    assert dict(executor.next() for _ in range(4)) == {1: "first", 2: "second", 3: "left", 4: "right"}
+
+
+def test_what_a_task_raises_is_its_own_failure() -> None:
+    bench = registry_workbench(SETTINGS, PLACES)
+    bench.find_estimator = lambda name: wrong.raising(ZeroDivisionError("no rows\nto spare"))
+    executor = Inline(bench)
+    executor.submit("a", ConformanceTask("x", NAMES[0], 1e-6))
+    key, result = executor.next()
+    assert key == "a"
+    assert result.status == "crashed"
+    assert result.note.startswith("ZeroDivisionError at wrong.py:")
+    assert result.note.endswith("no rows")

@@ -1,0 +1,301 @@
+"""Whole runs: planted mistakes are refuted, sound estimators are not, and a seed is a record."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch.distributions import Bernoulli
+
+from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut, ScoreFunction
+from gradverify.verification import Record, verify
+from gradverify.verification.drawing.executors import Inline
+from gradverify.verification.drawing.tasks import Task
+from gradverify.verification.plan import settle
+from gradverify.verification.problems import Problem, find_problems
+from gradverify.verification.record.record import Cell
+from gradverify.verification.report import exit_status, validate
+from gradverify.verification.run.verification import Verification
+from gradverify.verification.truth.references import Reference, difference_reference
+
+from ..targets import wrong
+from ..targets.programs import FAIR, cubic, scalar
+
+STEEP = Problem(name="steep", program=cubic, params=scalar(0.5), chained=False)
+"""One leave-one-out pair has sigma / |g| = 1 here, so that a bias of 5 % takes some 30,000 rows."""
+
+WALK = "random_walk:10/square/p"
+
+
+def without_clocks(record: Record) -> Any:
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(each) for key, each in value.items() if key != "timing"}
+        return [strip(each) for each in value] if isinstance(value, list) else value
+
+    return strip(json.loads(record.to_json()))
+
+
+def only(record: Record) -> Cell:
+    (cell,) = [each for each in record.cells if each.estimator != "references"]
+    return cell
+
+
+def outcome(record: Record) -> tuple[str, str, str]:
+    """Status, bias outcome and claim of a record's only cell."""
+    cell = only(record)
+    bias = cell.find("bias")
+    assert bias is not None
+    return cell.status, bias.outcome, bias.claim
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [
+        (wrong.Scaled(-1.0), ("ok", "biased", "refuted")),
+        (wrong.Scaled(1.05), ("ok", "biased", "refuted")),
+        (wrong.OwnSampleBaseline(4), ("ok", "biased", "refuted")),
+        (wrong.CoupledRows(), ("failed", "failed", "refuted")),
+        (wrong.Detached(), ("ok", "no-gradient", "refuted")),
+        (wrong.Zeros(), ("ok", "biased", "refuted")),
+        (wrong.Doubled(), ("failed", "failed", "refuted")),
+        (wrong.StaleSeed(), ("failed", "failed", "refuted")),
+        (wrong.Attached(), ("failed", "failed", "refuted")),
+        (wrong.SOUND, ("ok", "unbiased", "supported")),
+        (wrong.Scaled(1.0), ("ok", "unbiased", "supported")),
+    ],
+    ids=repr,
+)
+def test_planted_mistakes_are_refuted(estimator: Estimator, expected: tuple[str, str, str]) -> None:
+    """At a tolerance of 4 %; each accusation of a sound one has a rate of 8e-4, a factor of 1.05 is missed in one of twenty."""
+    record = verify({"planted": estimator}, STEEP, tolerance=0.04)
+    validate(record)
+    assert outcome(record) == expected
+    assert exit_status(record) == (1 if "refuted" in expected else 0)
+
+
+def test_a_planted_mistake_is_refuted_on_a_walk_too() -> None:
+    assert outcome(verify({"planted": wrong.Scaled(1.05)}, WALK, tolerance=0.04))[1] != "unbiased"
+    assert outcome(verify({"planted": wrong.OwnSampleBaseline(2)}, WALK, tolerance=0.1)) == ("ok", "biased", "refuted")
+
+
+def test_a_bias_beyond_ten_percent_is_no_news_of_an_estimator_that_declares_it() -> None:
+    record = verify("straight_through", "bernoulli:0.3/cubic")
+    assert outcome(record) == ("ok", "biased", "supported")
+    assert exit_status(record) == 0
+    held = verify("straight_through", "bernoulli:0.3/cubic", expect="unbiased")
+    assert outcome(held) == ("ok", "biased", "refuted")
+    assert exit_status(held) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "estimate"),
+    [
+        ("straight_through", "bernoulli:0.3/cubic", 5.7 - 7),
+        ("smoothed_triple", "bernoulli:0.3/cubic", 0.5),
+        ("agent_torch_bernoulli", "bernoulli:0.3/cubic", 0.5),
+        ("straight_through", "bernoulli:0.3/exponential", 1.516 - (math.e - 1)),
+    ],
+)
+def test_known_biases_lie_in_their_intervals(name: str, problem: str, estimate: float) -> None:
+    """The intervals hold with probability 1 - 8e-4 and better."""
+    bias = only(verify(name, problem, tolerance=0.02, expect="biased")).find("bias")
+    assert bias is not None
+    assert bias.outcome == "biased"
+    assert bias.interval is not None
+    assert bias.interval[0] - 5e-4 <= estimate <= bias.interval[1] + 5e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "expected"),
+    [
+        ("straight_through", "random_walk:10/indicator/p", "biased"),
+        ("straight_through", "categorical_one_hot:4/linear", "unbiased"),
+        ("agent_torch_bernoulli", "bernoulli:0.3/square", "unbiased"),
+        ("agent_torch_categorical", "categorical:4/linear", "no-gradient"),
+        ("agent_torch_categorical_float", "categorical:4/linear", "biased"),
+        ("enumeration", "chain:4/cubic", "unbiased"),
+    ],
+)
+def test_verdicts_that_any_reader_can_check(name: str, problem: str, expected: str) -> None:
+    status, found, claim = outcome(verify(name, problem))
+    assert (status, found) == ("ok", expected)
+    assert claim in ("supported", "none")
+
+
+def test_the_same_seed_is_the_same_record_and_another_is_another() -> None:
+    kept: list[Estimator] = []
+
+    def a_run(seed: int) -> Any:
+        kept.append(wrong.Forgetful())  # alive, so that no two have the same address
+        chosen = {"score_function": ESTIMATORS["score_function"], "forgetful": kept[-1]}
+        return without_clocks(verify(chosen, ["bernoulli:0.3/cubic", "bits:3/cubic"], seed=seed, tolerance=0.3))
+
+    first = a_run(0)
+    assert first == a_run(0)
+    assert first["cells"] != a_run(1)["cells"]
+
+
+def test_a_subset_of_a_run_draws_the_same_rows() -> None:
+    """Seeds hash names, so a cell alone repeats its rows; its share of the error budget alone is another."""
+    whole = verify(["score_function", "leave_one_out"], ["bernoulli:0.3/cubic", "bits:3/cubic"], tolerance=0.3)
+    alone = verify("leave_one_out", "bits:3/cubic", tolerance=0.3)
+    one, other = only(alone), whole.cells[-1]
+    assert (one.estimator, one.problem) == (other.estimator, other.problem)
+    first, second = one.find("bias"), other.find("bias")
+    assert first is not None
+    assert second is not None
+    assert first.details["histogram"] == second.details["histogram"]
+    assert first.details["looks"][0]["estimate"] == second.details["looks"][0]["estimate"]
+
+
+def test_rows_that_are_not_finite_are_a_failure_and_exit_1() -> None:
+    record = verify({"nan": wrong.Spoiled(math.nan, 1e-3)}, FAIR)
+    validate(record)
+    assert outcome(record) == ("failed", "failed", "refuted")
+    bias = only(record).find("bias")
+    assert bias is not None
+    assert bias.details["reason"] == "non-finite"
+    assert "rows are not finite (rate " in bias.note
+    assert exit_status(record) == 1
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e200])
+def test_infinities_and_overflow_are_written_down_without_a_crash(value: float) -> None:
+    record = verify({"huge": wrong.Spoiled(value, 0.01)}, FAIR)
+    validate(record)
+    status, found, _ = outcome(record)
+    assert (status, found) in (("failed", "failed"), ("ok", "inconclusive"))
+    assert Record.from_json(record.to_json()).to_json() == record.to_json()
+
+
+def test_zero_variance_rows_are_decided_exactly() -> None:
+    sound = only(verify("enumeration", FAIR)).find("bias")
+    assert sound is not None
+    assert (sound.outcome, sound.details["reason"], sound.num_samples) == ("unbiased", "deterministic", 2)
+    off = only(verify({"zeros": wrong.Zeros()}, FAIR)).find("bias")
+    assert off is not None
+    assert (off.outcome, off.details["reason"], off.relative) == ("biased", "deterministic", -1.0)
+
+
+def test_ctrl_c_writes_down_what_is_finished() -> None:
+    closed: list[str] = []
+
+    def impatient(done: int, total: int, name: str) -> None:
+        closed.append(name)
+        if any(each.startswith("leave_one_out") for each in closed):
+            raise KeyboardInterrupt
+
+    record = verify(["leave_one_out", "score_function"], [FAIR, "random_walk:20/square/p"], progress=impatient)
+    validate(record)
+    assert not record.run.complete
+    assert not record.run.time_truncated
+    assert len(record.cells) == 6
+    decided = [each.find("bias").outcome for each in record.cells if each.find("bias")]  # type: ignore[union-attr]
+    assert "unbiased" in decided
+    reasons = [each.find("bias").details["reason"] for each in record.cells if each.find("bias")]  # type: ignore[union-attr]
+    assert "interrupted" in reasons
+
+
+def test_ctrl_c_in_a_references_pilot_still_writes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilots are taken when cells are on their way: what stops one stops the run, and no more."""
+
+    def stopped(problem: Problem, entropy: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", stopped)
+    record = verify("score_function", ["bernoulli:0.3/square/p", "random_walk:20/square/p"])
+    validate(record)
+    assert not record.run.complete
+    assert len(record.cells) == 4
+    assert [each.find("references").outcome for each in record.cells[:2]] == ["not compared"] * 2  # type: ignore[union-attr]
+
+
+def test_pilots_wait_for_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    class Watched(Inline):
+        def submit(self, key: Any, task: Task) -> None:
+            happened.append(type(task).__name__)
+            super().submit(key, task)
+
+    def piloted(problem: Problem, entropy: int) -> Reference:
+        happened.append("pilot")
+        return difference_reference(problem, entropy)
+
+    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", piloted)
+    run = Verification({"pair": LeaveOneOut()}, find_problems([WALK, "bernoulli:0.3"], quick=True), settle())
+    record = run.execute(Watched(run.bench))
+    assert record.run.complete
+    assert happened.index("ConformanceTask") < happened.index("pilot")
+    assert happened.count("pilot") == 4
+
+
+def test_a_time_limit_closes_what_is_open_and_says_so() -> None:
+    record = verify("score_function", ["random_walk:100/square/p"], tolerance=0.002, seconds=0.5)
+    validate(record)
+    assert record.run.time_truncated
+    assert record.run.complete
+    assert exit_status(record) == 3
+
+
+def test_a_rare_event_beyond_the_budget_is_said_before_a_row_is_drawn() -> None:
+    rare = Problem(name="rare", program=cubic, params=scalar(1e-6), chained=False)
+    bias = only(verify("leave_one_out", rare)).find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.details["reason"], bias.num_samples) == ("inconclusive", "gate", 0)
+    assert bias.details["rows_needed"] == 10_000_000
+
+
+def test_float32_is_verified_too() -> None:
+    """The same biases are found, and rounding is none."""
+    single = Problem(name="single", program=cubic, params=torch.tensor(0.3), chained=False)
+    assert outcome(verify("leave_one_out", single)) == ("ok", "unbiased", "supported")
+    assert outcome(verify("enumeration", single)) == ("ok", "unbiased", "supported")
+    assert outcome(verify("straight_through", single, expect="unbiased")) == ("ok", "biased", "refuted")
+
+
+def test_an_exact_variance_that_differs_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair whose variance is half as large again as that of the rule it is taken for."""
+    monkeypatch.setattr("gradverify.verification.run.verification.has_known_variance", lambda *_: True)
+    monkeypatch.setattr("gradverify.verification.run.verification.known_variance", lambda *_: 1.5 * 49.0)
+    variance = only(verify(LeaveOneOut(), STEEP)).find("variance")
+    assert variance is not None
+    assert (variance.outcome, variance.claim) == ("differs from exact", "refuted")
+
+
+def test_the_error_budget_counts_every_test() -> None:
+    run = Verification({"leave_one_out": LeaveOneOut()}, find_problems([WALK, "bernoulli:0.3"], quick=True), settle(alpha=0.01))
+    assert run.budget.bias_cells == 4
+    spent = run.budget.bias_cells * run.budget.per_cell + run.budget.other_tests * run.budget.per_other_test
+    assert spent == pytest.approx(0.01)
+    # Two references a problem, a forward law a cell, and the one exact variance.
+    assert run.budget.other_tests == 2 * 4 + 4 + 1
+
+
+def test_a_sampled_reference_adds_nothing_to_the_estimators_variance() -> None:
+    """The same rows are compared with an exact gradient and with a sampled one, whose own variance is not theirs."""
+    problem = Problem(name="reference", program=cubic, params=scalar(0.3), chained=False)
+    sampled = Problem(name="reference", program=cubic, params=scalar(0.3), chained=False, reference="likelihood ratio")
+    found = []
+    for each in (problem, sampled):
+        check = only(verify({"pair": LeaveOneOut()}, each)).find("variance")
+        assert check is not None
+        assert check.interval is not None
+        found.append((check.estimate, check.interval))
+    (exact, (low, high)), (estimate, _) = found
+    assert low <= estimate <= high
+    assert exact == pytest.approx(estimate, rel=0.2)  # the likelihood ratio's rows would multiply it by more than two
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 5])
+def test_a_reference_that_saw_no_jump_contradicts_nothing(seed: int) -> None:
+    """Finite differences of so rare a bit move no uniform across its threshold in most pilots: zeros, which are no evidence."""
+    rare = Problem(name="rare_bit", program=lambda params, sample: sample(Bernoulli(params)), params=scalar(4e-4))
+    record = verify({"score": ScoreFunction()}, rare, seed=seed, expect="any")
+    (references,) = [each for each in record.cells if each.estimator == "references"]
+    assert references.status == "ok"
+    assert only(record).status == "ok"

@@ -1,1 +1,0 @@
-"""Assertions about estimators, and the statistics and sentences behind them."""

@@ -1,0 +1,92 @@
+"""Exact sites: a program that differentiates some of its sites itself, whichever estimator runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Binomial, Distribution, OneHotCategorical, Poisson
+
+from ...estimators.k_subset import KSubset
+from ...estimators.protocol import Program, Sample, evaluate
+from ...estimators.sites.reading import BernoulliSite, Site, site_of
+
+__all__ = ["with_exact_sites"]
+
+
+def with_exact_sites(program: Program, sites: Collection[int], *, baseline: float = 0.0, relaxed: bool = False) -> Program:
+    r"""The same program with some sites differentiated by itself, not by whichever estimator runs it.
+
+    At a chosen site the outcome x_s is drawn through the estimator's primitive from detached probabilities: its law, its place
+    among the sites and its shape stay, and there is nothing left to differentiate. The objective becomes
+
+    .. math:: F = f + (\bar f - b) (S - \bar S), \qquad \nabla S = \sum_s \nabla \log p_s(x_s)
+
+    with a bar for detached. F has the value of f on every path, and its derivative at fixed outcomes holds the chosen sites'
+    score-function term, so E F and its gradient are those of E f, for every b. Any number of sites costs one evaluation.
+
+    Args:
+        program: The program; a Markov program becomes a plain one.
+        sites: Numbers of the chosen sites, in drawing order from 0.
+        baseline: b, near E f to keep the variance low.
+        relaxed: The primitive returns relaxed values, which are hardened: at categorical sites the category with the largest
+            weight, at bits the nearer value. That draws from the site's law where the relaxation is Gumbel-Softmax.
+
+    Returns:
+        The derived program.
+
+    Example:
+        >>> from torch.distributions import Bernoulli
+        >>> from gradverify.estimators import StraightThrough
+        >>> cubic = lambda params, sample: (sample(Bernoulli(params)) + 1) ** 3
+        >>> exact = with_exact_sites(cubic, {0}, baseline=1.0)
+        >>> rows = StraightThrough()(exact, torch.tensor(0.5), 100, torch.Generator().manual_seed(0))
+        >>> sorted(set(rows.tolist()))
+        [-0.0, 14.0]
+
+    References:
+        Foerster et al. (2018), arXiv 1802.05098 (a score carried by the objective); Williams (1992).
+    """
+
+    def derived(params: Tensor, sample: Sample) -> Tensor:
+        rows = params.shape[0]
+        score = torch.zeros(rows, dtype=params.dtype, device=params.device)
+        count = 0
+
+        def through(distribution: Distribution) -> Tensor:
+            nonlocal score, count
+            number, count = count, count + 1
+            if number not in sites:
+                return sample(distribution)
+            site = site_of(distribution, rows)
+            index = _hardened(site, sample(_detached(distribution, site, relaxed)), relaxed)
+            score = score + site.score_surrogate(index).reshape(rows, -1).sum(1)
+            return site.from_index(index)
+
+        objective = evaluate(program, params, through)
+        return objective + (objective.detach() - baseline) * (score - score.detach())
+
+    return derived
+
+
+def _detached(distribution: Distribution, site: Site, relaxed: bool) -> Distribution:
+    """The distribution without its graph; as one-hot where relaxed values of an index could not be told apart."""
+    if relaxed and not isinstance(site, BernoulliSite):
+        return OneHotCategorical(probs=site.probabilities().detach(), validate_args=False)
+    if isinstance(distribution, Binomial):
+        return Binomial(distribution.total_count, probs=distribution.probs.detach(), validate_args=False)
+    if isinstance(distribution, Poisson):
+        return Poisson(distribution.rate.detach(), validate_args=False)
+    if isinstance(distribution, KSubset):
+        return KSubset(distribution.logits.detach(), distribution.k, validate_args=False)
+    plain: Any = distribution
+    detached: Distribution = type(plain)(probs=plain.probs.detach(), validate_args=False)
+    return detached
+
+
+def _hardened(site: Site, value: Tensor, relaxed: bool) -> Tensor:
+    """The index that a primitive's value stands for; hard values are kept, relaxed ones go to the nearest."""
+    as_one_hot = relaxed and not isinstance(site, BernoulliSite)
+    return value.detach().argmax(-1) if as_one_hot else site.nearest(value.detach())

@@ -1,0 +1,287 @@
+"""Where a bias enters: which sites of a program an estimator gets wrong.
+
+A site is *exact* when the estimator no longer differentiates it: its outcome is drawn from detached probabilities, and the
+objective carries the score of that outcome itself. The estimator then has nothing to get wrong there. Leaving some sites to
+the estimator and making all others exact shows the bias that enters at those sites; halves come first, then halves of halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError
+from ..plan import Settings
+from ..problems.problem import Problem
+from ..record.record import Cell, Check
+from ..workbench import Workbench
+from .group_bias import GroupBias, Trials
+
+__all__ = ["Attribution", "GroupBias", "SiteBias", "attribute", "attribution_check", "wants_attribution"]
+
+SHARE = 0.25
+MAX_TESTS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteBias:
+    """What was found of one site.
+
+    Attributes:
+        site: Its number, in drawing order from 0.
+        status: ``named``: a bias enters here. ``cleared``: none above the tolerance. ``together``: it belongs to a group that
+            is biased and whose halves are not, or that was not split. ``undecided``: the rows did not suffice.
+        contribution: The smallest group that it was tested in, all others exact; for a named site itself alone.
+        remaining: The bias that remains when this site alone is exact; for named sites.
+    """
+
+    site: int
+    status: str
+    contribution: GroupBias
+    remaining: GroupBias | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether a bias enters at this site."""
+        return self.status == "named"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """Where the bias of an estimator on a problem enters.
+
+    Attributes:
+        estimator: Name of the estimator.
+        problem: Name of the problem.
+        baseline: The bias with every site left to the estimator.
+        control: The bias with every site exact, where no site can be at fault; None where no bias was found to begin with.
+        sites: What was found of every site; empty where the search was not begun.
+        rest: The bias with every named site exact; None where none was named.
+        tests: Every group of the search, in order.
+        alpha: Probability of naming any site without a bias of its own, the control's own error included.
+        share: Part of the found bias up to which a group may be cleared.
+    """
+
+    estimator: str
+    problem: str
+    baseline: GroupBias
+    control: GroupBias | None = None
+    sites: tuple[SiteBias, ...] = ()
+    rest: GroupBias | None = None
+    tests: tuple[GroupBias, ...] = ()
+    alpha: float
+    share: float
+
+    @property
+    def named(self) -> tuple[int, ...]:
+        """The sites at which a bias enters."""
+        return self._having("named")
+
+    @property
+    def outcome(self) -> str:
+        """``site 5``, ``sites 2, 5``, ``sites 2-3 together``, ``no bias``, ``not at a site`` or ``inconclusive``."""
+        if self.baseline.outcome != "biased":
+            return "no bias" if self.baseline.outcome == "unbiased" else "inconclusive"
+        if self.control is not None and self.control.outcome == "biased":
+            return "not at a site"
+        if self.named:
+            return _sites(self.named)
+        together = self._having("together")
+        return f"{_sites(together)} together" if together else "inconclusive"
+
+    @property
+    def num_samples(self) -> int:
+        """Rows of all tests."""
+        every = (self.baseline, self.control, self.rest, *self.tests, *(each.remaining for each in self.sites))
+        return sum(each.num_samples for each in {id(each): each for each in every if each is not None}.values())
+
+    def sentence(self) -> str:
+        """What was found, for a reader."""
+        if self.baseline.outcome != "biased":
+            return (
+                f"Nothing to attribute: with every site left to the estimator, the program run as a plain one, the verdict is "
+                f"{self.baseline.outcome}: {self.baseline}."
+            )
+        if self.control is not None and self.control.outcome == "biased":
+            return (
+                f"The bias, {self.baseline}, does not enter at a site: with every site exact there is still {self.control}. "
+                "The estimator mistakes the objective's own dependence on the parameters, weights whole runs, or draws by "
+                "another law than the sites'."
+            )
+        return " ".join((self._named_sentence(), *self._other_sentences()))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same in plain lists and mappings."""
+        return {**asdict(self), "outcome": self.outcome, "named": list(self.named)}
+
+    def _having(self, status: str) -> tuple[int, ...]:
+        return tuple(each.site for each in self.sites if each.status == status)
+
+    def _named_sentence(self) -> str:
+        head = f"The bias is {self.baseline}"
+        if not self.named:
+            return f"{head}; of {len(self.sites)} sites none was found guilty alone."
+        each = "; ".join(f"site {one.site} alone brings {one.contribution}" for one in self.sites if one.named)
+        rest = "" if self.rest is None else f" With {_sites(self.named)} exact the verdict is {self.rest.outcome}: {self.rest}."
+        return (
+            f"{head}; it enters at {_sites(self.named)} of {len(self.sites)}: {each}.{rest} "
+            f"A sound site is named with probability {self.alpha:g} at most."
+        )
+
+    def _other_sentences(self) -> Iterable[str]:
+        together, undecided = self._having("together"), self._having("undecided")
+        if together:
+            yield f"A bias of {_sites(together)} was not split further: their parts are too small alone, or act together."
+        if undecided:
+            yield f"Not decided within the rows: {_sites(undecided)}."
+
+
+def attribute(
+    estimator: Estimator,
+    problem: Problem,
+    settings: Settings,
+    *,
+    name: str = "estimator",
+    alpha: float | None = None,
+    share: float = SHARE,
+    max_tests: int = MAX_TESTS,
+) -> Attribution:
+    r"""Find the sites at which an estimator's bias enters.
+
+    Top down: a group of sites G is tested with the estimator at G and every other site exact, at the level
+    :math:`\alpha |G| / (2 n)`, and split only where it is biased. Groups that are sound and whose parents are biased are
+    disjoint, so their levels add up to at most half of alpha (Meinshausen 2008); the other half is for the control, all sites
+    exact, which must show no bias. One guilty site among n takes about ``2 log2 n`` tests.
+
+    A group in which biases cancel is not split. The rows of every test are fresh.
+
+    Args:
+        estimator: The estimator; one that learns is fitted once, on the whole program.
+        problem: Its problem. Its gradient must be known exactly; a Markov program is run as a plain one.
+        settings: The run's seed, rows at most a test, and tolerance of the first test.
+        name: The estimator's name, part of every seed.
+        alpha: Probability of any false naming; the run's if None.
+        share: A group is cleared where its bias is below this part of the one that was found.
+        max_tests: The most tests of the search; biased groups that are left over are reported whole.
+
+    Returns:
+        What was found.
+
+    Raises:
+        NotApplicableError: The gradient is known by sampling alone, or the estimator refuses the program.
+
+    References:
+        Meinshausen (2008), Hierarchical testing of variable importance, Biometrika 95.
+    """
+    bench = Workbench(settings, lambda _: estimator, lambda _: problem)
+    try:
+        trials = Trials(bench, name, problem.name)
+        return _attribute(trials, settings.alpha if alpha is None else alpha, share, max_tests)
+    except NoGradientPathError as error:
+        raise NotApplicableError(f"attribution: no gradient passes a site, and no bias can be told apart: {error}") from error
+
+
+def attribution_check(
+    estimator: Estimator, problem: Problem, settings: Settings, *, name: str = "estimator", alpha: float | None = None
+) -> Check:
+    """`attribute` as a check to stand beside a cell's others; a refusal is an outcome here.
+
+    Args:
+        estimator: The estimator.
+        problem: Its problem.
+        settings: The run's settings.
+        name: The estimator's name.
+        alpha: Probability of any false naming; the run's if None. Several cells share one by dividing it.
+
+    Returns:
+        ``check="attribution"``; `Attribution.outcome`, or ``not-applicable`` with the reason in the note.
+    """
+    try:
+        found = attribute(estimator, problem, settings, name=name, alpha=alpha)
+    except NotApplicableError as error:
+        return Check(check="attribution", outcome="not-applicable", note=str(error))
+    base = found.baseline
+    return Check(
+        check="attribution",
+        outcome=found.outcome,
+        estimate=base.estimate,
+        interval=base.interval,
+        relative=base.relative,
+        num_samples=found.num_samples,
+        note=found.sentence(),
+        details={key: value for key, value in found.to_json().items() if key not in ("estimator", "problem", "outcome")},
+    )
+
+
+def wants_attribution(cell: Cell) -> bool:
+    """Whether a cell holds a bias whose origin can be asked for."""
+    check = cell.find("bias")
+    return check is not None and check.outcome == "biased"
+
+
+Measure = Callable[[tuple[int, ...], str], GroupBias]
+
+
+def _attribute(trials: Trials, alpha: float, share: float, max_tests: int) -> Attribution:
+    profile, every = trials.profile, trials.sites
+    whole = trials.measure(every, alpha / 2, profile.r_target, profile.r_accept, "search")
+    heading = Attribution(estimator=trials.name, problem=trials.problem.name, baseline=whole, alpha=alpha, share=share)
+    if whole.outcome != "biased" or whole.relative is None:
+        return heading
+    found = abs(whole.relative)
+    target, accept = found * min(share, 1 / len(every)), found * share
+
+    def measure(group: tuple[int, ...], purpose: str) -> GroupBias:
+        level = alpha / 2 * (len(group) / len(every) if group else 1.0)
+        return trials.measure(group, level, target, accept, purpose)
+
+    control = measure((), "control")
+    if control.outcome == "biased":
+        return replace(heading, control=control)
+    tests, status = _search(measure, whole, max_tests)
+    sites, rest = _with_remaining(measure, tests, status)
+    return replace(heading, control=control, sites=sites, rest=rest, tests=tuple(tests))
+
+
+def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[GroupBias], dict[int, str]]:
+    """Every group tested, breadth first, and the status of every site."""
+    tests, queue = [whole], [whole]
+    status = dict.fromkeys(whole.sites, "undecided")
+    while queue:
+        parent = queue.pop(0)
+        if len(parent.sites) == 1:
+            status[parent.sites[0]] = "named"
+            continue
+        if len(tests) + 2 > max_tests:
+            status |= dict.fromkeys(parent.sites, "together")
+            continue
+        middle = len(parent.sites) // 2
+        halves = [measure(each, "search") for each in (parent.sites[:middle], parent.sites[middle:])]
+        tests += halves
+        queue += [each for each in halves if each.outcome == "biased"]
+        cleared = [each for each in halves if each.outcome == "unbiased"]
+        # What is biased as a whole and in neither half acts together, or is spread thin.
+        word = "together" if len(cleared) == len(halves) else "cleared"
+        status |= {site: word for each in cleared for site in each.sites}
+    return tests, status
+
+
+def _with_remaining(
+    measure: Measure, tests: list[GroupBias], status: dict[int, str]
+) -> tuple[tuple[SiteBias, ...], GroupBias | None]:
+    """Every site's finding; what remains with each named site exact, and with all of them."""
+    named = {site for site, word in status.items() if word == "named"}
+    without: dict[frozenset[int], GroupBias] = {}
+    for exact in {frozenset(named), *(frozenset({site}) for site in named)} - {frozenset()}:
+        without[exact] = measure(tuple(site for site in status if site not in exact), "remaining")
+    smallest = {site: min((each for each in tests if site in each.sites), key=lambda each: len(each.sites)) for site in status}
+    sites = tuple(
+        SiteBias(site=site, status=word, contribution=smallest[site], remaining=without.get(frozenset({site})))
+        for site, word in status.items()
+    )
+    return sites, without.get(frozenset(named))
+
+
+def _sites(numbers: tuple[int, ...]) -> str:
+    return f"site{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,1 @@
+"""Checks of one cell: does the estimator keep its contract, draw by the right law, and draw independent rows?"""

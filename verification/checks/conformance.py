@@ -1,0 +1,188 @@
+"""Structural checks, cheap and before any statistics: shape, type, finiteness, seeds, gradient path, isolated rows.
+
+Finiteness is asked for where noise is at the ends of its range, too: no verdict depends on whether a budget of rows meets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...estimators.markov import MarkovProgram
+from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
+from ..problems.problem import Probe, Problem
+from .dependence import repeated_lag
+from .extreme_noise import ExtremeNoise
+
+__all__ = ["Conformance", "applicability", "check_conformance"]
+
+ROWS = 64
+_TRIES = 8
+_PASSES = 2
+_MARK = 0x9E3779B9
+
+Seeded = Callable[[int], torch.Generator]
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """What the structural checks found.
+
+    Attributes:
+        outcome: ``pass``, ``failed``, ``no-gradient`` or ``not-applicable``.
+        reason: The check that failed, e.g. ``shape``, ``rows not isolated``; empty where all passed.
+        note: One sentence for a reader.
+    """
+
+    outcome: str
+    reason: str = ""
+    note: str = ""
+
+
+def applicability(estimator: Estimator, problem: Problem, probe: Probe) -> str:
+    """Why an estimator does not apply to a problem, judged without running it; empty where it may."""
+    about = describe(estimator)
+    unsupported = sorted(each.__name__ for each in probe.types if each not in about.sites)
+    if unsupported:
+        return f"it does not support {', '.join(unsupported)} sites"
+    if about.needs_differentiable and problem.black_box:
+        return "it differentiates the objective, and the program is a black box"
+    return ""
+
+
+def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance:
+    """Hold an estimator to its contract on one problem.
+
+    Args:
+        estimator: The estimator, fitted if it learns.
+        problem: The problem.
+        seeded: Chunk number -> generator; the same number gives the same rows.
+
+    Returns:
+        The first check that failed, or a pass. What the estimator raises otherwise passes through.
+    """
+    params = problem.params
+    try:
+        with _marked_global_state() as touched:
+            rows = estimator(problem.program, params, ROWS, seeded(0))
+            leaked = touched()
+    except NotApplicableError as error:
+        return Conformance("not-applicable", "refused", str(error))
+    except NoGradientPathError as error:
+        return Conformance("no-gradient", "no gradient path", str(error))
+    if leaked:
+        note = "it drew from global random state, or seeded it; draw from the generator given alone"
+        return Conformance("failed", "global random state", note)
+    malformed = _malformed(rows, params)
+    if malformed:
+        return malformed
+    if not torch.equal(rows, estimator(problem.program, params, ROWS, seeded(0))):
+        return Conformance("failed", "not reproducible", "the same seed gave other rows; draw from the generator given alone")
+    if describe(estimator).deterministic:
+        return Conformance("pass")
+    other = estimator(problem.program, params, ROWS, seeded(1))
+    if all(bool((each == each[:1]).all()) for each in (rows, other)) and not torch.allclose(rows, other):
+        note = f"all {ROWS} rows of a call are equal, and those of another seed are others: one draw serves all rows"
+        return Conformance("failed", "dependent rows", note)
+    lag = repeated_lag(*(np.asarray(each.reshape(ROWS, -1).cpu()) for each in (rows, other)))
+    if lag is not None:
+        note = f"rows of one seed are those of the next, {abs(lag)} places on: they do not come from the generator given alone"
+        return Conformance("failed", "repeated rows", note)
+    return _overflowing(estimator, problem, seeded) or _isolated(estimator, problem, seeded, rows)
+
+
+@contextmanager
+def _marked_global_state() -> Iterator[Callable[[], bool]]:
+    """The global generators at a state that nothing else sets, put back at the end; yields whether they were touched since.
+
+    Whatever state they had could be the one that an estimator resets them to.
+    """
+    kept = np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_MARK)
+        np.random.seed(_MARK)
+        before = _global_random_state()
+        try:
+            yield lambda: _global_random_state() != before
+        finally:
+            np.random.set_state(kept)
+
+
+def _global_random_state() -> tuple[bytes, bytes, int]:
+    """The states of PyTorch's and NumPy's global generators. Python's own is left out: run-time type checkers draw from it."""
+    numpy = np.random.get_state(legacy=False)["state"]
+    return bytes(torch.random.get_rng_state().numpy()), numpy["key"].tobytes(), int(numpy["pos"])
+
+
+def _malformed(rows: object, params: Tensor) -> Conformance | None:
+    expected = (ROWS, *params.shape)
+    if not isinstance(rows, Tensor) or rows.shape != expected:
+        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        return Conformance("failed", "shape", f"returned {found} for {ROWS} samples; expected {expected}")
+    if rows.dtype != params.dtype or rows.device != params.device:
+        found = f"{rows.dtype} on {rows.device}"
+        return Conformance("failed", "dtype or device", f"returned {found}; expected {params.dtype} on {params.device}")
+    if rows.requires_grad:
+        return Conformance("failed", "attached", "the rows require a gradient; return them detached")
+    bad = _broken(rows)
+    if bad:
+        return Conformance("failed", "not finite", f"{bad} of {ROWS} rows hold NaN or infinity")
+    return None
+
+
+def _overflowing(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance | None:
+    """Rows drawn with noise at the ends of its range: it is met once in some ten million draws, and may not overflow there.
+
+    An estimator that raises where noise is so says that it cannot answer, which is no wrong answer.
+    """
+    bad = rows = 0
+    for number in range(_PASSES):
+        with suppress(Exception), ExtremeNoise(ROWS, seed=_MARK + number):
+            bad += _broken(estimator(problem.program, problem.params, ROWS, seeded(number)))
+            rows += ROWS
+    if not bad:
+        return None
+    ends = "where one uniform of a row is 0, 2^-24 or 1 - 2^-24, which single precision draws once in some 1e7"
+    return Conformance("failed", "not finite", f"{bad} of {rows} rows hold NaN or infinity {ends}")
+
+
+def _broken(rows: Tensor) -> int:
+    """How many rows hold NaN or infinity."""
+    return int((~torch.isfinite(rows)).reshape(len(rows), -1).any(1).sum())
+
+
+def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tensor) -> Conformance:
+    """Scale row 0's objective by a thousand: row 0 of the estimate may change, and no other; `rows` are those of seed 0."""
+    loud = _with_loud_first_row(problem.program)
+    for number in range(_TRIES):
+        plain = estimator(problem.program, problem.params, ROWS, seeded(number)) if number else rows
+        scaled = estimator(loud, problem.params, ROWS, seeded(number))
+        changed = (plain != scaled).reshape(ROWS, -1).any(1)
+        if bool(changed[1:].any()):
+            count = int(changed.sum())
+            note = f"scaling the objective of row 0 changed {count} of {ROWS} rows; rows must be independent replicates"
+            return Conformance("failed", "rows not isolated", note)
+        if bool(changed[0]):
+            return Conformance("pass")
+    return Conformance("pass", note=f"row 0 was insensitive to its objective at {_TRIES} seeds; isolation was not seen")
+
+
+def _with_loud_first_row(program: Program) -> Program:
+    def louder(objective: Tensor) -> Tensor:
+        factor = torch.ones_like(objective, requires_grad=False)
+        factor[0] = 1e3
+        return objective * factor
+
+    if isinstance(program, MarkovProgram):
+        quiet = program.objective
+        return replace(program, objective=lambda state: louder(quiet(state)))
+
+    def loud(params: Tensor, sample: Sample) -> Tensor:
+        return louder(program(params, sample))
+
+    return loud

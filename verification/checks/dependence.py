@@ -1,0 +1,178 @@
+"""Are rows independent of each other? Duplicates, correlation between rows, and noise that the rows of a chunk share."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ..statistics.moments import Moments
+
+__all__ = [
+    "correlation",
+    "digest",
+    "dispersion",
+    "distances",
+    "largest_correlation",
+    "largest_dispersion",
+    "repeated_lag",
+    "stale_seed",
+]
+
+RATE = 1e-12
+"""False alarms of correlation, a coordinate, distance and chunk, and of dispersion, a channel and chunk.
+
+They stand beside the error budget: a thorough run makes some ten million of these comparisons, which is 1e-5 in all.
+"""
+REPEATS = 8
+ROUNDING = 1e-13
+"""A variance below this part of the squared level is rounding: one place in single precision is 1.4e-14 of it at most."""
+CHANCE_MEETINGS = 5
+TELLING_ROWS = 10
+CHANCE_REPEAT = 1e-12
+
+Array = NDArray[np.float64]
+
+
+def correlation(rows: Array) -> tuple[float, ...]:
+    """Correlation of every row with the next one, and with those 1/2, 1/3, .. 1/8 of a chunk away.
+
+    At these distances a call repeats itself that is made of one row's noise twice, or of a chunk's noise up to eight times.
+    The five largest products are left out: rows that are mostly zero meet another that is not by chance alone, a few times a
+    chunk; rows that depend on each other do so everywhere.
+
+    Args:
+        rows: ``[n, d]``.
+
+    Returns:
+        One number a distance and coordinate, the distances as `distances` has them; zero where a coordinate is constant or
+        overflows.
+
+    Example:
+        >>> rows = np.random.default_rng(0).normal(size=(1024, 1))
+        >>> next_one, half_away, *_ = correlation(np.repeat(rows, 2, axis=0))
+        >>> next_one > 0.4, abs(half_away) < 0.1
+        (True, True)
+        >>> next_one, half_away, *_ = correlation(np.concatenate([rows, rows]))
+        >>> abs(next_one) < 0.1, half_away > 0.4
+        (True, True)
+    """
+    lags = distances(len(rows))
+    if not lags or not np.isfinite(rows).all():
+        return tuple(0.0 for _ in range(len(lags) * rows.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = np.ascontiguousarray((rows - rows.mean(0)).T)
+        total = (centred**2).sum(-1)
+        # A coordinate whose spread is rounding has no correlation to speak of.
+        spread = np.isfinite(total) & (total > ROUNDING * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2)
+        sums = [_trimmed_sum(centred[:, lag:] * centred[:, :-lag]) for lag in lags]
+        trimmed: Array = np.where(spread, sums / np.where(spread, total, 1.0), 0.0).reshape(-1)
+        return tuple(float(each) for each in trimmed)
+
+
+def distances(rows: int) -> tuple[int, ...]:
+    """Where rows are compared: one, and a half to an eighth of all, rounded down and up.
+
+    Example:
+        >>> distances(2048)
+        (1, 1024, 682, 683, 512, 409, 410, 341, 342, 292, 293, 256)
+    """
+    parts = (whole for part in range(2, REPEATS + 1) for whole in (rows // part, -(-rows // part)))
+    return tuple(each for each in dict.fromkeys((1, *parts)) if 0 < each < rows)
+
+
+def largest_correlation(rows: int) -> float:
+    """What the correlation of independent rows stays below, but for the false alarms of `RATE`."""
+    return float(stats.norm.isf(RATE / 2)) / math.sqrt(rows)
+
+
+def dispersion(chunks: Sequence[Moments]) -> Array:
+    r"""How much the chunks' means vary beside what their rows' variance lets expect: 1 on average where rows are independent.
+
+    .. math:: \frac{1}{C - 1} \sum_c \frac{n_c (m_c - m)^2}{\max(s_c^2, s^2)}
+
+    with s^2 the variance of all rows. Rows that share noise within a call, in whatever order, vary together with it: a
+    correlation of rho between every two of n rows adds n rho. For normal means C - 1 times it has the law of chi-square. The
+    greater of two variances keeps sparse and heavy-tailed rows below that: one far row widens its own chunk's scale, and an
+    empty chunk borrows the others'. Rows that balance each other over a call make it less than one, which harms no verdict.
+
+    Args:
+        chunks: Moments of each chunk, two or more.
+
+    Returns:
+        ``[c]``; zero where a channel is constant or overflows.
+
+    Example:
+        >>> rows = np.random.default_rng(0).normal(size=(4, 1000, 1))
+        >>> alone = dispersion([Moments.from_rows(each) for each in rows])
+        >>> shared = dispersion([Moments.from_rows(each + noise) for each, noise in zip(rows, (0.0, 1.0, -1.0, 0.5))])
+        >>> bool(alone < 3), bool(shared > 100)
+        (True, True)
+    """
+    counts = np.array([each.count for each in chunks])[:, None]
+    means, squares = np.array([each.mean for each in chunks]), np.array([each.m2 for each in chunks])
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre = (counts * means).sum(0) / counts.sum()
+        between = counts * (means - centre) ** 2
+        pooled = (squares + between).sum(0) / counts.sum()
+        spread = np.isfinite(pooled) & (pooled > ROUNDING * centre**2)
+        scale = np.where(spread, np.maximum(squares / counts, pooled), 1.0)
+        return np.asarray(np.where(spread, (between / scale).sum(0) / (len(chunks) - 1), 0.0))
+
+
+def largest_dispersion(chunks: int) -> float:
+    """What the dispersion of independent rows stays below, but for `RATE`: 51 for two chunks, 9.2 for nine, 3.1 for fifty."""
+    return float(stats.chi2.isf(RATE, chunks - 1)) / (chunks - 1)
+
+
+def repeated_lag(first: Array, second: Array) -> int | None:
+    """By how many places the rows of one seed are those of another; None where they are others, or may be equal by chance.
+
+    Rows that seed themselves by the chunk's seed plus their number repeat the next chunk's but for one: neither correlation
+    within a chunk nor a digest shows it. Sequences that agree on half of their length by chance with probability 1e-12 at most
+    are repeated; two rows agree as often as two of all these do.
+
+    Args:
+        first: ``[n, d]``.
+        second: ``[n, d]``, of the next seed.
+
+    Example:
+        >>> rows = np.random.default_rng(0).normal(size=(65, 2))
+        >>> repeated_lag(rows[:-1], rows[1:]), repeated_lag(rows[:32], rows[33:])
+        (-1, None)
+        >>> repeated_lag(np.zeros((64, 1)), np.zeros((64, 1)))
+    """
+    equal = (first[:, None] == second[None]).all(-1)
+    both = np.concatenate((first, second))
+    by_chance = float((both[:, None] == both[None]).all(-1).mean())
+    for lag in sorted(range(-(len(first) // 2), len(first) // 2 + 1), key=abs):
+        met = equal.diagonal(lag)
+        if met.all() and by_chance ** len(met) < CHANCE_REPEAT:
+            return lag
+    return None
+
+
+def digest(rows: Array) -> bytes:
+    """Hash of a chunk's rows, or nothing where fewer than ten differ from the commonest one.
+
+    With ten of 2,048 rows unlike the others, their places alone agree in two chunks with probability 3e-27.
+    """
+    differing = int((rows != np.median(rows, axis=0)).any(axis=1).sum())
+    return hashlib.blake2s(np.ascontiguousarray(rows).tobytes()).digest() if differing >= TELLING_ROWS else b""
+
+
+def stale_seed(digests: list[bytes]) -> bool:
+    """Whether chunks of different seeds hold the same rows; an empty digest is of rows that may be equal by chance."""
+    telling = [each for each in digests if each]
+    return len(set(telling)) < len(telling)
+
+
+def _trimmed_sum(products: Array) -> Array:
+    """Sums ``[d]`` of ``[d, n]`` but for the five greatest by size."""
+    few = np.argpartition(np.abs(products), -min(CHANCE_MEETINGS, products.shape[1]))[:, -CHANCE_MEETINGS:]
+    np.put_along_axis(products, few, 0.0, axis=-1)
+    return np.asarray(products.sum(-1))

@@ -1,0 +1,205 @@
+"""Forward law: the values that a program is handed have their site's distribution, whatever the gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+
+from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
+from ...estimators.sites.reading import Site, site_of
+
+__all__ = ["ForwardLaw", "check_forward_law"]
+
+ROWS = 4096
+_ROUNDING = 1e-5  # what ``hard + p - sg(p)`` may be off the support
+
+_EDGES: dict[type[Distribution], Callable[[Tensor], Distribution]] = {
+    Bernoulli: lambda rows: Bernoulli(_edges(rows, (0.0, 1.0, 0.02, 0.3, 0.98)), validate_args=False),
+    Categorical: lambda rows: Categorical(_edges(rows, (0.0, 0.25, 0.02, 0.73, 0.0)), validate_args=False),
+    OneHotCategorical: lambda rows: OneHotCategorical(_edges(rows, (0.0, 0.25, 0.02, 0.73, 0.0)), validate_args=False),
+}
+"""For each site type, probabilities with certain and impossible outcomes among them."""
+
+_OWN = "in a program of the check's own (a {kind} site with certain and impossible outcomes)"
+
+
+@dataclass(frozen=True)
+class ForwardLaw:
+    """What the forward check found.
+
+    Attributes:
+        outcome: ``pass``, ``failed`` or ``not-tested``.
+        note: One sentence for a reader.
+        num_samples: Values compared.
+        log_rate: Natural logarithm of the bound on the false-alarm rate of the most striking comparison.
+    """
+
+    outcome: str
+    note: str = ""
+    num_samples: int = 0
+    log_rate: float = 0.0
+
+
+def check_forward_law(
+    estimator: Estimator,
+    program: Program,
+    params: Tensor,
+    types: frozenset[type[Distribution]],
+    seeded: Callable[[int], torch.Generator],
+    alpha: float,
+) -> ForwardLaw:
+    """Compare the values of the estimator's first run of a program with their sites' probabilities.
+
+    For every element and category, ``S = sum over rows (1[drawn] - p)`` has bounded independent terms, so Bernstein's bound
+    ``2 exp(-S^2 / (2 (V + |S| / 3)))``, ``V = sum p (1 - p)``, holds for every p and any number of rows; at p = 0 and p = 1
+    one wrong value suffices. The program's own sites are compared, and sites of the same types with certain and impossible
+    outcomes, in programs of the check's own; the note says which. Only an estimator's first run is looked at: later ones may be
+    conditioned or forced.
+
+    Args:
+        estimator: The estimator, fitted if it learns.
+        program: The program.
+        params: ``[*param]``.
+        types: Its site types.
+        seeded: Number -> generator.
+        alpha: False-alarm rate of the whole check.
+
+    References:
+        Boucheron, Lugosi and Massart (2013), Concentration inequalities, section 2.8.
+    """
+    forward = describe(estimator).forward
+    if forward != "law":
+        return ForwardLaw("not-tested", f"its runs are {forward}: they need not follow the sites' law")
+    seen: list[_Drawn] = []
+    _run(estimator, program, params, seeded(0), seen, "")
+    for number, kind in enumerate(sorted(types & _EDGES.keys(), key=lambda each: each.__name__)):
+        where = _OWN.format(kind=kind.__name__)
+        try:
+            _run(estimator, _edge_program(_EDGES[kind]), params, seeded(number + 1), seen, f"{where}, ")
+        except Exception as error:
+            note = f"{where}: {type(error).__name__}: {error}"
+            return ForwardLaw("failed", note[:300], 0, -math.inf)
+    if not seen:
+        return ForwardLaw("not-tested", "it drew no values through the sampling primitive")
+    return _judged(seen, alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Values drawn at one site, in the first run of a program.
+
+    Attributes:
+        where: The site in words.
+        site: Its probabilities, one a row.
+        value: ``[rows, ...]``.
+    """
+
+    where: str
+    site: Site
+    value: Tensor
+
+
+def _run(
+    estimator: Estimator, program: Program, params: Tensor, generator: torch.Generator, seen: list[_Drawn], where: str
+) -> None:
+    """Add what the first full run of a program draws, its sites counted from 0 behind ``where``."""
+    runs, before = 0, len(seen)
+
+    def observed(params: Tensor, sample: Sample) -> Tensor:
+        nonlocal runs
+        # A shorter run looks at the program's structure and draws nothing that counts.
+        full = len(params) >= ROWS
+        runs += full
+        first = full and runs == 1
+
+        def watching(distribution: Distribution) -> Tensor:
+            value = sample(distribution)
+            if first:
+                site = site_of(distribution).detach()
+                independent = min(ROWS, site.shape[0])
+                cut = site.with_probs(_primal(site.probs)[:independent])
+                seen.append(_Drawn(f"{where}site {len(seen) - before}", cut, _primal(value).detach()[:independent]))
+            return value
+
+        return program(params, watching)
+
+    try:
+        estimator(observed, params, ROWS, generator)
+    except (NotApplicableError, NoGradientPathError):
+        return
+
+
+def _edge_program(distribution: Callable[[Tensor], Distribution]) -> Program:
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        value = sample(distribution(params))
+        return value.reshape(len(params), -1).sum(1)
+
+    return program
+
+
+def _edges(rows: Tensor, probabilities: tuple[float, ...]) -> Tensor:
+    """The given probabilities once a row, connected to the parameters though they do not move with them."""
+    return rows.reshape(len(rows), -1)[:, :1] * 0 + rows.new_tensor(probabilities)
+
+
+def _primal(tensor: Tensor) -> Tensor:
+    """Without the derivative that forward mode attaches."""
+    primal: Tensor = forward_ad.unpack_dual(tensor).primal
+    return primal
+
+
+def _judged(seen: list[_Drawn], alpha: float) -> ForwardLaw:
+    comparisons = sum(each.site.shape[1:].numel() * each.site.num_categories for each in seen)
+    limit = math.log(alpha / comparisons)
+    worst, where, compared = 0.0, "", 0
+    for each in seen:
+        site, value = each.site, each.value
+        one_hot = _one_hot(site, value)
+        if one_hot is None:
+            note = f"{each.where}: values outside the support, such as {_outsider(site, value):.6g}"
+            return ForwardLaw("failed", note, len(value), -math.inf)
+        rate = _log_rates(one_hot, site.probabilities())
+        compared += len(value)
+        lowest = float(rate.min())
+        if lowest < worst:
+            element, category = divmod(int(rate.reshape(-1).argmin()), site.num_categories)
+            share = float(one_hot.double().mean(0).reshape(-1)[rate.reshape(-1).argmin()])
+            expected = float(site.probabilities().double().mean(0).reshape(-1)[rate.reshape(-1).argmin()])
+            worst = lowest
+            where = f"{each.where}, element {element}, category {category}: drawn {share:.4g}, expected {expected:.4g}"
+    outcome = "failed" if worst < limit else "pass"
+    return ForwardLaw(outcome, where if outcome == "failed" else "", compared, worst)
+
+
+def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:
+    """Logarithm of Bernstein's bound for every element and category, ``[*batch, K]``."""
+    p = probabilities.double()
+    surplus = (one_hot.double() - p).sum(0).abs()
+    # Rounding of p itself is no surplus.
+    surplus = (surplus - len(p) * 4 * torch.finfo(probabilities.dtype).eps).clamp(min=0)
+    spread = (p * (1 - p)).sum(0)
+    bound = math.log(2) - surplus.square() / (2 * (spread + surplus / 3)).clamp(min=1e-300)
+    return torch.where((spread < 1e-12) & (surplus > 0.5), -torch.inf, bound.clamp(max=0))
+
+
+def _one_hot(site: Site, value: Tensor) -> Tensor | None:
+    """The drawn categories as one-hot vectors; None where a value is not in the support."""
+    index = site.nearest(value)
+    if not _near(value, site.from_index(index)):
+        return None
+    return (index.unsqueeze(-1) == torch.arange(site.num_categories, device=value.device)).to(site.dtype)
+
+
+def _near(value: Tensor, rounded: Tensor) -> bool:
+    return bool(((value - rounded).abs() <= _ROUNDING * rounded.abs().clamp(min=1)).all())
+
+
+def _outsider(site: Site, value: Tensor) -> float:
+    off = (value - value.round()).abs()
+    return float(value.reshape(-1)[int(off.reshape(-1).argmax())])

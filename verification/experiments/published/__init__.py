@@ -1,0 +1,1 @@
+"""Reproduction of figures and tables that the literature reports."""

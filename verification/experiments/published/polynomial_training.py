@@ -1,0 +1,188 @@
+"""ReinMax's polynomial programming, trained as published: where each rule ends, and how far from the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributions import OneHotCategorical
+
+from ....estimators.protocol import Sample, describe
+from ....estimators.registry import load_estimator
+from ...problems.toys import polynomial_loss
+from ...seeds import chunk_generator, stable_repr
+from ..processes import Tell, in_processes, single_threaded
+
+__all__ = ["EXACT", "TRAINED", "Run", "Schedule", "end_values", "resting_loss", "train", "trained"]
+
+Array = NDArray[np.float64]
+
+EXACT = "exact gradient"
+"""Not an estimator: what the optimiser does by itself."""
+
+TRAINED = (EXACT, "straight_through", "gumbel_softmax_straight_through", "reinmax", "leave_one_out")
+"""What is trained, each at every power."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The published training: 40 epochs of 200 steps of Adam.
+
+    Attributes:
+        powers: Of the losses.
+        dimension: Number of two-way categories.
+        batch: Evaluations of the loss that a step may spend.
+        epochs: Points of a curve, less one.
+        steps: Steps of an epoch.
+        rate: Adam's.
+        spread: Logits start uniform in +- this.
+        seeds: Repetitions.
+    """
+
+    powers: tuple[float, ...] = (1.5, 2.0, 3.0)
+    dimension: int = 128
+    batch: int = 64
+    epochs: int = 40
+    steps: int = 200
+    rate: float = 1e-3
+    spread: float = 0.01
+    seeds: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One estimator at one power.
+
+    Attributes:
+        estimator: Its name, or `EXACT`.
+        power: Of the loss.
+        losses: The exact expected loss before the first epoch and after each, ``[epochs + 1, seeds]``.
+    """
+
+    estimator: str
+    power: float
+    losses: Array
+
+
+def trained(schedule: Schedule, seed: int, *, workers: int = 0, told: Callable[[str], None] | None = None) -> tuple[Run, ...]:
+    """Every estimator at every power.
+
+    Args:
+        schedule: How.
+        seed: Entropy.
+        workers: Processes to spawn; 0: none.
+        told: Told of every run that is done.
+
+    Raises:
+        RuntimeError: A worker died.
+    """
+    jobs = list(product(TRAINED, schedule.powers))
+    found = {}
+    for job, losses in _done(partial(_work, schedule, seed), jobs, workers):
+        if losses is None:
+            raise RuntimeError(f"the process that trained {job[0]} at power {job[1]:g} died")
+        found[job] = losses
+        if told is not None:
+            told(f"{job[0]}, power {job[1]:g}")
+    return tuple(Run(*job, found[job]) for job in jobs)
+
+
+def train(estimator: str, power: float, schedule: Schedule, seed: int) -> Float[np.ndarray, "points seeds"]:
+    """One estimator at one power, all seeds in one batch.
+
+    Each seed has logits ``[D, 2]`` of its own, and a step's gradient is the mean of as many replicates as its evaluations pay
+    for. Adam works by element, so that seeds do not touch each other.
+
+    Args:
+        estimator: Its name, or `EXACT`.
+        power: Of the loss.
+        schedule: How.
+        seed: Entropy.
+
+    Returns:
+        The exact expected loss, ``[epochs + 1, seeds]``.
+    """
+    address = estimator if estimator == EXACT else stable_repr(load_estimator(estimator))
+    # All start from the same logits.
+    start, noise = (chunk_generator(seed, each, f"polynomial {power:g}", "float32", "training", 0) for each in ("", address))
+    uniform = torch.rand(schedule.seeds, schedule.dimension, 2, generator=start)
+    logits = ((2 * uniform - 1) * schedule.spread).requires_grad_()
+    optimiser = torch.optim.Adam([logits], schedule.rate)
+    gradient = _rule(estimator, power, schedule, noise)
+    losses = [_expected(logits.detach().double(), power)]
+    for _ in range(schedule.epochs):
+        for _ in range(schedule.steps):
+            logits.grad = gradient(logits.detach())
+            optimiser.step()
+        losses.append(_expected(logits.detach().double(), power))
+    return torch.stack(losses).numpy()
+
+
+@cache
+def end_values(power: float) -> tuple[float, float]:
+    """The loss of a coordinate at zero and at one: the optimum is the first."""
+    loss = polynomial_loss(power)
+    zero, one = (float(loss(torch.eye(2, dtype=torch.float64)[each][None, None])) for each in (0, 1))
+    return zero, one
+
+
+def resting_loss(power: float) -> float:
+    """The loss where straight-through's mean gradient is zero.
+
+    That is ``p f'(1) + (1 - p) f'(0) = 0`` in the probability p of one, where f' is the derivative that each sample sees.
+    """
+    x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]], dtype=torch.float64, requires_grad=True)
+    (slopes,) = torch.autograd.grad(polynomial_loss(power)(x).sum(), x)
+    at_zero, at_one = slopes[:, 0, 1].tolist()
+    p = -at_zero / (at_one - at_zero)
+    zero, one = end_values(power)
+    return float((1 - p) * zero + p * one)
+
+
+def _done(
+    work: Callable[[tuple[str, float], Tell], Array], jobs: list[tuple[str, float]], workers: int
+) -> Iterable[tuple[tuple[str, float], Array | None]]:
+    if workers:
+        yield from in_processes(work, jobs, workers)
+        return
+    with single_threaded():
+        yield from ((job, work(job, lambda message: None)) for job in jobs)
+
+
+def _work(schedule: Schedule, seed: int, job: tuple[str, float], tell: Tell) -> Array:
+    return train(*job, schedule, seed)
+
+
+def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Logits of every seed to a batch's gradient for every seed, both ``[seeds, D, 2]``."""
+    if name == EXACT:
+        slope: Callable[[Tensor], Tensor] = torch.func.grad(lambda logits: _expected(logits, power).sum())
+        return slope
+    estimator, loss = load_estimator(name), polynomial_loss(power)
+    replicates = schedule.batch // (describe(estimator).evaluations or 1)
+
+    def gradient(logits: Tensor) -> Tensor:
+        rows = len(logits) * replicates
+
+        def program(params: Tensor, sample: Sample) -> Tensor:
+            # Every row at its own seed's logits, plus an offset that is differentiated at zero; lanes stand side by side.
+            own = logits.repeat_interleave(len(params) // len(logits), 0)
+            return loss(sample(OneHotCategorical(logits=own + params, validate_args=False)))
+
+        found: Tensor = estimator(program, torch.zeros_like(logits[0]), rows, generator)
+        return found.reshape(len(logits), replicates, *found.shape[1:]).mean(1)
+
+    return gradient
+
+
+def _expected(logits: Tensor, power: float) -> Tensor:
+    """The expected loss: coordinates are independent and enter by their mean, ``[seeds, D, 2]`` to ``[seeds]``."""
+    zero, one = end_values(power)
+    return (logits.softmax(-1) @ logits.new_tensor([zero, one])).mean(-1)

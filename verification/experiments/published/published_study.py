@@ -1,0 +1,149 @@
+"""The numbers of the literature, reproduced: one study of what was published, what is exact and what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import torch
+
+from ...record.head import run_head
+from ...record.record import Record
+from ...record.study import Exhibits, Study
+from .comparison import FALSE_FAIL_RATE, Comparison, inside_statement
+from .endings import training_charts, training_statements, training_tables
+from .polynomial_training import TRAINED, Run, Schedule, trained
+from .polynomials import polynomial_statements, polynomial_tables
+from .toys import one_bit_comparisons, three_bit_comparisons, three_bit_facts, toy_statements, toy_table
+from .walk_figure import ALLOWED, walk_chart, walk_comparisons, walk_exact_table, walk_long_table, walk_statements, walk_table
+
+__all__ = ["published_record", "published_study"]
+
+Progress = Callable[[int, int, str], None]
+"""Told (parts done, parts in all, what was done last)."""
+
+_TEXT = (
+    "Numbers that papers and their documentation print, beside ours. An exact value comes from a recursion over the walk's "
+    "states, from a sum over all outcomes, or from a sum over all draws of the estimator; a measured one comes with its 95 % "
+    "interval, which respects the kurtosis of the rows.",
+    "Where the literature shows curves alone, the published column is empty. A number whose rows have not seen enough of their "
+    "tail keeps its interval in the table and is left out of the statements.",
+)
+
+_THREE_CAPTION = (
+    "f = sum (b - c)^2, c = 0.6, 0.51, 0.48 (Liu et al. 2019, Kool et al. 2020). Published: from 10,000 draws. At logit 0 all "
+    "outcomes are equally probable, so which of them are the top ones is a matter of order; ours takes the first."
+)
+_ONE_CAPTION = "The curves of REBAR, RELAX, ARM and DisARM, at points with p0 = 0.49 and 0.499; no numbers were printed."
+
+
+def published_study(
+    *, samples: int, seed: int, training: Schedule | None = None, workers: int = 0, progress: Progress | None = None
+) -> Study:
+    """Measure and compare.
+
+    Args:
+        samples: Rows a measured number.
+        seed: Entropy.
+        training: How polynomial programming is trained; None leaves that out. Cost: minutes.
+        workers: Processes to spawn for the training; 0: none.
+        progress: Told of every part.
+    """
+    told = _Parts(progress, 3 + (0 if training is None else len(TRAINED) * len(training.powers)))
+    walk = tuple(walk_comparisons(samples, seed))
+    told("walk")
+    three = tuple(three_bit_comparisons(samples, seed))
+    told("three bits")
+    one = tuple(one_bit_comparisons(samples, seed))
+    told("one bit")
+    runs = () if training is None else trained(training, seed, workers=workers, told=told)
+    toys = inside_statement("On the toys every measured variance is the exact one.", (*three, *one), "variances")
+    return Study(
+        name="published",
+        title="The numbers of the literature",
+        text=_TEXT,
+        statements=(
+            *walk_statements(walk),
+            toys,
+            *three_bit_facts(),
+            *toy_statements(three, one),
+            *polynomial_statements(),
+            *training_statements(runs),
+        ),
+        exhibits=_exhibits(walk, three, one, runs, training),
+        settings={
+            "samples": samples,
+            "seed": seed,
+            "false_fail_rate": FALSE_FAIL_RATE,
+            **({} if training is None else {"training": asdict(training)}),
+        },
+    )
+
+
+def _exhibits(
+    walk: tuple[Comparison, ...],
+    three: tuple[Comparison, ...],
+    one: tuple[Comparison, ...],
+    runs: tuple[Run, ...],
+    training: Schedule | None,
+) -> Exhibits:
+    return Exhibits(
+        charts=(walk_chart(walk), *training_charts(runs, training)),
+        tables=(
+            walk_table(walk),
+            walk_exact_table(),
+            walk_long_table(),
+            toy_table("Three bits of one logit: variance of one replicate", "logit", three, _THREE_CAPTION),
+            toy_table("One bit, E[(b - p0)^2]: variance of one replicate", "p", one, _ONE_CAPTION),
+            *polynomial_tables(),
+            *training_tables(runs),
+        ),
+    )
+
+
+class _Parts:
+    """Counts the parts that are done."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+
+    def __call__(self, name: str) -> None:
+        """One part more."""
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total, name)
+
+
+def published_record(
+    *,
+    samples: int,
+    seed: int,
+    command: str,
+    training: Schedule | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Record:
+    """The study as a record.
+
+    Args:
+        samples: As in `published_study`, like all others but one.
+        seed: Entropy.
+        command: How it was asked for.
+        training: How polynomial programming is trained, if it is.
+        workers: Processes for that.
+        progress: Told of every part.
+    """
+    started, clock = time.time(), time.perf_counter()
+    study = published_study(samples=samples, seed=seed, training=training, workers=workers, progress=progress)
+    head = run_head(
+        command=command,
+        profile=f"{samples} rows",
+        seed=seed,
+        device="cpu",
+        dtypes=[torch.float64] if training is None else [torch.float32, torch.float64],
+        alpha=FALSE_FAIL_RATE,
+        tolerance=ALLOWED,
+        timing={"started": started, "seconds": time.perf_counter() - clock},
+    )
+    return Record(run=head, cells=(), studies=(study,))

@@ -1,0 +1,200 @@
+"""StochasticAD's published comparison: standard deviations of three estimators on the random walk at p = 2n."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from ....estimators.conditional_triples import ConditionalTriple
+from ....estimators.markov import MarkovProgram
+from ....estimators.protocol import Estimator
+from ....estimators.score_function import ScoreFunction
+from ....estimators.smoothed_triples import SmoothedTriple
+from ....estimators.stochastic_triples import StochasticTriple
+from ...problems.problem import Problem
+from ...problems.random_walk import published_walk
+from ...record.study import Chart, Series, Statement, Table
+from ...truth.chains.chain import ReplicateMoments
+from ...truth.chains.triples import pruned_triple_moments
+from ...truth.known_moments import known_moments, problem_chain
+from ...truth.recursion import chain_moments
+from .comparison import Comparison, inside_statement, sampled_moments
+
+__all__ = ["walk_chart", "walk_comparisons", "walk_exact_table", "walk_long_table", "walk_statements", "walk_table"]
+
+LENGTHS = tuple(range(10, 101, 10))
+LONG = 800
+READING_ERROR = 0.2
+"""How well a point can be read off the published picture."""
+
+ALLOWED = 0.05
+"""How far a published point may lie from the exact one, relatively: the picture's own sampling error is not given."""
+
+TRIPLE, SCORE, CENTRED = "pruned triple", "score function", "score function, baseline E f"
+
+PUBLISHED: Mapping[str, tuple[float, ...]] = {
+    TRIPLE: (1.04, 1.63, 2.20, 2.85, 3.46, 4.08, 4.74, 5.26, 5.82, 6.55),
+    SCORE: (3.8, 9.7, 17.4, 25.4, 35.0, 45.2, 56.7, 67.6, 81.0, 95.7),
+    CENTRED: (1.9, 4.1, 6.3, 8.6, 10.4, 12.6, 14.8, 17.1, 20.0, 21.5),
+}
+"""Standard deviations read off the published picture, n = 10, 20, ..., 100; the first points are partly hidden in it."""
+
+
+def walk_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
+    """The three estimators at the ten lengths, drawn and exact.
+
+    Args:
+        samples: Rows a point.
+        seed: Entropy.
+    """
+    for place, length in enumerate(LENGTHS):
+        (problem,) = published_walk(length)
+        for name, estimator in _estimators(problem).items():
+            exact = _exact(estimator, problem).variance
+            moments = sampled_moments(estimator, problem.program, problem.params, name=problem.name, samples=samples, seed=seed)
+            yield Comparison(name=name, size=length, exact=exact, moments=moments, published=PUBLISHED[name][place])
+
+
+def walk_chart(compared: tuple[Comparison, ...]) -> Chart:
+    """The figure: exact lines dashed, sampled points with their intervals over them."""
+    series = []
+    for name in PUBLISHED:
+        mine = tuple(each for each in compared if each.name == name)
+        sizes = tuple(each.size for each in mine)
+        limits = tuple(each.limits() for each in mine)
+        series.append(Series(label=name, x=sizes, y=tuple(math.sqrt(each.exact) for each in mine), style="dashed"))
+        series.append(
+            Series(
+                label=name,
+                x=sizes,
+                y=tuple(float(each.moments.std[0]) for each in mine),
+                low=tuple(math.sqrt(low) for low, _ in limits),
+                high=tuple(math.sqrt(high) for _, high in limits),
+                style="points",
+            )
+        )
+    return Chart(
+        name="published_walk",
+        title="Standard deviation of d/dp E[X_n^2], p = 2n",
+        caption="Points: sampled, with 95 % intervals. Dashed: exact, by recursion over the walk's states.",
+        x_label="steps n",
+        y_label="standard deviation of one replicate",
+        series=tuple(series),
+        y_log=True,
+    )
+
+
+def walk_table(compared: tuple[Comparison, ...]) -> Table:
+    """The figure's numbers."""
+    return Table(
+        title="Random walk at p = 2n, d/dp E[X_n^2]: standard deviation of one replicate",
+        columns=("n", "estimator", "published", "exact", "measured", "95 % low", "95 % high", "published agrees"),
+        rows=tuple(
+            (
+                int(each.size),
+                each.name,
+                each.published,
+                math.sqrt(each.exact),
+                float(each.moments.std[0]),
+                *(math.sqrt(limit) for limit in each.limits()),
+                "yes" if _published_agrees(each) else "no",
+            )
+            for each in compared
+        ),
+        caption=f"Published: read off the picture, to about {READING_ERROR:g}, from a sample of unknown size. It agrees where "
+        f"it lies within {READING_ERROR:g} or {100 * ALLOWED:g} % of the exact value.",
+    )
+
+
+def walk_exact_table() -> Table:
+    """What the figure leaves out, exact: two triples that vary less or more, and the smoothed one, which is biased."""
+    rows = []
+    for length in LENGTHS:
+        (problem,) = published_walk(length)
+        conditional, smoothed = _exact(ConditionalTriple(), problem), _exact(SmoothedTriple(), problem)
+        deviations = (math.sqrt(each.variance) for each in (_dead_weight(problem), conditional, smoothed))
+        rows.append((length, conditional.mean, *deviations, smoothed.mean - conditional.mean))
+    return Table(
+        title="The same walk, exact: standard deviation of one replicate",
+        columns=("n", "d/dp E[X_n^2]", "triple, dead weight kept", "conditional triple", "smoothed triple", "smoothed, bias"),
+        rows=tuple(rows),
+        caption="Dead weight: alternatives that have met the primal are not dropped, and may be kept in a live one's place.",
+    )
+
+
+def walk_long_table() -> Table:
+    """Exact values beyond the figure, where no rows are needed."""
+    (problem,) = published_walk(LONG)
+    exact = {name: _exact(each, problem) for name, each in _estimators(problem).items()}
+    exact["conditional triple"] = _exact(ConditionalTriple(), problem)
+    deviations = tuple((f"standard deviation, {name}", math.sqrt(each.variance)) for name, each in exact.items())
+    return Table(
+        title=f"The same walk at n = {LONG}, exact",
+        columns=("quantity", "value"),
+        rows=(("d/dp E[X_n^2]", exact[TRIPLE].mean), *deviations),
+    )
+
+
+def walk_statements(compared: tuple[Comparison, ...]) -> tuple[Statement, ...]:
+    """Whether what was measured is what is exact, and whether that is what was published."""
+    measured = inside_statement(
+        "On the published walk every measured standard deviation is the exact one.", compared, "standard deviations"
+    )
+    agreeing = sum(_published_agrees(each) for each in compared)
+    farthest = max(compared, key=_relative)
+    published = Statement(
+        claim=f"Published points lie within {100 * ALLOWED:g} % or the reading error {READING_ERROR:g} of the exact values.",
+        outcome="holds" if agreeing == len(compared) else "fails",
+        measured=f"{agreeing} of {len(compared)} points; the farthest in per cent is {farthest.name} at n = {farthest.size:g}, "
+        f"{100 * _relative(farthest):.1f} %",
+        note="The picture was drawn from a sample of its own, of a size that is not given.",
+    )
+    return measured, published, _dropping()
+
+
+def _dropping() -> Statement:
+    """Whether the figure tells a triple that drops coalesced alternatives from one that does not."""
+    far = {}
+    for length, point in zip(LENGTHS, PUBLISHED[TRIPLE], strict=False):
+        kept = math.sqrt(_dead_weight(*published_walk(length)).variance)
+        if not _near(point, kept):
+            far[length] = kept
+    last = max(far, default=None)
+    return Statement(
+        claim="A triple that keeps alternatives which have met the primal has not the published standard deviations.",
+        outcome="holds" if far else "fails",
+        measured=f"{len(far)} of {len(LENGTHS)} points apart"
+        + (f"; at n = {last} it has {far[last]:.4g}" if last is not None else ""),
+        note="It is unbiased all the same: only the variance tells.",
+    )
+
+
+def _estimators(problem: Problem) -> dict[str, Estimator]:
+    """The three that the figure compares."""
+    assert isinstance(problem.program, MarkovProgram)
+    mean = chain_moments(problem.program, problem.params).mean
+    return {TRIPLE: StochasticTriple(), SCORE: ScoreFunction(), CENTRED: ScoreFunction(baseline=mean)}
+
+
+def _exact(estimator: Estimator, problem: Problem) -> ReplicateMoments:
+    found = known_moments(estimator, problem)
+    assert found is not None, f"no recursion for {estimator}"
+    return found
+
+
+def _dead_weight(problem: Problem) -> ReplicateMoments:
+    return pruned_triple_moments(problem_chain(problem), dead_weight=True)
+
+
+def _relative(each: Comparison) -> float:
+    assert each.published is not None
+    return abs(each.published / math.sqrt(each.exact) - 1)
+
+
+def _published_agrees(each: Comparison) -> bool:
+    assert each.published is not None
+    return _near(each.published, math.sqrt(each.exact))
+
+
+def _near(published: float, exact: float) -> bool:
+    return abs(published - exact) <= max(READING_ERROR, ALLOWED * exact)

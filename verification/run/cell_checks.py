@@ -1,0 +1,274 @@
+"""From what a cell found to the checks of its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...estimators.protocol import Claims, describe
+from ..problems.problem import Problem
+from ..record.record import Cell, Check
+from ..statistics.bias import BiasVerdict
+from ..statistics.channels import scales
+from ..statistics.exact_variance import ExactVariance
+from ..statistics.variance import left_out_log_variances, measurable, variance_interval
+from ..truth.references import LIKELIHOOD_RATIO, Reference
+from ..workbench import estimator_facts
+from .cell import CellRun
+
+__all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
+
+GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still taken for exact
+
+
+def claimed(claims: Claims, problem: Problem, expect: str) -> str:
+    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
+    if expect != "claims":
+        return expect
+    if claims.continuous_only and not problem.continuous:
+        return "any"
+    if claims.bias == "biased" and claims.exact_degree is not None and not problem.chained:
+        exact = problem.degree is not None and problem.degree <= claims.exact_degree
+        return "unbiased" if exact else "biased"
+    return claims.bias
+
+
+def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: bool = False) -> str:
+    """What a bias outcome says of a claim.
+
+    A claim of none is one of none beyond the tolerance: a bias known to lie inside supports it, and reports warn of it. One
+    of undetermined size decides nothing. A declared bias is not refuted by a problem on which it vanishes, unless it is
+    ``insisted`` on (``--expect biased``).
+    """
+    if claim == "any" or outcome == "not-applicable":
+        return "none"
+    if claim == "biased" and insisted and outcome in ("unbiased", "inconclusive"):
+        return "refuted" if outcome == "unbiased" else "inconclusive"
+    if outcome == "inconclusive":
+        return "inconclusive" if claim == "unbiased" else "none"
+    if outcome == "failed":
+        return "refuted"
+    if outcome == "no-gradient" or claim == "no_gradient":
+        return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
+    if claim == "unbiased":
+        size = "negligible" if outcome == "unbiased" else material
+        return {"negligible": "supported", "material": "refuted"}.get(size, "inconclusive")
+    return "supported" if outcome == "biased" else "none"
+
+
+def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: str, replay: str) -> Cell:
+    """The record of one cell.
+
+    Args:
+        run: The cell, closed.
+        problem: Its problem.
+        reference: What decided it.
+        expect: What the estimator is held to, see `claimed`.
+        replay: The command that repeats it.
+    """
+    about = describe(run.subject)
+    claim = claimed(about.claims, problem, expect)
+    checks = [_conformance_check(run, claim)] if run.finding is not None else []
+    status = "ok"
+    if run.failure is not None:
+        status = run.failure.status
+        checks.append(Check(check="bias", outcome="failed", note=run.failure.note))
+    elif run.finding is None or run.finding.outcome == "pass":
+        checks += _forward_checks(run)
+        checks.append(_bias_check(run, claim, reference, insisted=expect == "biased"))
+        checks += _variance_checks(run)
+    else:
+        status = "failed" if run.finding.outcome == "failed" else "ok"
+        held = hold_bias_claim(claim, run.finding.outcome)
+        checks.append(
+            Check(
+                check="bias", outcome=run.finding.outcome, claim=held, reference=reference.kind, note=run.finding.note,
+                details={"reason": run.finding.reason},
+            )
+        )  # fmt: skip
+    if any(each.outcome == "failed" for each in checks) and status == "ok":
+        status = "failed"
+    return Cell(
+        estimator=run.estimator,
+        problem=run.problem,
+        status=status,
+        checks=tuple(checks),
+        claims={**estimator_facts(run.subject), "here": claim},
+        replay=replay,
+        facts={
+            "fitted": run.fitted,
+            "exact": [float(each) for each in reference.gradient] if reference.exact else None,
+            "scale": [float(each) for each in np.asarray(run.plan.scale)],
+            "p_gate": float(run.plan.p_gate),
+            "dimension": run.plan.size,
+        },
+        timing={"seconds": run.seconds},
+    )
+
+
+def reference_check(runs: list[CellRun], reference: Reference) -> Check:
+    """Whether the other references of a problem agree with the one that decides."""
+    compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
+    values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
+    outcomes = [each["outcome"] for each in compared]
+    worst = next((each for each in ("disagree", "agree", "inconclusive") if each in outcomes), "not compared")
+    note = "; ".join(f"{each['kind']}: {each['outcome']}" for each in values)
+    rows = sum(run.rows.count for run in runs)
+    return Check(
+        check="references",
+        outcome=worst,
+        claim={"disagree": "refuted", "agree": "supported"}.get(worst, "none"),
+        num_samples=rows,
+        reference=reference.kind,
+        note=note,
+        details={"values": values},
+    )
+
+
+def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
+    """The program's own exact gradient beside the one that its author gave."""
+    if reference.computed is None:
+        return
+    kind, gradient = reference.computed
+    difference = reference.gradient - gradient
+    relative = difference / np.maximum(scales(gradient), np.finfo(float).tiny)
+    worst = int(np.argmax(np.abs(relative)))
+    yield {
+        "kind": kind,
+        "outcome": "agree" if abs(relative[worst]) <= GIVEN_DIGITS else "disagree",
+        "difference": float(difference[worst]),
+        "relative": float(relative[worst]),
+        "channel": f"coordinate {worst}",
+    }
+
+
+def _sampled_value(run: CellRun) -> dict[str, Any]:
+    verdict, finding = run.test.verdict, run.finding
+    if run.failure is not None or verdict is None:
+        return {"kind": run.estimator, "outcome": "not compared", "note": run.failure.note if run.failure else ""}
+    if finding is not None and finding.outcome != "pass":
+        return {"kind": run.estimator, "outcome": "not compared", "note": finding.note}
+    # The bound on a finite difference's own bias is an assumption; nothing is assumed of a likelihood ratio.
+    biased = verdict.outcome == "biased" and (run.estimator == LIKELIHOOD_RATIO or verdict.material == "material")
+    disagree = verdict.outcome == "failed" or biased
+    outcome = "disagree" if disagree else ("inconclusive" if verdict.outcome == "inconclusive" else "agree")
+    return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict)}
+
+
+def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
+    return {
+        "difference": verdict.estimate,
+        "interval": verdict.interval,
+        "relative": verdict.relative,
+        "channel": verdict.channel,
+        "num_samples": verdict.num_samples,
+        "reason": verdict.reason,
+    }
+
+
+def _conformance_check(run: CellRun, claim: str) -> Check:
+    finding = run.finding
+    assert finding is not None
+    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
+    held = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
+    return Check(
+        check="conformance",
+        outcome=finding.outcome,
+        claim=held,
+        note=finding.note,
+        details={"reason": finding.reason},
+    )
+
+
+def _forward_checks(run: CellRun) -> list[Check]:
+    found = run.forward
+    if found is None:
+        return []
+    claim = {"pass": "supported", "failed": "refuted"}.get(found.outcome, "none")
+    return [Check(check="forward_law", outcome=found.outcome, claim=claim, num_samples=found.num_samples, note=found.note)]
+
+
+def _bias_check(run: CellRun, claim: str, reference: Reference, *, insisted: bool) -> Check:
+    verdict = run.test.verdict
+    assert verdict is not None
+    details = {
+        key: value
+        for key, value in vars(verdict).items()
+        if key not in ("outcome", "estimate", "interval", "detectable", "relative", "num_samples", "note")
+    }
+    watched = next((k for k, name in enumerate(run.plan.channel_names) if name == verdict.channel), 0)
+    if watched < len(run.histogram):
+        edges, counts = run.histogram[watched]
+        details["histogram"] = {"edges": edges, "counts": counts}
+    note = verdict.note
+    if verdict.outcome == "biased" and claim == "unbiased" and verdict.material != "material":
+        note = f"a bias was found, {verdict.material} against the tolerance; {note}".rstrip("; ")
+    return Check(
+        check="bias",
+        outcome=verdict.outcome,
+        claim=hold_bias_claim(claim, verdict.outcome, verdict.material, insisted=insisted),
+        estimate=verdict.estimate,
+        interval=verdict.interval,
+        detectable=verdict.detectable,
+        relative=verdict.relative,
+        num_samples=verdict.num_samples,
+        reference=reference.kind,
+        note=note,
+        details=details,
+    )
+
+
+def _variance_checks(run: CellRun) -> list[Check]:
+    """One replicate's variance (its widest coordinate) and what it costs."""
+    moments, compared = run.rows, run.variance
+    if moments.count < 2 or moments.nonfinite:
+        return []
+    channel = int(np.argmax(moments.variance[: run.plan.size]))
+    variance = float(moments.variance[channel])
+    interval = variance_interval(moments, channel) if variance > 0 else (0.0, 0.0)
+    outcome = "measured" if compared is None else compared.outcome
+    check = Check(
+        check="variance",
+        outcome=outcome,
+        claim={"matches exact": "supported", "differs from exact": "refuted"}.get(outcome, "none"),
+        estimate=variance,
+        interval=interval,
+        num_samples=moments.count,
+        note="" if compared is None else _compared_note(compared),
+        details={
+            "channel": run.plan.channel_names[channel],
+            "kurtosis": float(moments.kurtosis[channel]),
+            "exact": None if compared is None else compared.exact,
+            "measurable": bool(variance > 0 and measurable(moments, channel)),
+            "leave_one_out": left_out_log_variances(moments, channel),
+        },
+    )
+    return [check, _cost_check(run, variance)]
+
+
+def _compared_note(compared: ExactVariance) -> str:
+    note = f"exact value {compared.exact:.6g}"
+    if compared.confirming is None:
+        return note
+    again = f"{compared.confirming.variance[compared.channel]:.6g} in {compared.confirming.count} fresh rows"
+    if compared.outcome == "differs from exact":
+        return f"{note}; confirmed by {again}"
+    return f"{note}; the rows differ from it, which is not confirmed by {again}"
+
+
+def _cost_check(run: CellRun, variance: float) -> Check:
+    each = run.seconds / run.timed_rows if run.timed_rows else math.nan
+    return Check(
+        check="cost",
+        outcome="measured",
+        num_samples=run.timed_rows,
+        details={"evaluations": describe(run.subject).evaluations},
+        timing={
+            "seconds": run.seconds,
+            "rows_per_second": 1 / each if each > 0 else math.nan,
+            "variance_seconds": variance * each,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Estimators with one planted bug each, which the verifier must find."""

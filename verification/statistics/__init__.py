@@ -1,0 +1,1 @@
+"""Statistics of replicates: moments, confidence sequences, the test of bias, variances and exponents."""

@@ -1,0 +1,1 @@
+"""Assertions about estimators, for plain Python and for pytest."""
