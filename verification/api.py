@@ -15,6 +15,7 @@ from .problems.registry import find_problems
 from .record.record import Record
 from .run.verification import Progress, verify_cells
 from .seeds import stable_repr
+from .verdicts import Expectation
 
 __all__ = ["Target", "estimators_of", "problems_of", "verify"]
 
@@ -30,7 +31,7 @@ def verify(
     alpha: float = 1e-3,
     seed: int = 0,
     device: str = "cpu",
-    expect: str = "claims",
+    expect: Expectation = "claims",
     seconds: float | None = None,
     dtype: str | None = None,
     wanted: Wanted | None = None,

@@ -10,6 +10,7 @@ import torch
 from ..estimators.adapters import Convention
 from ..estimators.protocol import Estimator, describe
 from .problems.problem import Probe
+from .verdicts import Expectation
 
 __all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "affordable_rows", "chunk_rows", "settle"]
 
@@ -67,7 +68,7 @@ class Settings:
     alpha: float = 1e-3
     seed: int = 0
     device: str = "cpu"
-    expect: str = "claims"
+    expect: Expectation = "claims"
     seconds: float | None = None
     conventions: tuple[tuple[str, Convention], ...] = ()
     fused: bool = True
@@ -77,7 +78,7 @@ class Settings:
 WORK_PER_ROW = 1000
 """Categories times evaluations that a row may cost before a cell gets fewer rows."""
 
-EXPECTATIONS = ("claims", "unbiased", "biased", "any")
+EXPECTATIONS: tuple[Expectation, ...] = ("claims", "unbiased", "biased", "any")
 
 
 def settle(
@@ -87,7 +88,7 @@ def settle(
     alpha: float = 1e-3,
     seed: int = 0,
     device: str = "cpu",
-    expect: str = "claims",
+    expect: Expectation = "claims",
     seconds: float | None = None,
     dtype: str | None = None,
 ) -> Settings:

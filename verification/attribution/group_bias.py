@@ -16,6 +16,7 @@ from ..seeds import directions
 from ..statistics.bias import BiasPlan, BiasTest, BiasVerdict
 from ..statistics.channels import scales
 from ..statistics.moments import Moments
+from ..verdicts import BiasOutcome
 from ..workbench import Workbench
 from .exact_sites import with_exact_sites
 
@@ -40,7 +41,7 @@ class GroupBias:
     """
 
     sites: tuple[int, ...]
-    outcome: str
+    outcome: BiasOutcome
     estimate: float | None
     interval: tuple[float, float] | None
     relative: float | None

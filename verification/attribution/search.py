@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, cast
 
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError
 from ..plan import Settings
 from ..problems.problem import Problem
 from ..record.record import Cell, Check
+from ..verdicts import Outcome
 from ..workbench import Workbench
 from .group_bias import GroupBias, Trials
 
@@ -22,6 +23,8 @@ __all__ = ["Attribution", "GroupBias", "SiteBias", "attribute", "attribution_che
 
 SHARE = 0.25
 MAX_TESTS = 64
+
+SiteStatus = Literal["named", "cleared", "together", "undecided"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class SiteBias:
     """
 
     site: int
-    status: str
+    status: SiteStatus
     contribution: GroupBias
     remaining: GroupBias | None = None
 
@@ -115,7 +118,7 @@ class Attribution:
         """The same in plain lists and mappings."""
         return {**asdict(self), "outcome": self.outcome, "named": list(self.named)}
 
-    def _having(self, status: str) -> tuple[int, ...]:
+    def _having(self, status: SiteStatus) -> tuple[int, ...]:
         return tuple(each.site for each in self.sites if each.status == status)
 
     def _named_sentence(self) -> str:
@@ -204,7 +207,7 @@ def attribution_check(
     base = found.baseline
     return Check(
         check="attribution",
-        outcome=found.outcome,
+        outcome=cast(Outcome, found.outcome),  # it names sites
         estimate=base.estimate,
         interval=base.interval,
         relative=base.relative,
@@ -244,10 +247,10 @@ def _attribute(trials: Trials, alpha: float, share: float, max_tests: int) -> At
     return replace(heading, control=control, sites=sites, rest=rest, tests=tuple(tests))
 
 
-def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[GroupBias], dict[int, str]]:
+def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[GroupBias], dict[int, SiteStatus]]:
     """Every group tested, breadth first, and the status of every site."""
     tests, queue = [whole], [whole]
-    status = dict.fromkeys(whole.sites, "undecided")
+    status: dict[int, SiteStatus] = dict.fromkeys(whole.sites, "undecided")
     while queue:
         parent = queue.pop(0)
         if len(parent.sites) == 1:
@@ -262,13 +265,13 @@ def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[Gr
         queue += [each for each in halves if each.outcome == "biased"]
         cleared = [each for each in halves if each.outcome == "unbiased"]
         # What is biased as a whole and in neither half acts together, or is spread thin.
-        word = "together" if len(cleared) == len(halves) else "cleared"
+        word: SiteStatus = "together" if len(cleared) == len(halves) else "cleared"
         status |= {site: word for each in cleared for site in each.sites}
     return tests, status
 
 
 def _with_remaining(
-    measure: Measure, tests: list[GroupBias], status: dict[int, str]
+    measure: Measure, tests: list[GroupBias], status: dict[int, SiteStatus]
 ) -> tuple[tuple[SiteBias, ...], GroupBias | None]:
     """Every site's finding; what remains with each named site exact, and with all of them."""
     named = {site for site, word in status.items() if word == "named"}

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
 from ..problems.problem import Probe, Problem
+from ..verdicts import ConformanceOutcome
 from .dependence import repeated_lag
 from .extreme_noise import ExtremeNoise
 
@@ -39,7 +40,7 @@ class Conformance:
         note: One sentence for a reader.
     """
 
-    outcome: str
+    outcome: ConformanceOutcome
     reason: str = ""
     note: str = ""
 

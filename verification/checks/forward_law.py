@@ -13,6 +13,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCate
 
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
 from ...estimators.sites.reading import Site, site_of
+from ..verdicts import LawOutcome
 
 __all__ = ["ForwardLaw", "check_forward_law"]
 
@@ -40,7 +41,7 @@ class ForwardLaw:
         log_rate: Natural logarithm of the bound on the false-alarm rate of the most striking comparison.
     """
 
-    outcome: str
+    outcome: LawOutcome
     note: str = ""
     num_samples: int = 0
     log_rate: float = 0.0
@@ -173,7 +174,7 @@ def _judged(seen: list[_Drawn], alpha: float) -> ForwardLaw:
             expected = float(site.probabilities().double().mean(0).reshape(-1)[rate.reshape(-1).argmin()])
             worst = lowest
             where = f"{each.where}, element {element}, category {category}: drawn {share:.4g}, expected {expected:.4g}"
-    outcome = "failed" if worst < limit else "pass"
+    outcome: LawOutcome = "failed" if worst < limit else "pass"
     return ForwardLaw(outcome, where if outcome == "failed" else "", compared, worst)
 
 

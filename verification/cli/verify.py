@@ -104,7 +104,8 @@ def _part(kind: type[_Part], options: Mapping[str, Any]) -> _Part:
 def _settings(*, expect: str | None, fused: bool, **options: Any) -> Settings:
     from ..plan import settle
 
-    return replace(settle(expect=expect or "claims", **options), fused=fused)
+    expected: Expectation = expect or "claims"
+    return replace(settle(expect=expected, **options), fused=fused)
 
 
 def _refuse_idle(stated: Stated, findings: list[Finding]) -> None:

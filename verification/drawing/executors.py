@@ -17,6 +17,7 @@ import torch
 from ...estimators.adapters import ForeignError
 from ..foreign.isolation import isolate, out_of_memory, said
 from ..plan import Settings
+from ..verdicts import Ending
 from ..workbench import Workbench, registry_workbench
 from .tasks import Task, perform
 
@@ -35,7 +36,7 @@ class Failure:
         spent: The process that ran it has used up its memory, and is not to be used again.
     """
 
-    status: str
+    status: Ending
     note: str
     spent: bool = False
 
@@ -254,6 +255,6 @@ def _failure(error: BaseException) -> Failure:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
     lines = said(error).splitlines() or [""]
-    status = "failed" if isinstance(error, ForeignError) else "crashed"
+    status: Ending = "failed" if isinstance(error, ForeignError) else "crashed"
     note = f"{type(error).__name__} at {where}: {lines[0]}"[:500]
     return Failure(status, note, spent=out_of_memory(error))

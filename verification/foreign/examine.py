@@ -8,12 +8,13 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
 from ...estimators.adapters import Convention, TargetError, UnrecognisedTargetError, Wanted, convention_of
 from ...estimators.protocol import Estimator
 from ..record.record import Cell, Check, Record
 from ..record.study import Exhibits, Study, Table
+from ..verdicts import Status
 from .isolation import MEMORY, isolate, memory, said
 
 __all__ = ["Finding", "at_every_size", "broken_cells", "examine", "load_quietly", "split_batch", "with_conventions"]
@@ -43,7 +44,7 @@ class Finding:
 
     target: str
     convention: Convention | None = None
-    status: str = "ok"
+    status: Status | Literal["refused"] = "ok"
     note: str = ""
 
 
@@ -100,10 +101,10 @@ def broken_cells(findings: Sequence[Finding], problems: Sequence[str]) -> list[C
 
 def _broken_cell(finding: Finding, problem: str) -> Cell:
     """A cell without a row; ``reason`` is ``unusable`` where the user has to mend what was asked for."""
-    refused = finding.status == "refused"
-    details = {"reason": "unusable"} if refused else {}
+    details = {"reason": "unusable"} if finding.status == "refused" else {}
     check = Check(check="bias", outcome="failed", note=finding.note, details=details)
-    return Cell(estimator=finding.target, problem=problem, status="failed" if refused else finding.status, checks=(check,))
+    status: Status = "failed" if finding.status == "refused" else finding.status
+    return Cell(estimator=finding.target, problem=problem, status=status, checks=(check,))
 
 
 def with_conventions(record: Record) -> Record:

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..verdicts import Claim, FamilyOutcome, Outcome, Status
 from .study import Study, study_from
 
 __all__ = ["SCHEMA_VERSION", "Cell", "Check", "Family", "Record", "Run", "schema"]
@@ -46,8 +47,8 @@ class Check:
     """
 
     check: str
-    outcome: str
-    claim: str = "none"
+    outcome: Outcome
+    claim: Claim = "none"
     estimate: float | None = None
     interval: tuple[float, float] | None = None
     detectable: float | None = None
@@ -76,7 +77,7 @@ class Cell:
 
     estimator: str
     problem: str
-    status: str
+    status: Status
     checks: tuple[Check, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
     replay: str = ""
@@ -119,8 +120,8 @@ class Family:
     family: str
     exponent: float | None
     interval: tuple[float, float] | None
-    outcome: str
-    claim: str = "none"
+    outcome: FamilyOutcome
+    claim: Claim = "none"
     points: tuple[Mapping[str, Any], ...] = ()
     note: str = ""
 

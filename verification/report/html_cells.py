@@ -155,17 +155,17 @@ _BIAS_COLUMNS = ("Estimator", "Problem", "Verdict", "Claim", "Relative bias", "R
                  "Tolerance", "Sigma", "Rows", "Reference", "Note")  # fmt: skip
 _OTHER_COLUMNS = ("Estimator", "Problem", "Conformance", "Forward law", "Variance", "Interval", "Against exact",
                   "Rows a second", "Variance x seconds", "Evaluations a row", "Peak memory")  # fmt: skip
-_NOTHING = Check(check="", outcome=MISSING)
 
 
 def _bias_row(cell: Cell) -> list[str]:
-    check = cell.find("bias") or Check(check="bias", outcome=cell.word)
+    bias = cell.find("bias")
+    check = bias or Check(check="bias", outcome="not compared")
     relative = relative_bias(cell, check)
     interval = f"[{percent(relative[1])}, {percent(relative[2])}]" if relative else MISSING
     return [
         cell.estimator,
         cell.problem,
-        check.outcome,
+        cell.word if bias is None else bias.outcome,
         check.claim,
         percent(check.relative),
         interval,
@@ -180,20 +180,27 @@ def _bias_row(cell: Cell) -> list[str]:
 
 
 def _other_row(cell: Cell) -> list[str]:
-    variance, cost = cell.find("variance") or _NOTHING, cell.find("cost") or _NOTHING
+    nothing = Check(check="", outcome="not compared")
+    variance, cost = cell.find("variance") or nothing, cell.find("cost") or nothing
     return [
         cell.estimator,
         cell.problem,
-        (cell.find("conformance") or _NOTHING).outcome,
-        (cell.find("forward_law") or _NOTHING).outcome,
+        _outcome(cell, "conformance"),
+        _outcome(cell, "forward_law"),
         number(variance.estimate),
         span(variance.interval),
-        variance.outcome,
+        _outcome(cell, "variance"),
         rate(cost.timing.get("rows_per_second")),
         number(cost.timing.get("variance_seconds")),
         count(cost.details.get("evaluations")),
         size(cost.timing.get("peak_bytes")),
     ]
+
+
+def _outcome(cell: Cell, name: str) -> str:
+    """Return the outcome of a cell's check, or the sign for a missing one."""
+    check = cell.find(name)
+    return MISSING if check is None else check.outcome
 
 
 def references(record: Record) -> dict[str, Any] | None:

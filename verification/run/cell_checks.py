@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,34 @@ from ..statistics.channels import scales
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.variance import left_out_log_variances, measurable, variance_interval
 from ..truth.references import LIKELIHOOD_RATIO, Reference
+from ..verdicts import BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
 from ..workbench import estimator_facts
 from .cell import CellRun
 
 __all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
 
+_CLAIM_BY_SIZE: Mapping[Material, Claim] = {
+    "negligible": "supported",
+    "material": "refuted",
+    "undetermined": "inconclusive",
+    "": "inconclusive",
+}
+"""What a bias of some size says of a claim of none."""
+
+_CLAIM_BY_OUTCOME: Mapping[Outcome, Claim] = {
+    "pass": "supported",
+    "matches exact": "supported",
+    "agree": "supported",
+    "failed": "refuted",
+    "differs from exact": "refuted",
+    "disagree": "refuted",
+}
+"""What the outcome of a check that is no bias check says; any other outcome says nothing."""
+
 GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still taken for exact
 
 
-def claimed(claims: Claims, problem: Problem, expect: str) -> str:
+def claimed(claims: Claims, problem: Problem, expect: Expectation) -> Expectation:
     """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
     if expect != "claims":
         return expect
@@ -36,7 +55,7 @@ def claimed(claims: Claims, problem: Problem, expect: str) -> str:
     return claims.bias
 
 
-def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: bool = False) -> str:
+def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material = "", *, insisted: bool = False) -> Claim:
     """What a bias outcome says of a claim.
 
     A claim of none is one of none beyond the tolerance: a bias known to lie inside supports it, and reports warn of it. One
@@ -54,12 +73,11 @@ def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: b
     if outcome == "no-gradient" or claim == "no_gradient":
         return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
     if claim == "unbiased":
-        size = "negligible" if outcome == "unbiased" else material
-        return {"negligible": "supported", "material": "refuted"}.get(size, "inconclusive")
+        return _CLAIM_BY_SIZE["negligible" if outcome == "unbiased" else material]
     return "supported" if outcome == "biased" else "none"
 
 
-def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: str, replay: str) -> Cell:
+def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: Expectation, replay: str) -> Cell:
     """The record of one cell.
 
     Args:
@@ -72,7 +90,7 @@ def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: st
     about = describe(run.subject)
     claim = claimed(about.claims, problem, expect)
     checks = [_conformance_check(run, claim)] if run.finding is not None else []
-    status = "ok"
+    status: Status = "ok"
     if run.failure is not None:
         status = run.failure.status
         checks.append(Check(check="bias", outcome="failed", note=run.failure.note))
@@ -114,13 +132,14 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
     compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
-    worst = next((each for each in ("disagree", "agree", "inconclusive") if each in outcomes), "not compared")
+    ranked: tuple[ReferencesOutcome, ...] = ("disagree", "agree", "inconclusive", "not compared")
+    worst = next(outcome for outcome in ranked if outcome in (*outcomes, "not compared"))
     note = "; ".join(f"{each['kind']}: {each['outcome']}" for each in values)
     rows = sum(run.rows.count for run in runs)
     return Check(
         check="references",
         outcome=worst,
-        claim={"disagree": "refuted", "agree": "supported"}.get(worst, "none"),
+        claim=_CLAIM_BY_OUTCOME.get(worst, "none"),
         num_samples=rows,
         reference=reference.kind,
         note=note,
@@ -169,11 +188,11 @@ def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
     }
 
 
-def _conformance_check(run: CellRun, claim: str) -> Check:
+def _conformance_check(run: CellRun, claim: Expectation) -> Check:
     finding = run.finding
     assert finding is not None
     expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
-    held = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
+    held: Claim = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
     return Check(
         check="conformance",
         outcome=finding.outcome,
@@ -187,11 +206,11 @@ def _forward_checks(run: CellRun) -> list[Check]:
     found = run.forward
     if found is None:
         return []
-    claim = {"pass": "supported", "failed": "refuted"}.get(found.outcome, "none")
+    claim = _CLAIM_BY_OUTCOME.get(found.outcome, "none")
     return [Check(check="forward_law", outcome=found.outcome, claim=claim, num_samples=found.num_samples, note=found.note)]
 
 
-def _bias_check(run: CellRun, claim: str, reference: Reference, *, insisted: bool) -> Check:
+def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insisted: bool) -> Check:
     verdict = run.test.verdict
     assert verdict is not None
     details = {
@@ -233,7 +252,7 @@ def _variance_checks(run: CellRun) -> list[Check]:
     check = Check(
         check="variance",
         outcome=outcome,
-        claim={"matches exact": "supported", "differs from exact": "refuted"}.get(outcome, "none"),
+        claim=_CLAIM_BY_OUTCOME.get(outcome, "none"),
         estimate=variance,
         interval=interval,
         num_samples=moments.count,

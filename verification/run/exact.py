@@ -16,6 +16,7 @@ from ..problems.problem import Problem
 from ..record.record import Cell, Check
 from ..statistics.channels import scales
 from ..truth.references import Reference
+from ..verdicts import BiasOutcome, Expectation, Status
 from ..workbench import Workbench, estimator_facts
 from .cell_checks import claimed, hold_bias_claim
 
@@ -41,7 +42,9 @@ def exact_cells(bench: Workbench, pairs: list[tuple[str, str]]) -> Iterator[Cell
         yield Cell(estimator=name, problem=problem, status=status, checks=checks, claims=claims, facts=facts)
 
 
-def _checks(bench: Workbench, name: str, problem: Problem, reference: Reference, claim: str) -> tuple[tuple[Check, ...], str]:
+def _checks(
+    bench: Workbench, name: str, problem: Problem, reference: Reference, claim: Expectation
+) -> tuple[tuple[Check, ...], Status]:
     if not reference.exact:
         note = "exact mode needs an exact gradient; the program is too large to enumerate"
         return (Check(check="bias", outcome="not-applicable", note=note),), "ok"
@@ -59,14 +62,16 @@ def _checks(bench: Workbench, name: str, problem: Problem, reference: Reference,
     return _found(mean, variance, problem, reference, claim), "ok"
 
 
-def _found(mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: str) -> tuple[Check, ...]:
+def _found(
+    mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation
+) -> tuple[Check, ...]:
     # A gradient that its author gives to some digits is replaced by the one that was computed.
     truth = reference.computed[1] if reference.computed else reference.gradient
     scale = scales(truth, problem.scale_floor)
     bias = np.asarray(mean.double().reshape(-1)) - truth
     worst = int(np.argmax(np.abs(bias) / np.maximum(scale, 1e-300)))
     rounding = ROUNDING * (1e4 if problem.params.dtype == torch.float32 else 1.0)
-    outcome = "biased" if abs(bias[worst]) > rounding * (scale[worst] or 1.0) else "unbiased"
+    outcome: BiasOutcome = "biased" if abs(bias[worst]) > rounding * (scale[worst] or 1.0) else "unbiased"
     value, widest = float(bias[worst]), float(variance.double().max())
     relative = value / float(scale[worst]) if scale[worst] > 0 else None
     return (

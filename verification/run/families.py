@@ -11,6 +11,7 @@ from ..problems.problem import Problem
 from ..record.record import Family
 from ..statistics.scaling import ExponentFit, fit_exponent
 from ..statistics.variance import measurable, variance_interval
+from ..verdicts import Claim
 from .cell import CellRun
 
 __all__ = ["DECLARED_ON", "fit_families", "judged_by_exact_tail"]
@@ -110,7 +111,7 @@ def _point(run: CellRun, size: int, exact: float | None) -> dict[str, Any]:
     }
 
 
-def _held(declared: float | None, fit: ExponentFit) -> str:
+def _held(declared: float | None, fit: ExponentFit) -> Claim:
     """Whether the tail's exponent is what was declared. Short walks can support that, and cannot refute it."""
     if declared is None:
         return "none"

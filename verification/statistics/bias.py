@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..verdicts import BiasOutcome, Material
 from .bias_look import Look, look
 from .bias_plan import RARE_SIGHTINGS, BiasPlan, Stage
 from .bias_verdict import BiasVerdict, describe, reach, rows_to_accept
@@ -163,7 +164,7 @@ class BiasTest:
         elif last:
             self._decide("inconclusive", self._flag, reason="suspect", rows_needed=self.forecast)
 
-    def _material(self, seen: Look, flag: int) -> str:
+    def _material(self, seen: Look, flag: int) -> Material:
         """Whether the bias is beyond the tolerance, within it on all coordinates, or neither is known yet."""
         lower, upper = seen.alarm
         watched = np.arange(lower.size) < self.plan.size
@@ -216,7 +217,7 @@ class BiasTest:
         """The coordinate that needs the widest tolerance; a closed one first."""
         return int(np.argmax(reach(self.plan, seen)))
 
-    def _decide(self, outcome: str, channel: int, *, r: float | None = None, **fields: Any) -> None:
+    def _decide(self, outcome: BiasOutcome, channel: int, *, r: float | None = None, **fields: Any) -> None:
         """Set the verdict on ``channel``, with the tolerance at ``r`` (the accepted one unless given)."""
         tau = self.plan.tolerance(self.plan.r_accept if r is None else r)[channel]
         seen = describe(self.plan, self.looks, channel, outcome=outcome)
@@ -229,5 +230,5 @@ class BiasTest:
         note = f"{moments.nonfinite} of {total} rows are not finite (rate {low:.2g} to {high:.2g} at 95 %)"
         self._settle("failed", rows=total, reason="non-finite", stage=self.stage, note=note)
 
-    def _settle(self, outcome: str, *, rows: int = 0, **fields: Any) -> None:
+    def _settle(self, outcome: BiasOutcome, *, rows: int = 0, **fields: Any) -> None:
         self.verdict = BiasVerdict(outcome=outcome, alpha=self.plan.alpha, num_samples=self._screened + rows, **fields)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..verdicts import BiasOutcome, Material
 from .bias_look import Look
 from .bias_plan import BiasPlan, Stage
 from .confidence import detectable, rows_needed
@@ -45,9 +46,9 @@ class BiasVerdict:
         channels: The last look of every channel.
     """
 
-    outcome: str
+    outcome: BiasOutcome
     reason: str = ""
-    material: str = ""
+    material: Material = ""
     stage: Stage = "screen"
     channel: str = ""
     estimate: float | None = None
@@ -66,7 +67,7 @@ class BiasVerdict:
     channels: list[dict[str, Any]] = field(default_factory=list)
 
 
-def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: str) -> dict[str, Any]:
+def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOutcome) -> dict[str, Any]:
     """What the looks say about one channel, as fields of the verdict.
 
     Args:

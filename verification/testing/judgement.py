@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Unpack
@@ -15,6 +15,7 @@ from ..plan import settle
 from ..problems.problem import Problem
 from ..record.record import Cell, Check, Record
 from ..statistics.variance_excess import Excess, Looks, variance_above, variance_above_baseline
+from ..verdicts import Claim, LimitOutcome, Status
 from ..workbench import Workbench, estimator_facts
 from .options import BiasOptions, Options, RatioOptions
 
@@ -23,8 +24,13 @@ __all__ = ["Judgement", "judge_not_worse", "judge_unbiased", "judge_variance", "
 SOME = 1e-3
 """Error rate with which `settle` is content where a judgement brings its own."""
 
-_CLAIMS = {"within": "supported", "above": "refuted", "inconclusive": "inconclusive", "failed": "refuted"}
-_NOT_MEASURED = ("not measured", "inconclusive")
+_CLAIMS: Mapping[LimitOutcome, Claim] = {
+    "within": "supported",
+    "above": "refuted",
+    "inconclusive": "inconclusive",
+    "failed": "refuted",
+}
+_NOT_MEASURED: tuple[LimitOutcome, Claim] = ("not measured", "inconclusive")
 _REASONS = {
     "tail": "rows too heavy-tailed to believe their sample variance; give more rows (profile), or use exact moments",
     "gate": "the problem's rarest event is too rare for these rows; give more rows (profile)",
@@ -182,10 +188,11 @@ def _judgement(asked: _Asked, answer: tuple[str, Conformance] | Excess, replay: 
         who, finding = answer
         note = f"no variance of {who} was measured: {finding.note or finding.reason}"
         # A mistake of the baseline's is none of the estimator's.
-        outcome, claim = ("failed", "refuted") if (who, finding.outcome) == (asked.name, "failed") else _NOT_MEASURED
+        failed: tuple[LimitOutcome, Claim] = ("failed", "refuted")
+        outcome, claim = failed if (who, finding.outcome) == (asked.name, "failed") else _NOT_MEASURED
         check = Check(check=_check_name(asked), outcome=outcome, claim=claim, note=note, details={"reason": finding.reason})
         sentence = f"{asked.name} on {asked.problem}: {note}"
-    status = "failed" if check.outcome == "failed" else "ok"
+    status: Status = "failed" if check.outcome == "failed" else "ok"
     facts = estimator_facts(asked.estimator)
     cell = Cell(
         estimator=asked.name, problem=asked.problem, status=status, checks=(check,), claims=facts, replay=replay

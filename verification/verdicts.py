@@ -1,0 +1,81 @@
+"""The words of verdicts, as types: the type checker refuses a word that is not in this file.
+
+Records hold the words themselves. A comparison with a misspelt word is an error of ``nox -s types`` (``strict_equality``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "BiasOutcome",
+    "Claim",
+    "ConformanceOutcome",
+    "Ending",
+    "ExactOutcome",
+    "Expectation",
+    "FamilyOutcome",
+    "LawOutcome",
+    "LimitOutcome",
+    "Material",
+    "Outcome",
+    "ReferencesOutcome",
+    "StatementOutcome",
+    "Status",
+    "VarianceOutcome",
+]
+
+BiasOutcome = Literal["unbiased", "biased", "inconclusive", "no-gradient", "not-applicable", "failed"]
+"""The outcome of a bias check."""
+
+ConformanceOutcome = Literal["pass", "failed", "no-gradient", "not-applicable"]
+"""The outcome of the structural checks."""
+
+LawOutcome = Literal["pass", "failed", "not-tested"]
+"""The outcome of the check that sampled values follow their site's law."""
+
+ExactOutcome = Literal["exact", "not-measured"]
+"""The outcome of a variance that was computed over all draws."""
+
+VarianceOutcome = Literal["measured", "matches exact", "differs from exact"]
+"""The outcome of a sampled variance, compared with the exact one where that is known."""
+
+LimitOutcome = Literal["within", "above", "inconclusive", "failed", "not measured"]
+"""The outcome of an assertion that a variance does not exceed a limit or a baseline's."""
+
+ReferencesOutcome = Literal["agree", "disagree", "inconclusive", "not compared"]
+"""The outcome of a comparison of references."""
+
+FamilyOutcome = Literal["fitted", "poor fit", "too few points"]
+"""The outcome of the fit of an exponent."""
+
+Ending = Literal["failed", "crashed", "timeout"]
+"""How a task or a cell ended that gave no result."""
+
+Outcome = (
+    BiasOutcome
+    | ConformanceOutcome
+    | LawOutcome
+    | ExactOutcome
+    | VarianceOutcome
+    | LimitOutcome
+    | ReferencesOutcome
+    | FamilyOutcome
+    | Ending
+)
+"""The outcome of any check of a record. An attribution's names sites, so it is cast to this type where it is made."""
+
+StatementOutcome = Literal["holds", "fails", "open"]
+"""The outcome of a statement that a study makes beforehand."""
+
+Claim = Literal["supported", "refuted", "inconclusive", "none"]
+"""What a check says of the claim that it concerns; ``none`` where nothing was claimed."""
+
+Status = Literal["ok"] | Ending
+"""How a cell ended."""
+
+Material = Literal["material", "negligible", "undetermined", ""]
+"""The size of a bias against the tolerance; empty where no bias was found."""
+
+Expectation = Literal["claims", "unbiased", "biased", "any", "no_gradient"]
+"""What an estimator is held to: its own ``claims``, or one of the other words."""
