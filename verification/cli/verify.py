@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..plan import Settings
     from ..record.record import Record
     from ..run.verification import Verification
+    from ..verdicts import Expectation
 
 __all__ = ["verify"]
 
@@ -101,7 +102,7 @@ def _part(kind: type[_Part], options: Mapping[str, Any]) -> _Part:
     return kind(**{each.name: options[each.name] for each in fields(kind)})
 
 
-def _settings(*, expect: str | None, fused: bool, **options: Any) -> Settings:
+def _settings(*, expect: Expectation | None, fused: bool, **options: Any) -> Settings:
     from ..plan import settle
 
     expected: Expectation = expect or "claims"
