@@ -58,7 +58,7 @@ class Settings:
         seed: The run's entropy.
         device: ``cpu`` or ``cuda``.
         expect: What every estimator is held to: ``unbiased``, ``biased``, ``any``, or its own ``claims``.
-        seconds: Time after which open cells are closed; None for no limit.
+        budget: The seconds after which open cells are closed; None for no limit.
         conventions: Target -> how its foreign code is used, found out once and the same in every process.
         fused: Draw rows by compiled walks in cells that are worth it.
         dtype: Floating type that everything is computed in, ``float32`` or ``float64``; None for each problem's own.
@@ -69,7 +69,7 @@ class Settings:
     seed: int = 0
     device: str = "cpu"
     expect: Expectation = "claims"
-    seconds: float | None = None
+    budget: float | None = None
     conventions: tuple[tuple[str, Convention], ...] = ()
     fused: bool = True
     dtype: str | None = None
@@ -89,8 +89,9 @@ def settle(
     seed: int = 0,
     device: str = "cpu",
     expect: Expectation = "claims",
-    seconds: float | None = None,
+    budget: float | None = None,
     dtype: str | None = None,
+    fused: bool = True,
 ) -> Settings:
     """The settings that a caller's options come to.
 
@@ -101,8 +102,9 @@ def settle(
         seed: The run's entropy, not negative.
         device: ``cpu`` or ``cuda``.
         expect: What every estimator is held to.
-        seconds: Time limit.
+        budget: The seconds after which open cells are closed.
         dtype: ``float32`` or ``float64``; None for each problem's own.
+        fused: Draw rows by compiled walks in cells that are worth it.
 
     Raises:
         ValueError: An option is out of range, or the device is not there; the message says what was expected.
@@ -110,7 +112,7 @@ def settle(
     for name, value, choices in (("profile", profile, PROFILES), ("expect", expect, EXPECTATIONS)):
         if value not in choices:
             raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
-    for name, number, most in (("alpha", alpha, 0.5), ("tolerance", tolerance, 10.0), ("seconds", seconds, 1e9)):
+    for name, number, most in (("alpha", alpha, 0.5), ("tolerance", tolerance, 10.0), ("budget", budget, 1e9)):
         if number is not None and not 0 < number < most:
             raise ValueError(f"{name}={number:g}; expected a number above 0 and below {most:g}")
     if seed < 0:
@@ -124,7 +126,11 @@ def settle(
     chosen = PROFILES[profile]
     if tolerance is not None:
         chosen = replace(chosen, r_accept=tolerance, r_target=tolerance / 2)
-    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, seconds=seconds, dtype=dtype)
+    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, budget=budget, dtype=dtype, fused=fused)
+
+
+BIAS_SHARE, OTHER_SHARE = 0.8, 0.2
+"""The parts of a run's false-alarm rate that go to its bias cells and to its other tests."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +153,17 @@ class ErrorBudget:
     @property
     def per_cell(self) -> float:
         """False-alarm rate of one bias cell, over both its stages."""
-        return 0.8 * self.alpha / max(self.bias_cells, 1)
+        return BIAS_SHARE * self.alpha / max(self.bias_cells, 1)
+
+    @property
+    def alone(self) -> float:
+        """The false-alarm rate of a run of one bias cell and nothing else that judges the cell as this run does."""
+        return self.per_cell / BIAS_SHARE
 
     @property
     def per_other_test(self) -> float:
         """False-alarm rate of each other test."""
-        return 0.2 * self.alpha / max(self.other_tests, 1)
+        return OTHER_SHARE * self.alpha / max(self.other_tests, 1)
 
     @property
     def rule(self) -> str:

@@ -25,15 +25,15 @@ def run(dtype: str | None) -> Verification:
 
 @pytest.mark.parametrize(("asked", "found"), [("float32", torch.float32), ("float64", torch.float64), (None, torch.float64)])
 def test_rows_are_of_the_type_asked_for(asked: str | None, found: torch.dtype) -> None:
-    bench = run(asked).bench
-    problem = bench.problem(WALK.name)
+    workbench = run(asked).workbench
+    problem = workbench.problem(WALK.name)
     assert problem.params.dtype == found
     rows = ScoreFunction()(problem.program, problem.params, 4, torch.Generator().manual_seed(0))
     assert rows.dtype == found
 
 
 def test_the_reference_is_not_rounded() -> None:
-    single, double = (run(each).bench.reference(WALK.name).gradient for each in ("float32", "float64"))
+    single, double = (run(each).workbench.reference(WALK.name).gradient for each in ("float32", "float64"))
     assert single.dtype == double.dtype == "float64"
     assert float(single[0]) == float(double[0])  # p = 10 is the same point in both
 

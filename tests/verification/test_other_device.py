@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradverify.estimators import ESTIMATORS
-from gradverify.verification.drawing.tasks import ChunkResult, ChunkTask, ConformanceResult, ConformanceTask, perform
+from gradverify.verification.drawing.tasks import CheckResult, CheckTask, ChunkResult, ChunkTask
 from gradverify.verification.plan import settle
 from gradverify.verification.problems.problem import Problem
 from gradverify.verification.problems.registry import registered
@@ -22,15 +22,15 @@ FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in registered().
 """One problem of each family."""
 
 
-def looked_at(problem: Problem, estimator: str, device: str) -> tuple[ConformanceResult, ChunkResult]:
+def looked_at(problem: Problem, estimator: str, device: str) -> tuple[CheckResult, ChunkResult]:
     """Conformance and a first chunk."""
     settings = replace(settle(), device=device)
-    bench = Workbench(settings, ESTIMATORS.__getitem__, lambda name: problem)
-    conformance = perform(bench, ConformanceTask(estimator, problem.name, 1e-6))
-    truth = np.asarray(bench.reference(problem.name).gradient).reshape(-1)
+    workbench = Workbench(settings, ESTIMATORS.__getitem__, lambda name: problem)
+    conformance = CheckTask(estimator, problem.name, 1e-6).perform(workbench)
+    truth = np.asarray(workbench.reference(problem.name).gradient).reshape(-1)
     channels = watch(truth, np.ones_like(truth), np.zeros((0, truth.size)))
-    chunk = perform(bench, ChunkTask(estimator, problem.name, "screen", 0, ROWS, 0, (ROWS,), channels))
-    assert isinstance(conformance, ConformanceResult)
+    chunk = ChunkTask(estimator, problem.name, "screen", 0, ROWS, 0, (ROWS,), channels).perform(workbench)
+    assert isinstance(conformance, CheckResult)
     assert isinstance(chunk, ChunkResult)
     return conformance, chunk
 
@@ -41,6 +41,6 @@ def test_a_cell_there_is_the_cell_here(problem: Problem, monkeypatch: pytest.Mon
     with other_device(monkeypatch):
         there = looked_at(problem, "score_function", OTHER.type)
     assert there[0] == here[0]
-    assert there[0].finding.outcome == "pass"
+    assert there[0].findings["conformance"].outcome == "pass"
     assert there[1].moments[0].count == here[1].moments[0].count == ROWS
     np.testing.assert_allclose(there[1].moments[0].mean, here[1].moments[0].mean, rtol=0, atol=1e-9)

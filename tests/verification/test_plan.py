@@ -24,7 +24,7 @@ from gradverify.verification.problems.problem import Probe
         ({"alpha": float("nan")}, "alpha=nan"),
         ({"tolerance": -0.1}, "tolerance=-0.1; expected a number above 0"),
         ({"tolerance": float("inf")}, "tolerance=inf"),
-        ({"seconds": 0.0}, "seconds=0; expected a number above 0"),
+        ({"budget": 0.0}, "budget=0; expected a number above 0"),
         ({"seed": -1}, "seed=-1; expected a number that is not negative"),
         ({"device": "tpu"}, "device='tpu'; expected 'cpu' or 'cuda'"),
     ],

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.distributions import Bernoulli, OneHotCategorical
 
-from ...estimators.protocol import NotApplicableError, Program, describe, evaluate
+from ...estimators.protocol import NotApplicableError, Program, evaluate
 from ...estimators.runs.tape import sampling
+from ..drawing.rows import draw_rows, moments_at_looks
 from ..plan import chunk_rows
-from ..problems.problem import probe
-from ..seeds import directions
 from ..statistics.bias import BiasPlan, BiasTest, BiasVerdict
-from ..statistics.channels import scales
-from ..statistics.moments import Moments
+from ..subject import Subject
 from ..verdicts import BiasOutcome
-from ..workbench import Workbench
 from .exact_sites import with_exact_sites
 
 __all__ = ["GroupBias", "Trials"]
@@ -59,36 +59,40 @@ class GroupBias:
 
 
 class Trials:
-    """Measures an estimator's bias on one problem, any group of sites left to it and the others exact."""
+    """Measurements of an estimator's bias on one problem, any group of sites left to it and the others exact.
 
-    def __init__(self, bench: Workbench, name: str, problem: str) -> None:
-        self.problem = bench.problem(problem)
-        self.reference = bench.reference(problem)
-        if not self.reference.exact:
+    Args:
+        subject: The estimator on the problem; its gradient must be known exactly.
+
+    Raises:
+        NotApplicableError: The gradient is known by sampling alone, or the estimator cannot serve sites made exact.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.problem = subject, subject.problem
+        if not subject.reference.exact:
+            kind = subject.reference.kind
             raise NotApplicableError(
-                f"attribution: the gradient of problem {problem!r} is known by {self.reference.kind} alone; give it as exact="
+                f"attribution: the gradient of problem {self.problem.name!r} is known by {kind} alone; give it as exact="
             )
-        self.name = name
-        self.estimator = bench.estimator(name, problem)
-        self.about = describe(self.estimator)
-        self.probe = probe(self.problem)
-        self.sites = tuple(range(self.probe.num_sites))
-        self.profile, self.seed = bench.settings.profile, bench.settings.seed
-        self._bench = bench
-        self._relaxed = self.about.forward == "relaxed"
-        if self._relaxed and self.probe.types - {Bernoulli} and OneHotCategorical not in self.about.sites:
+        self.sites = tuple(range(subject.probe.num_sites))
+        self.profile = subject.settings.profile
+        self._estimator = subject.fitted
+        self._relaxed = subject.about.forward == "relaxed"
+        if self._relaxed and subject.probe.types - {Bernoulli} and OneHotCategorical not in subject.about.sites:
             raise NotApplicableError("attribution: a relaxed index names no category, and the estimator has no one-hot sites")
         with torch.no_grad():
             rows = self.problem.params.expand(PILOT_ROWS, *self.problem.params.shape)
-            primitive = sampling(PILOT_ROWS, self._generator("pilot", 0))
+            primitive = sampling(PILOT_ROWS, subject.generator("pilot", 0))
             self._baseline = float(evaluate(self.problem.program, rows, primitive).double().mean())
 
     def measure(self, group: tuple[int, ...], alpha: float, r_target: float, r_accept: float, purpose: str) -> GroupBias:
-        """The bias with ``group`` left to the estimator."""
+        """Measure the bias with ``group`` left to the estimator."""
         exact = frozenset(self.sites) - set(group)
         program = with_exact_sites(self.problem.program, exact, baseline=self._baseline, relaxed=self._relaxed)
-        plan = self._plan(alpha, r_target, r_accept)
-        verdict = self._decide(program, plan, f"attribution {purpose} {group}")
+        plan = self.subject.plan(alpha=alpha, r_target=r_target, r_accept=r_accept, max_rows=self.profile.max_rows)
+        # A search begins with a bias that was found, and its sites' outcomes were counted: no rarer event is feared.
+        verdict = self._decide(program, replace(plan, gate_known=True), f"attribution {purpose} {group}")
         return GroupBias(
             sites=group,
             outcome=verdict.outcome,
@@ -100,37 +104,24 @@ class Trials:
             alpha=alpha,
         )
 
-    def _generator(self, stage: str, chunk: int) -> torch.Generator:
-        return self._bench.generator(self.name, self.problem.name, stage, chunk)
-
-    def _plan(self, alpha: float, r_target: float, r_accept: float) -> BiasPlan:
-        reference = self.reference
-        scale = scales(reference.gradient, self.problem.scale_floor)
-        rounding = 1e-6 if self.problem.params.dtype == torch.float32 else 1e-12
-        return BiasPlan(
-            truth=reference.gradient,
-            scale=scale,
-            tau_numeric=np.where(scale > 0, scale, 1.0) * rounding,
-            r_target=r_target,
-            r_accept=r_accept,
-            alpha=alpha,
-            max_rows=self.profile.max_rows,
-            p_gate=reference.rarest,
-            directions=directions(self.seed, self.problem.name, reference.gradient.size),
-            deterministic_rows=self.about.deterministic,
-        )
-
     def _decide(self, program: Program, plan: BiasPlan, purpose: str) -> BiasVerdict:
+        """Draw rows, stage by stage, until the test of bias has its verdict."""
         test = BiasTest(plan)
         while test.verdict is None:
-            stage, chunk, seen = test.stage, 0, Moments.empty(len(plan.channel_names))
-            sizes = chunk_rows(self.estimator, self.probe)
-            while test.verdict is None and test.stage == stage:
-                while seen.count < test.next_look and not seen.nonfinite:
-                    rows = min(next(sizes), test.next_look - seen.count)
-                    drawn = self.estimator(program, self.problem.params, rows, self._generator(f"{purpose} {stage}", chunk))
-                    errors = np.asarray(drawn.reshape(rows, -1).double().cpu()) - np.asarray(plan.truth)
-                    seen = seen.merge(Moments.from_rows(plan.channels.project(errors), first_row=seen.count))
-                    chunk += 1
+            draw = partial(self._draw, program, plan, f"{purpose} {test.stage}")
+            sizes = chunk_rows(self._estimator, self.subject.probe)
+            for (seen,) in moments_at_looks(draw, sizes, _next_looks(test), until_nonfinite=True):
                 test.update(seen)
         return test.verdict
+
+    def _draw(self, program: Program, plan: BiasPlan, stage: str, chunk: int, rows: int) -> list[NDArray[np.float64]]:
+        generator = self.subject.generator(stage, chunk)
+        drawn = draw_rows(self._estimator, program, self.problem.params, rows, generator)
+        return [plan.channels.project(drawn - np.asarray(plan.truth))]
+
+
+def _next_looks(test: BiasTest) -> Iterator[int]:
+    """Yield the looks that the test waits for, as long as its stage lasts."""
+    stage = test.stage
+    while test.verdict is None and test.stage == stage:
+        yield test.next_look

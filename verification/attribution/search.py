@@ -177,9 +177,9 @@ def attribute(
     References:
         Meinshausen (2008), Hierarchical testing of variable importance, Biometrika 95.
     """
-    bench = Workbench(settings, lambda _: estimator, lambda _: problem)
+    workbench = Workbench(settings, lambda _: estimator, lambda _: problem)
     try:
-        trials = Trials(bench, name, problem.name)
+        trials = Trials(workbench.subject(name, problem.name))
         return _attribute(trials, settings.alpha if alpha is None else alpha, share, max_tests)
     except NoGradientPathError as error:
         raise NotApplicableError(f"attribution: no gradient passes a site, and no bias can be told apart: {error}") from error
@@ -229,7 +229,7 @@ Measure = Callable[[tuple[int, ...], str], GroupBias]
 def _attribute(trials: Trials, alpha: float, share: float, max_tests: int) -> Attribution:
     profile, every = trials.profile, trials.sites
     whole = trials.measure(every, alpha / 2, profile.r_target, profile.r_accept, "search")
-    heading = Attribution(estimator=trials.name, problem=trials.problem.name, baseline=whole, alpha=alpha, share=share)
+    heading = Attribution(estimator=trials.subject.name, problem=trials.problem.name, baseline=whole, alpha=alpha, share=share)
     if whole.outcome != "biased" or whole.relative is None:
         return heading
     found = abs(whole.relative)

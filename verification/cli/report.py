@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from .output import RECORD, claim_folder, earlier_record, usage_errors
+from ..record.folder import claim_folder, earlier_record
+from .output import RECORD, usage_errors
 
 __all__ = ["report"]
 

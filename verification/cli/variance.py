@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..drawing.workers import worker_count
-from .output import claim_folder, command_line, finish, usage_errors
+from ..record.folder import claim_folder
+from ..run.request import options as verify_options
+from .output import command_line, finish, usage_errors
 from .progress import progress
+from .request_options import request_options
 
 if TYPE_CHECKING:
     from ...estimators.protocol import Estimator
-    from ..drawing.executors import Executor
+    from ..drawing.place import Drawing
     from ..run.verification import Verification
 
 __all__ = ["variance"]
@@ -38,28 +40,18 @@ class _Sizes(click.ParamType):
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--problem", default="random_walk/square/p", show_default=True, metavar="FAMILY", help="Swept over its sizes.")
 @click.option("--sizes", type=_Sizes(), default="10,20,50,100,200", show_default=True, help="Problem sizes n.")
-@click.option("--profile", type=click.Choice(["quick", "standard", "thorough"]), default="quick", show_default=True)
+@request_options(spec for spec in verify_options().values() if spec.about.sweeps)
 @click.option("--samples", type=int, metavar="ROWS", help="Rows of an estimator at a size; the profile's own otherwise.")
-@click.option("--alpha", type=float, metavar="A", default=1e-3, show_default=True, help="False-alarm rate of the whole run.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Floating type; each problem's own otherwise.")
-@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0: none. Default: the cores.")
 @click.option("--costs/--no-costs", default=True, help="Measure seconds and memory against size, rows and parameters.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
 def variance(
     targets: tuple[str, ...],
     problem: str,
     sizes: tuple[int, ...],
-    profile: str,
     samples: int | None,
-    alpha: float,
-    seed: int,
-    device: str,
-    dtype: str | None,
-    workers: int | None,
     costs: bool,
     out: Path | None,
+    **given: Any,
 ) -> None:
     """Measure how variance grows with size: every TARGET over a family of problems.
 
@@ -73,9 +65,11 @@ def variance(
     with usage_errors():
         if out is not None:
             claim_folder(out)
+        from ..drawing.place import Place
         from ..studies.sweep import sweep_settings, swept
 
-        settings = sweep_settings(profile=profile, samples=samples, seed=seed, alpha=alpha, device=device, dtype=dtype)
+        place = Place(workers=given.pop("workers"))
+        settings = sweep_settings(samples=samples, **given)
         estimators, series = _estimators(targets), swept(problem, sizes)
     with progress() as told, usage_errors():
         from ..studies.session import variance_record
@@ -85,7 +79,7 @@ def variance(
             series,
             settings,
             command=command_line(),
-            executor=lambda run: _executor(run, workers),
+            executor=lambda run: place.executor(_drawing(run), len(run.subjects)),
             costs=costs,
             progress=told,
         )
@@ -101,9 +95,7 @@ def _estimators(targets: tuple[str, ...]) -> dict[str, Estimator]:
     return {name: each for name, each in chosen.items() if targets or describe(each).claims.bias != "no_gradient"}
 
 
-def _executor(run: Verification, workers: int | None) -> Executor:
-    from ..drawing.executors import Inline, Processes
+def _drawing(run: Verification) -> Drawing:
+    from ..drawing.place import Drawing
 
-    count = worker_count(workers, run.settings.device, len(run.runs))
-    places = {each.name: each.name for each in run.problems}
-    return Processes(count, run.settings, places) if count else Inline(run.bench)
+    return Drawing(run.workbench, {problem.name: problem.name for problem in run.problems})

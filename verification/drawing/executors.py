@@ -19,7 +19,7 @@ from ..foreign.isolation import isolate, out_of_memory, said
 from ..plan import Settings
 from ..verdicts import Ending
 from ..workbench import Workbench, registry_workbench
-from .tasks import Task, perform
+from .tasks import Task
 
 __all__ = ["Executor", "Failure", "Inline", "Processes", "end_pool", "guarded"]
 
@@ -64,8 +64,8 @@ class Inline:
 
     capacity = 1
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
         self._queue: deque[tuple[Any, Task]] = deque()
 
     def submit(self, key: Any, task: Task) -> None:
@@ -75,7 +75,7 @@ class Inline:
     def next(self) -> tuple[Any, Any]:
         """Run the task that waited longest."""
         key, task = self._queue.popleft()
-        return key, guarded(self._bench, task)
+        return key, guarded(self._workbench, task)
 
     def close(self) -> None:
         """Forget what waits."""
@@ -222,31 +222,31 @@ def end_pool(pool: ProcessPoolExecutor, others: Collection[int | None]) -> None:
         results._writer.close()
 
 
-_bench: Workbench | None = None
+_workbench: Workbench | None = None
 
 
 def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
     """Prepare a worker: one thread, no reaction to Ctrl-C (the parent decides), its own workbench."""
-    global _bench
+    global _workbench
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     if settings.conventions:
         isolate(limited=settings.device == "cpu")
-    _bench = registry_workbench(settings, problems)
+    _workbench = registry_workbench(settings, problems)
 
 
 def _work(task: Task) -> Any:
-    assert _bench is not None
+    assert _workbench is not None
     try:
-        return guarded(_bench, task)
+        return guarded(_workbench, task)
     except BaseException as error:  # a KeyboardInterrupt that foreign code raised would end the run in the parent
         return _failure(error)
 
 
-def guarded(bench: Workbench, task: Task) -> Any:
+def guarded(workbench: Workbench, task: Task) -> Any:
     """The task's result, or what it raised as a `Failure`."""
     try:
-        return perform(bench, task)
+        return task.perform(workbench)
     except (Exception, SystemExit) as error:
         return _failure(error)
 

@@ -109,7 +109,7 @@ def fingerprint(
         targets: Names of its estimators, in any order.
         problems: Names of its problems, in any order.
     """
-    counted = {**asdict(replace(settings, seconds=None)), "versions": versions(), "package": package_digest()}
+    counted = {**asdict(replace(settings, budget=None)), "versions": versions(), "package": package_digest()}
     over = {"targets": sorted(targets), "problems": sorted(problems)}
     return json.dumps({**counted, **over, "sources": dict(sources)}, sort_keys=True)
 

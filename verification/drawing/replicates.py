@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NotApplicableError, Program, Sample, describe
 from ..checks.conformance import Conformance, applicability, check_conformance
-from ..checks.dependence import correlation, digest, largest_correlation, stale_seed
+from ..checks.dependence import correlation, digest
+from ..checks.independence import IndependenceWatch
 from ..plan import affordable_rows, chunk_rows
-from ..problems.problem import Probe, Problem, probe
+from ..problems.problem import Problem
 from ..seeds import chunk_generator
 from ..statistics.moments import Moments
-from ..workbench import Workbench
+from ..subject import Subject
+from .rows import draw_rows, moments_at_looks
+
+Array = NDArray[np.float64]
 
 __all__ = ["DependentRowsError", "Replicates", "evaluations"]
 
@@ -46,99 +52,73 @@ class Replicates:
     """Draws replicates of estimators on one problem.
 
     Attributes:
-        bench: What the names mean.
-        names: One estimator, or two that are to be compared.
-        problem: Name of the problem.
-        digests: Of every chunk drawn so far, over all stages, by estimator, then by stage and place.
+        subjects: One estimator on the problem, or two that are to be compared.
+        watches: What the chunks of each estimator have shown so far, over all stages.
     """
 
-    bench: Workbench
-    names: tuple[str, ...]
-    problem: str
-    digests: dict[str, dict[tuple[str, int], bytes]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    subjects: tuple[Subject, ...]
+    watches: dict[str, IndependenceWatch] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def refusal(self) -> tuple[str, Conformance] | None:
-        """The first estimator that does not apply or breaks its contract, with what was found; None where all is well."""
-        target = self.bench.problem(self.problem)
-        for name in self.names:
-            reason = applicability(self.bench.bare(name, self.problem), target, self._probe())
-            finding = Conformance("not-applicable", "refused", reason) if reason else self._conformance(name, target)
+        """Return the first estimator that does not apply or breaks its contract, with what was found, else None."""
+        for subject in self.subjects:
+            reason = applicability(subject.unfitted, subject.problem, subject.probe)
+            finding = Conformance("not-applicable", "refused", reason) if reason else _check_contract(subject)
             if finding.outcome != "pass":
-                return name, finding
+                return subject.name, finding
         return None
 
     def looks(self, stage: str) -> Iterator[tuple[Moments, ...]]:
-        """Moments of each estimator's rows, at ever more of them; row i of all uses the same random numbers.
+        """Yield the moments of each estimator's rows, at ever more of them; row i of all uses the same random numbers.
 
         Args:
             stage: What the rows are for; stages never share rows.
 
         Yields:
-            Moments, one an estimator.
+            Moments, one for each estimator.
 
         Raises:
             DependentRowsError: Chunks of different seeds hold the same rows, in this stage or an earlier one, or rows of a
                 chunk follow each other. Independent rows are refused with a probability of 1e-12 a coordinate, distance and
                 chunk.
         """
-        target = self.bench.problem(self.problem)
-        estimators = [self.bench.estimator(name, self.problem) for name in self.names]
-        seen = [Moments.empty(max(target.params.numel(), 1)) for _ in estimators]
-        plans = [chunk_rows(self.bench.bare(name, self.problem), self._probe()) for name in self.names]
-        sizes, drawn, chunk = self._sizes(), 0, 0
-        while sizes:
-            rows = min(*(next(plan) for plan in plans), sizes[0] - drawn)
-            for k, estimator in enumerate(estimators):
-                values = self._draw(estimator, target, stage, chunk, rows)
-                self._require_independent(self.names[k], values, (stage, chunk))
-                seen[k] = seen[k].merge(Moments.from_rows(values, first_row=drawn))
-            drawn, chunk = drawn + rows, chunk + 1
-            if drawn >= sizes[0]:
-                sizes.pop(0)
-                yield tuple(seen)
+        plans = [chunk_rows(subject.unfitted, subject.probe) for subject in self.subjects]
+        sizes = (min(rows) for rows in zip(*plans, strict=True))
+        return moments_at_looks(partial(self._draw, stage), sizes, self._planned_looks())
 
-    def _draw(self, estimator: Estimator, target: Problem, stage: str, chunk: int, rows: int) -> np.ndarray:
-        settings = self.bench.settings
+    def _draw(self, stage: str, chunk: int, rows: int) -> list[Array]:
+        """Draw a chunk of every estimator's rows."""
+        return [self._draw_one(subject, stage, chunk, rows) for subject in self.subjects]
+
+    def _draw_one(self, subject: Subject, stage: str, chunk: int, rows: int) -> Array:
+        settings, problem = subject.settings, subject.problem
         # Addressed without the estimator: that is what makes the random numbers common.
         generator = chunk_generator(
-            settings.seed, "variance", self.problem, str(target.params.dtype), stage, chunk, settings.device
+            settings.seed, "variance", problem.name, str(problem.params.dtype), stage, chunk, settings.device
         )
-        return np.asarray(estimator(target.program, target.params, rows, generator).reshape(rows, -1).double().cpu())
+        values = draw_rows(subject.fitted, problem.program, problem.params, rows, generator)
+        watch = self.watches.setdefault(subject.name, IndependenceWatch())
+        finding = watch.compare(rows, digest(values), correlation(values))
+        if finding is not None:
+            raise DependentRowsError(subject.name, finding)
+        return values
 
-    def _require_independent(self, name: str, values: np.ndarray, place: tuple[str, int]) -> None:
-        digests = self.digests.setdefault(name, {})
-        digests[place] = digest(values)
-        limit = largest_correlation(len(values))
-        worst = max(map(abs, correlation(values)), default=0.0)
-        if stale_seed(list(digests.values())):
-            note = "rows drawn from different seeds are the same: it reseeds itself, or ignores the generator given"
-            raise DependentRowsError(name, Conformance("failed", "repeated rows", note))
-        if worst > limit:
-            note = f"rows drawn together have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
-            raise DependentRowsError(name, Conformance("failed", "dependent rows", note))
+    def _planned_looks(self) -> list[int]:
+        profile = self.subjects[0].settings.profile
+        most = min(affordable_rows(profile, subject.unfitted, subject.probe) for subject in self.subjects)
+        last = min(most, LAST_LOOK * profile.min_rows)
+        looks, rows = [], FIRST_LOOK * profile.min_rows
+        while rows < last:
+            looks.append(rows)
+            rows *= 2
+        return [*looks, last]
 
-    def _sizes(self) -> list[int]:
-        profile = self.bench.settings.profile
-        bare = [self.bench.bare(name, self.problem) for name in self.names]
-        most = min(affordable_rows(profile, each, self._probe()) for each in bare)
-        wanted = FIRST_LOOK * profile.min_rows
-        sizes = []
-        while wanted < min(most, LAST_LOOK * profile.min_rows):
-            sizes.append(wanted)
-            wanted *= 2
-        return [*sizes, min(most, LAST_LOOK * profile.min_rows)]
 
-    def _probe(self) -> Probe:
-        return probe(self.bench.problem(self.problem))
-
-    def _conformance(self, name: str, target: Problem) -> Conformance:
-        try:
-            estimator = self.bench.estimator(name, self.problem)
-        except NotApplicableError as error:  # said while it was being fitted
-            return Conformance("not-applicable", "refused", str(error))
-        return check_conformance(
-            estimator, target, lambda number: self.bench.generator(name, self.problem, "conformance", number)
-        )
+def _check_contract(subject: Subject) -> Conformance:
+    try:
+        return check_conformance(subject.fitted, subject.problem, subject.seeded("conformance"))
+    except NotApplicableError as error:  # said while it was being fitted
+        return Conformance("not-applicable", "refused", str(error))
 
 
 def evaluations(estimator: Estimator, problem: Problem, seed: int = 0) -> float:

@@ -1,26 +1,18 @@
-"""Targets that are not this package's own: looked at in a process of their own, before anything else is done with them."""
+"""Foreign targets are examined in a process of their own, before anything else is done with them."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import Any
 
-from ...estimators.adapters import Convention, TargetError, UnrecognisedTargetError, Wanted, convention_of
-from ...estimators.protocol import Estimator
-from ..record.record import Cell, Check, Record
-from ..record.study import Exhibits, Study, Table
-from ..verdicts import Status
+from ...estimators.adapters import TargetError, UnrecognisedTargetError, Wanted, convention_of
 from .isolation import MEMORY, isolate, memory, said
+from .targets import WIDE, Finding, split_batch
 
-__all__ = ["Finding", "at_every_size", "broken_cells", "examine", "load_quietly", "split_batch", "with_conventions"]
-
-WIDE = 8
-"""The second size of batch that code is judged at whose rows depend on each other; the first is `Wanted`'s."""
+__all__ = ["examine"]
 
 _KEPT = MEMORY // 8  # bytes that a target may leave behind before the next one gets a process of its own
 _START = 120.0  # seconds in which a process must start; importing PyTorch takes some
@@ -29,23 +21,6 @@ _WORDS = {
     "timeout": "it did not come back within {limit:g} seconds while it was probed, and was ended",
     "crashed": "its process died while it was probed (exit, signal or a crash in native code; exit code {code})",
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found of one target.
-
-    Attributes:
-        target: The target.
-        convention: How it is used; None where that could not be found out.
-        status: ``ok``, ``failed``, ``crashed``, ``timeout``, or ``refused`` where the target itself is wrong.
-        note: What happened, in one sentence.
-    """
-
-    target: str
-    convention: Convention | None = None
-    status: Status | Literal["refused"] = "ok"
-    note: str = ""
 
 
 def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> list[Finding]:
@@ -65,105 +40,6 @@ def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> lis
     while len(found) < len(targets):
         found += _examined_together(targets[len(found) :], wanted, limit)
     return [each for finding in found for each in _at_sizes(finding)]
-
-
-def split_batch(target: str) -> tuple[str, int | None]:
-    """A target without the size of batch that it may end in, and that size.
-
-    Example:
-        >>> split_batch("mine.py:loss@8"), split_batch("mine.py:loss")
-        (('mine.py:loss', 8), ('mine.py:loss', None))
-    """
-    place, _, size = target.rpartition("@")
-    return (place, int(size)) if place and size.isdecimal() else (target, None)
-
-
-def at_every_size(targets: Sequence[str], findings: Sequence[Finding]) -> list[str]:
-    """The targets that can be used, each followed by itself at the second size of batch where there is one."""
-    broken = {each.target for each in findings if each.convention is None}
-    wide = {each.target for each in findings} - set(targets)
-    names = (name for target in targets for name in (target, f"{target}@{WIDE}"))
-    return [name for name in names if name in wide or (name in targets and name not in broken)]
-
-
-def load_quietly(target: str, convention: Convention | None) -> Estimator:
-    """The estimator that a target names; what its module prints while it is loaded is dropped."""
-    from ...estimators.registry import load_estimator
-
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return load_estimator(split_batch(target)[0], convention=convention)
-
-
-def broken_cells(findings: Sequence[Finding], problems: Sequence[str]) -> list[Cell]:
-    """The cells of targets that could not even be looked at: one a problem, with the status and the reason."""
-    return [_broken_cell(each, problem) for each in findings if each.convention is None for problem in problems]
-
-
-def _broken_cell(finding: Finding, problem: str) -> Cell:
-    """A cell without a row; ``reason`` is ``unusable`` where the user has to mend what was asked for."""
-    details = {"reason": "unusable"} if finding.status == "refused" else {}
-    check = Check(check="bias", outcome="failed", note=finding.note, details=details)
-    status: Status = "failed" if finding.status == "refused" else finding.status
-    return Cell(estimator=finding.target, problem=problem, status=status, checks=(check,))
-
-
-def with_conventions(record: Record) -> Record:
-    """The record with a study that says how each foreign callable was called, if there is one.
-
-    Verdicts on one size of batch, or one number of samples, say so.
-    """
-    found = {cell.estimator: cell.claims["convention"] for cell in record.cells if "convention" in cell.claims}
-    if not found:
-        return record
-    rows = tuple(
-        (
-            name,
-            each["kind"],
-            each["takes"],
-            each["returns"] or "a loss",
-            "yes" if each["gradient_path"] else "no",
-            each["sentence"],
-        )
-        for name, each in found.items()
-    )
-    table = Table(title="Conventions", columns=("target", "kind", "takes", "returns", "gradient path", "in words"), rows=rows)
-    study = Study(
-        name="conventions",
-        title="How foreign code was called",
-        text=(
-            "What probing found of each target that is not written for this package. --takes, --returns and --state state it "
-            "where the finding is wrong.",
-        ),
-        exhibits=Exhibits(tables=(table,)),
-    )
-    return replace(record, cells=tuple(map(_with_scope, record.cells)), studies=(*record.studies, study))
-
-
-def _with_scope(cell: Cell) -> Cell:
-    """The cell with the size of batch and the number of samples that its bias was judged at, where that could change it."""
-    scope = _scope(cell.claims.get("convention"))
-    if not scope or cell.status != "ok":
-        return cell
-    return replace(cell, checks=tuple(_noted(each, scope) for each in cell.checks))
-
-
-def _noted(check: Check, scope: str) -> Check:
-    """The check with the scope in its note, if it is a verdict on bias."""
-    if check.check != "bias" or check.outcome not in ("biased", "unbiased", "inconclusive"):
-        return check
-    return replace(check, note="; ".join(filter(None, (check.note, scope))))
-
-
-def _scope(convention: dict[str, Any] | None) -> str:
-    """What a convention fixed of the foreign code that its user may choose otherwise."""
-    if not convention or convention["kind"] not in ("surrogate loss", "gradient"):
-        return ""
-    fixed = []
-    if convention["group"] > 1:
-        fixed.append(f"a batch of {convention['group']}, whose rows depend on each other")
-    if convention["samples"] > 1 and (convention["layout"], convention["reduction"]) != ("single", "rows"):
-        fixed.append(f"{convention['samples']} samples a replicate")
-    return f"judged at {' and '.join(fixed)}; at others its bias may differ" if fixed else ""
 
 
 def _examined_together(targets: Sequence[str], wanted: Wanted, limit: float) -> list[Finding]:

@@ -1,60 +1,82 @@
-"""Attribution of every biased cell of a record: the searches as tasks, so that foreign code may crash in one."""
+"""Attribution of every biased cell of a record: the searches as jobs of the task loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from ..attribution.search import wants_attribution
+from ..attribution.task import AttributionTask
 from ..drawing.executors import Executor, Failure
-from ..drawing.tasks import AttributionTask
 from ..record.record import Cell, Check, Record
+from .loop import Progress, run_jobs
 
-__all__ = ["attributed"]
+__all__ = ["attribute_record"]
 
 
-def attributed(
-    record: Record, alpha: float, executor: Executor, progress: Callable[[int, int, str], None] | None = None
-) -> Record:
-    """The record with every biased cell's sites searched for where the bias enters; see `attribution`.
+class _Search:
+    """The search for the biased sites of one cell: one task, one answer."""
+
+    def __init__(self, cell: Cell, alpha: float) -> None:
+        self._cell, self._alpha = cell, alpha
+        self._asked = False
+        self._check: Check | None = None
+
+    @property
+    def label(self) -> str:
+        """The name of the search, for a reader."""
+        return f"sites of {self._cell.estimator} on {self._cell.problem}"
+
+    @property
+    def closed(self) -> bool:
+        """True if the answer has come."""
+        return self._check is not None
+
+    @property
+    def in_flight(self) -> int:
+        """One while the answer is awaited, else none."""
+        return int(self._asked and self._check is None)
+
+    def next_task(self) -> AttributionTask | None:
+        """Return the search's only task, once."""
+        if self._asked:
+            return None
+        self._asked = True
+        return AttributionTask(self._cell.estimator, self._cell.problem, self._alpha)
+
+    def receive(self, task: AttributionTask, result: Check | Failure) -> None:
+        """Take the answer; a failure is an outcome, and the verdict that was to be explained stands."""
+        if isinstance(result, Failure):
+            result = Check(check="attribution", outcome=result.status, note=result.note)
+        self._check = result
+
+    def cell(self) -> Cell:
+        """Return the cell, with the answer among its checks if it has come."""
+        return self._cell if self._check is None else replace(self._cell, checks=(*self._cell.checks, self._check))
+
+
+def attribute_record(record: Record, alpha: float, executor: Executor, progress: Progress | None = None) -> Record:
+    """Return the record with the sites of every biased cell at which its bias enters; see `attribution`.
 
     The searches share one error rate, the run's; they change no verdict. Ctrl-C keeps what was found until then, and the record
     is no longer complete.
 
     Args:
-        record: What `gradverify verify` found.
-        alpha: Probability of any false naming, in all cells.
+        record: A record of `gradverify verify`.
+        alpha: The probability of any false naming, in all cells.
         executor: Where the searches are done; it is closed afterwards.
-        progress: Told of every search that ends.
+        progress: Called for every search that ends.
     """
-    biased = [each for each in record.cells if wants_attribution(each)]
-    waiting = {key: AttributionTask(each.estimator, each.problem, alpha / len(biased)) for key, each in enumerate(biased)}
-    found: dict[tuple[str, str], Cell] = {}
-    complete, flying = True, 0
+    biased = [cell for cell in record.cells if wants_attribution(cell)]
+    searches = {(cell.estimator, cell.problem): _Search(cell, alpha / len(biased)) for cell in biased}
+    complete = True
     try:
-        while len(found) < len(biased):
-            while waiting and flying < executor.capacity:
-                key = next(iter(waiting))
-                executor.submit(key, waiting.pop(key))
-                flying += 1
-            key, result = executor.next()
-            flying -= 1
-            cell = biased[key]
-            found[cell.estimator, cell.problem] = replace(cell, checks=(*cell.checks, _check(result)))
-            if progress is not None:
-                progress(len(found), len(biased), f"sites of {cell.estimator} on {cell.problem}")
+        run_jobs([*searches.values()], executor, progress=progress)
     except KeyboardInterrupt:
         complete = False
     finally:
         executor.close()
-    cells = tuple(found.get((each.estimator, each.problem), each) for each in record.cells)
+    cells = tuple(
+        searches[cell.estimator, cell.problem].cell() if (cell.estimator, cell.problem) in searches else cell
+        for cell in record.cells
+    )
     return replace(record, run=replace(record.run, complete=record.run.complete and complete), cells=cells)
-
-
-def _check(result: Any) -> Check:
-    """The check that a search came to; its failure is an outcome, and the verdict that it was to explain stands."""
-    if isinstance(result, Failure):
-        return Check(check="attribution", outcome=result.status, note=result.note)
-    assert isinstance(result, Check)
-    return result

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ...estimators.protocol import Claims, describe
+from ...estimators.protocol import Claims
+from ..checks.catalogue import record_findings
+from ..checks.conformance import Conformance
 from ..problems.problem import Problem
 from ..record.record import Cell, Check
 from ..statistics.bias import BiasVerdict
 from ..statistics.channels import scales
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.variance import left_out_log_variances, measurable, variance_interval
-from ..truth.references import LIKELIHOOD_RATIO, Reference
+from ..subject import estimator_facts
+from ..truth.reference import Reference
 from ..verdicts import BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
-from ..workbench import estimator_facts
 from .cell import CellRun
 
 __all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
@@ -31,10 +33,8 @@ _CLAIM_BY_SIZE: Mapping[Material, Claim] = {
 """What a bias of some size says of a claim of none."""
 
 _CLAIM_BY_OUTCOME: Mapping[Outcome, Claim] = {
-    "pass": "supported",
     "matches exact": "supported",
     "agree": "supported",
-    "failed": "refuted",
     "differs from exact": "refuted",
     "disagree": "refuted",
 }
@@ -77,53 +77,56 @@ def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material
     return "supported" if outcome == "biased" else "none"
 
 
-def cell_record(run: CellRun, problem: Problem, reference: Reference, expect: Expectation, replay: str) -> Cell:
-    """The record of one cell.
+def cell_record(run: CellRun, replay: str) -> Cell:
+    """Return the record of one cell.
 
     Args:
         run: The cell, closed.
-        problem: Its problem.
-        reference: What decided it.
-        expect: What the estimator is held to, see `claimed`.
         replay: The command that repeats it.
     """
-    about = describe(run.subject)
-    claim = claimed(about.claims, problem, expect)
-    checks = [_conformance_check(run, claim)] if run.finding is not None else []
+    reference, expect = run.subject.reference, run.subject.settings.expect
+    claim = claimed(run.subject.about.claims, run.subject.problem, expect)
+    ended = run.failure is not None or (run.finding is not None and run.finding.outcome != "pass")
+    checks = record_findings(run.findings, claim, decisive_only=ended)
     status: Status = "ok"
     if run.failure is not None:
         status = run.failure.status
         checks.append(Check(check="bias", outcome="failed", note=run.failure.note))
-    elif run.finding is None or run.finding.outcome == "pass":
-        checks += _forward_checks(run)
+    elif run.finding is not None and ended:
+        checks.append(_ended_check(run.finding, claim, reference))
+    else:
         checks.append(_bias_check(run, claim, reference, insisted=expect == "biased"))
         checks += _variance_checks(run)
-    else:
-        status = "failed" if run.finding.outcome == "failed" else "ok"
-        held = hold_bias_claim(claim, run.finding.outcome)
-        checks.append(
-            Check(
-                check="bias", outcome=run.finding.outcome, claim=held, reference=reference.kind, note=run.finding.note,
-                details={"reason": run.finding.reason},
-            )
-        )  # fmt: skip
-    if any(each.outcome == "failed" for each in checks) and status == "ok":
+    if any(check.outcome == "failed" for check in checks) and status == "ok":
         status = "failed"
     return Cell(
         estimator=run.estimator,
         problem=run.problem,
         status=status,
         checks=tuple(checks),
-        claims={**estimator_facts(run.subject), "here": claim},
+        claims={**estimator_facts(run.subject.unfitted), "here": claim},
         replay=replay,
         facts={
-            "fitted": run.fitted,
-            "exact": [float(each) for each in reference.gradient] if reference.exact else None,
-            "scale": [float(each) for each in np.asarray(run.plan.scale)],
+            "fitted": run.verified,
+            "exact": [float(value) for value in reference.gradient] if reference.exact else None,
+            "scale": [float(value) for value in np.asarray(run.plan.scale)],
             "p_gate": float(run.plan.p_gate),
             "dimension": run.plan.size,
         },
-        timing={"seconds": run.seconds},
+        timing={"seconds": run.totals.seconds},
+    )
+
+
+def _ended_check(finding: Conformance, claim: Expectation, reference: Reference) -> Check:
+    """Return the bias check of a cell that a finding ended before there was a verdict."""
+    assert finding.outcome != "pass"
+    return Check(
+        check="bias",
+        outcome=finding.outcome,
+        claim=hold_bias_claim(claim, finding.outcome),
+        reference=reference.kind,
+        note=finding.note,
+        details={"reason": finding.reason},
     )
 
 
@@ -151,12 +154,11 @@ def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
     """The program's own exact gradient beside the one that its author gave."""
     if reference.computed is None:
         return
-    kind, gradient = reference.computed
-    difference = reference.gradient - gradient
-    relative = difference / np.maximum(scales(gradient), np.finfo(float).tiny)
+    difference = reference.gradient - reference.computed.gradient
+    relative = difference / np.maximum(scales(reference.computed.gradient), np.finfo(float).tiny)
     worst = int(np.argmax(np.abs(relative)))
     yield {
-        "kind": kind,
+        "kind": reference.computed.kind,
         "outcome": "agree" if abs(relative[worst]) <= GIVEN_DIGITS else "disagree",
         "difference": float(difference[worst]),
         "relative": float(relative[worst]),
@@ -170,8 +172,9 @@ def _sampled_value(run: CellRun) -> dict[str, Any]:
         return {"kind": run.estimator, "outcome": "not compared", "note": run.failure.note if run.failure else ""}
     if finding is not None and finding.outcome != "pass":
         return {"kind": run.estimator, "outcome": "not compared", "note": finding.note}
-    # The bound on a finite difference's own bias is an assumption; nothing is assumed of a likelihood ratio.
-    biased = verdict.outcome == "biased" and (run.estimator == LIKELIHOOD_RATIO or verdict.material == "material")
+    # A reference that rests on an assumption contradicts another one only by a material bias.
+    assumes = run.subject.own is not None and run.subject.own.assumes
+    biased = verdict.outcome == "biased" and (not assumes or verdict.material == "material")
     disagree = verdict.outcome == "failed" or biased
     outcome = "disagree" if disagree else ("inconclusive" if verdict.outcome == "inconclusive" else "agree")
     return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict)}
@@ -188,28 +191,6 @@ def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
     }
 
 
-def _conformance_check(run: CellRun, claim: Expectation) -> Check:
-    finding = run.finding
-    assert finding is not None
-    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
-    held: Claim = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
-    return Check(
-        check="conformance",
-        outcome=finding.outcome,
-        claim=held,
-        note=finding.note,
-        details={"reason": finding.reason},
-    )
-
-
-def _forward_checks(run: CellRun) -> list[Check]:
-    found = run.forward
-    if found is None:
-        return []
-    claim = _CLAIM_BY_OUTCOME.get(found.outcome, "none")
-    return [Check(check="forward_law", outcome=found.outcome, claim=claim, num_samples=found.num_samples, note=found.note)]
-
-
 def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insisted: bool) -> Check:
     verdict = run.test.verdict
     assert verdict is not None
@@ -219,8 +200,8 @@ def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insis
         if key not in ("outcome", "estimate", "interval", "detectable", "relative", "num_samples", "note")
     }
     watched = next((k for k, name in enumerate(run.plan.channel_names) if name == verdict.channel), 0)
-    if watched < len(run.histogram):
-        edges, counts = run.histogram[watched]
+    if watched < len(run.totals.histogram):
+        edges, counts = run.totals.histogram[watched]
         details["histogram"] = {"edges": edges, "counts": counts}
     note = verdict.note
     if verdict.outcome == "biased" and claim == "unbiased" and verdict.material != "material":
@@ -279,14 +260,14 @@ def _compared_note(compared: ExactVariance) -> str:
 
 
 def _cost_check(run: CellRun, variance: float) -> Check:
-    each = run.seconds / run.timed_rows if run.timed_rows else math.nan
+    each = run.totals.seconds_a_row
     return Check(
         check="cost",
         outcome="measured",
-        num_samples=run.timed_rows,
-        details={"evaluations": describe(run.subject).evaluations},
+        num_samples=run.totals.timed_rows,
+        details={"evaluations": run.subject.about.evaluations},
         timing={
-            "seconds": run.seconds,
+            "seconds": run.totals.seconds,
             "rows_per_second": 1 / each if each > 0 else math.nan,
             "variance_seconds": variance * each,
         },

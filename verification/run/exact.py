@@ -5,52 +5,44 @@ It serves estimators whose own randomness is finite, on programs small enough to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
-from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, describe
+from ...estimators.protocol import NoGradientPathError, NotApplicableError
 from ...estimators.runs.exact import exact_moments
 from ..problems.problem import Problem
 from ..record.record import Cell, Check
 from ..statistics.channels import scales
-from ..truth.references import Reference
+from ..subject import Subject, estimator_facts
+from ..truth.reference import Reference
 from ..verdicts import BiasOutcome, Expectation, Status
-from ..workbench import Workbench, estimator_facts
 from .cell_checks import claimed, hold_bias_claim
 
-__all__ = ["exact_cells"]
+__all__ = ["exact_cell"]
 
 ROUNDING = 1e-9
 """A relative difference that is rounding; single precision gets ten thousand times as much."""
 
 
-def exact_cells(bench: Workbench, pairs: list[tuple[str, str]]) -> Iterator[Cell]:
-    """One cell for every estimator and problem: exactly unbiased, the exact bias, or why it cannot be said.
-
-    Args:
-        bench: What the names mean.
-        pairs: Names of estimators and problems.
-    """
-    for name, problem in pairs:
-        estimator, target, reference = bench.bare(name, problem), bench.problem(problem), bench.reference(problem)
-        claim = claimed(describe(estimator).claims, target, bench.settings.expect)
-        checks, status = _checks(bench, name, target, reference, claim)
-        facts = {"exact": reference.gradient.tolist() if reference.exact else None, "dimension": reference.gradient.size}
-        claims = {**estimator_facts(estimator), "here": claim}
-        yield Cell(estimator=name, problem=problem, status=status, checks=checks, claims=claims, facts=facts)
+def exact_cell(subject: Subject) -> Cell:
+    """Return the cell of an estimator on a problem: exactly unbiased, the exact bias, or why it cannot be said."""
+    reference = subject.reference
+    claim = claimed(subject.about.claims, subject.problem, subject.settings.expect)
+    checks, status = _checks(subject, claim)
+    facts = {"exact": reference.gradient.tolist() if reference.exact else None, "dimension": reference.gradient.size}
+    claims = {**estimator_facts(subject.unfitted), "here": claim}
+    return Cell(
+        estimator=subject.name, problem=subject.problem.name, status=status, checks=checks, claims=claims, facts=facts
+    )  # fmt: skip
 
 
-def _checks(
-    bench: Workbench, name: str, problem: Problem, reference: Reference, claim: Expectation
-) -> tuple[tuple[Check, ...], Status]:
+def _checks(subject: Subject, claim: Expectation) -> tuple[tuple[Check, ...], Status]:
+    problem, reference = subject.problem, subject.reference
     if not reference.exact:
-        note = "exact mode needs an exact gradient; the program is too large to enumerate"
+        note = f"exact mode needs an exact gradient, and the reference here is the {reference.kind}; leave --exact out"
         return (Check(check="bias", outcome="not-applicable", note=note),), "ok"
     try:
-        estimator: Estimator = bench.estimator(name, problem.name)
-        mean, variance = exact_moments(estimator, problem.program, problem.params)
+        mean, variance = exact_moments(subject.fitted, problem.program, problem.params)
     except NotApplicableError as error:
         return (Check(check="bias", outcome="not-applicable", note=str(error)),), "ok"
     except NoGradientPathError as error:
@@ -66,7 +58,7 @@ def _found(
     mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation
 ) -> tuple[Check, ...]:
     # A gradient that its author gives to some digits is replaced by the one that was computed.
-    truth = reference.computed[1] if reference.computed else reference.gradient
+    truth = reference.computed.gradient if reference.computed else reference.gradient
     scale = scales(truth, problem.scale_floor)
     bias = np.asarray(mean.double().reshape(-1)) - truth
     worst = int(np.argmax(np.abs(bias) / np.maximum(scale, 1e-300)))

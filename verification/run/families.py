@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...estimators.protocol import describe
 from ..problems.problem import Problem
 from ..record.record import Family
 from ..statistics.scaling import ExponentFit, fit_exponent
@@ -85,7 +84,7 @@ def _family(
     fit = fit_exponent(
         [each["size"] for each in used], [each["variance"] for each in used], [each["standard_error_log"] for each in used]
     )
-    declared = describe(members[0].subject).claims.variance_exponent if series == DECLARED_ON else None
+    declared = members[0].subject.about.claims.variance_exponent if series == DECLARED_ON else None
     return Family(
         estimator=estimator,
         family=series,

@@ -102,7 +102,7 @@ def _verified(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance:
     bias = cell.find("bias")
     assert bias is not None
     reason, sigma = bias.details.get("reason"), bias.details.get("sigma")
-    norm = float(np.linalg.norm(run.bench.reference(problem.name).gradient))
+    norm = float(np.linalg.norm(run.workbench.reference(problem.name).gradient))
     return _Finding(
         check=check,
         evidence=evidence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..plan import Settings, settle
 from ..problems.problem import Problem
@@ -50,22 +51,18 @@ def swept(target: str, sizes: Sequence[int]) -> list[list[Problem]]:
     return list(found.values())
 
 
-def sweep_settings(*, profile: str, samples: int | None, seed: int, alpha: float, device: str, dtype: str | None) -> Settings:
+def sweep_settings(*, samples: int | None, **options: Any) -> Settings:
     """Settings under which every cell draws its rows and no bias claim is judged: that is ``verify``'s to do, with more rows.
 
     Args:
-        profile: ``quick``, ``standard`` or ``thorough``.
         samples: Rows of a cell; None for the profile's. Programs that cost much a row get fewer.
-        seed: Entropy.
-        alpha: Chance of a false accusation over the run.
-        device: ``cpu`` or ``cuda``.
-        dtype: Floating type; None for the problems' own.
+        options: Options of `plan.settle`, without those that concern claims of bias.
 
     Raises:
         ValueError: An option is out of range.
     """
-    settings = settle(profile=profile, seed=seed, alpha=alpha, device=device, dtype=dtype)
-    rows = SAMPLES[profile] if samples is None else samples
+    settings = settle(**options)
+    rows = SAMPLES[settings.profile.name] if samples is None else samples
     if rows < 2048:
         raise ValueError(f"samples={rows}; a variance needs at least 2048 rows")
     sized = replace(settings.profile, max_rows=rows, min_rows=rows, reference_rows=rows, least_share=max(1, rows // LEAST))

@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from ...estimators.adapters import Wanted
-from ..api import Target
 from ..problems.problem import Problem
+from ..run.naming import Target
 from ..seeds import stable_repr
 from .answer import answer
 from .judgement import Judgement, judge_not_worse, judge_unbiased, judge_variance
-from .options import BiasOptions, Options, RatioOptions
 
 __all__ = ["assert_not_worse_than", "assert_unbiased", "assert_variance_at_most", "insist"]
 
@@ -29,7 +27,7 @@ def assert_unbiased(
     false_fail_rate: float = 1e-6,
     profile: str = "standard",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    **options: Any,
 ) -> None:
     """Assert that an estimator shows no bias above a tolerance.
 
@@ -44,7 +42,7 @@ def assert_unbiased(
         false_fail_rate: Probability of failing for an unbiased estimator.
         profile: Sets the rows at most: ``quick`` 3e5, ``standard`` 3e6, ``thorough`` 3e7.
         seed: Entropy.
-        wanted: What foreign code takes and returns, where calling it does not say.
+        options: Further options of `verify`, such as ``takes`` and ``returns`` of foreign code, ``device`` or ``dtype``.
 
     Raises:
         AssertionError: It is biased by more, or the rows did not suffice to say that it is not.
@@ -53,8 +51,8 @@ def assert_unbiased(
         >>> assert_unbiased("leave_one_out", "bernoulli:0.3/cubic", tolerance=0.1)
     """
     __tracebackhide__ = True
-    options = BiasOptions(tolerance=tolerance, false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
-    _ask(judge_unbiased, "assert_unbiased", (estimator, problem), options)
+    own = {"tolerance": tolerance, "false_fail_rate": false_fail_rate, "profile": profile, "seed": seed}
+    _ask(judge_unbiased, "assert_unbiased", (estimator, problem), own | options)
 
 
 def assert_variance_at_most(
@@ -65,7 +63,7 @@ def assert_variance_at_most(
     false_fail_rate: float = 1e-6,
     profile: str = "quick",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    **options: Any,
 ) -> None:
     """Assert that one replicate's variance (its widest coordinate) is not above a limit.
 
@@ -80,7 +78,7 @@ def assert_variance_at_most(
         false_fail_rate: Probability of failing where the true variance is the limit or less.
         profile: Sets the rows of a stage: ``quick`` 3e4, ``standard`` 1e5, ``thorough`` 5e5, four times that for heavy tails.
         seed: Entropy.
-        wanted: What foreign code takes and returns, where calling it does not say.
+        options: Further options of `verify`, such as ``takes`` and ``returns`` of foreign code, ``device`` or ``dtype``.
 
     Raises:
         AssertionError: The variance is above the limit, or could not be measured.
@@ -89,8 +87,8 @@ def assert_variance_at_most(
         >>> assert_variance_at_most("stochastic_triple", "random_walk:10/square/p", 3.5)
     """
     __tracebackhide__ = True
-    options = Options(false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
-    _ask(judge_variance, "assert_variance_at_most", (estimator, problem, variance), options)
+    own = {"false_fail_rate": false_fail_rate, "profile": profile, "seed": seed}
+    _ask(judge_variance, "assert_variance_at_most", (estimator, problem, variance), own | options)
 
 
 def assert_not_worse_than(
@@ -103,7 +101,7 @@ def assert_not_worse_than(
     false_fail_rate: float = 1e-6,
     profile: str = "quick",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    **options: Any,
 ) -> None:
     r"""Assert that one replicate's variance is not above another estimator's by more than a margin.
 
@@ -124,7 +122,7 @@ def assert_not_worse_than(
             baseline's tail is as heavy as a lognormal's.
         profile: Sets the rows of a stage: ``quick`` 3e4, ``standard`` 1e5, ``thorough`` 5e5, four times that for heavy tails.
         seed: Entropy.
-        wanted: What foreign code takes and returns, where calling it does not say.
+        options: Further options of `verify`, such as ``takes`` and ``returns`` of foreign code, ``device`` or ``dtype``.
 
     Raises:
         AssertionError: The variance is above the margin, or could not be compared.
@@ -133,8 +131,8 @@ def assert_not_worse_than(
         >>> assert_not_worse_than("stochastic_triple", "score_function", "random_walk:10/square/p")
     """
     __tracebackhide__ = True
-    options = RatioOptions(margin=margin, cost=cost, false_fail_rate=false_fail_rate, profile=profile, seed=seed, wanted=wanted)
-    _ask(judge_not_worse, "assert_not_worse_than", (estimator, baseline, problem), options)
+    own = {"margin": margin, "cost": cost, "false_fail_rate": false_fail_rate, "profile": profile, "seed": seed}
+    _ask(judge_not_worse, "assert_not_worse_than", (estimator, baseline, problem), own | options)
 
 
 def insist(judgements: Sequence[Judgement], replay: str) -> None:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Unpack
+from typing import Any
 
 from ...estimators.protocol import Estimator
-from ..api import Target, estimators_of, problems_of, verify
 from ..checks.conformance import Conformance
 from ..drawing.replicates import DependentRowsError, Replicates, evaluations
 from ..plan import settle
 from ..problems.problem import Problem
 from ..record.record import Cell, Check, Record
+from ..run.assembly import foreign_hints
+from ..run.naming import Target, load_target, name_problems, name_targets
+from ..run.options import pick, settle_options
+from ..run.request import options as verify_options
+from ..run.request import rename_options, verify
 from ..statistics.variance_excess import Excess, Looks, variance_above, variance_above_baseline
+from ..subject import Subject, estimator_facts
 from ..verdicts import Claim, LimitOutcome, Status
-from ..workbench import Workbench, estimator_facts
-from .options import BiasOptions, Options, RatioOptions
+from ..workbench import Workbench
 
 __all__ = ["Judgement", "judge_not_worse", "judge_unbiased", "judge_variance", "judgements_of"]
 
-SOME = 1e-3
-"""Error rate with which `settle` is content where a judgement brings its own."""
+UNUSED_ALPHA = 1e-3
+"""A false-alarm rate that `settle` accepts; a judgement brings its own."""
 
 _CLAIMS: Mapping[LimitOutcome, Claim] = {
     "within": "supported",
@@ -56,21 +60,12 @@ class Judgement:
 
 
 def judge_unbiased(
-    estimator: Target, problem: str | Problem, *, replay: str = "", **options: Unpack[BiasOptions]
+    estimator: Target, problem: str | Problem, *, false_fail_rate: float, replay: str = "", **options: Any
 ) -> list[Judgement]:
-    """Whether an estimator shows no bias above a tolerance; all options of `assert_unbiased` are needed, ``wanted`` apart."""
-    record = verify(
-        estimator,
-        problem,
-        profile=options["profile"],
-        tolerance=options["tolerance"],
-        alpha=options["false_fail_rate"],
-        seed=options["seed"],
-        expect="unbiased",
-        wanted=options.get("wanted"),
-    )
+    """Judge whether an estimator shows no bias above a tolerance; see `assert_unbiased`, all of whose options are needed."""
+    record = verify(estimator, problem, alpha=false_fail_rate, expect="unbiased", **options)
     judged = judgements_of(record, replay)
-    return [replace(each, question="unbiased", passed=_tolerable(_bias(each.cell))) for each in judged]
+    return [replace(judgement, question="unbiased", passed=_tolerable(_bias(judgement.cell))) for judgement in judged]
 
 
 def judgements_of(record: Record, replay: str = "") -> list[Judgement]:
@@ -89,38 +84,49 @@ def judgements_of(record: Record, replay: str = "") -> list[Judgement]:
 
 
 def judge_variance(
-    estimator: Target, problem: str | Problem, variance: float, *, replay: str = "", **options: Unpack[Options]
+    estimator: Target,
+    problem: str | Problem,
+    variance: float,
+    *,
+    false_fail_rate: float,
+    replay: str = "",
+    **options: Any,
 ) -> list[Judgement]:
-    """Whether one replicate's variance is not above a limit; all options of `assert_variance_at_most`, ``wanted`` apart."""
+    """Judge whether one replicate's variance is not above a limit; see `assert_variance_at_most`."""
     if not variance >= 0:
         raise ValueError(f"variance={variance}; expected a limit that is not negative")
-    bench = _bench([estimator], problem, options)
-    ((name, subject),) = bench.named.items()
+    pairs = _Pairs.of([estimator], problem, false_fail_rate, options)
     judged = []
-    for place in bench.places:
-        draws = Replicates(bench.bench, (name,), place)
-        test = partial(variance_above, limit=variance, alpha=bench.alpha, rarest=bench.bench.reference(place).rarest)
+    for (subject,) in pairs.subjects:
+        draws = Replicates((subject,))
+        test = partial(variance_above, limit=variance, alpha=pairs.alpha, rarest=subject.reference.rarest)
         answer = draws.refusal() or _answer(draws, test)
-        judged.append(_judgement(_Asked("variance", name, subject, place, f"{variance:.6g}", bench.sure), answer, replay))
+        judged.append(_judgement(_Asked("variance", subject, f"{variance:.6g}", pairs.sure), answer, replay))
     return judged
 
 
 def judge_not_worse(
-    estimator: Target, baseline: Target, problem: str | Problem, *, replay: str = "", **options: Unpack[RatioOptions]
+    estimator: Target,
+    baseline: Target,
+    problem: str | Problem,
+    *,
+    false_fail_rate: float,
+    margin: float,
+    cost: str | None,
+    replay: str = "",
+    **options: Any,
 ) -> list[Judgement]:
-    """Whether a variance is not above a baseline's; all options of `assert_not_worse_than`, ``wanted`` apart."""
-    margin, cost = options["margin"], options["cost"]
+    """Judge whether a variance is not above a baseline's; see `assert_not_worse_than`."""
     if not margin >= 0:
         raise ValueError(f"margin={margin}; expected a number that is not negative: 0.1 allows ten per cent")
     if cost not in ("evaluations", None):
         raise ValueError(f"cost={cost!r}; expected 'evaluations' or None")
-    bench = _bench([estimator, baseline], problem, options)
-    (name, subject), (other, _) = bench.named.items()
+    pairs = _Pairs.of([estimator, baseline], problem, false_fail_rate, options)
     judged = []
-    for place in bench.places:
-        answer = _compared(Replicates(bench.bench, (name, other), place), margin, cost, bench.alpha)
-        allowed = f"{1 + margin:.6g} times that of {other}" + (" at equal evaluations" if cost else "")
-        judged.append(_judgement(_Asked("not worse", name, subject, place, allowed, bench.sure), answer, replay))
+    for subject, other in pairs.subjects:
+        answer = _compared(Replicates((subject, other)), margin, cost, pairs.alpha)
+        allowed = f"{1 + margin:.6g} times that of {other.name}" + (" at equal evaluations" if cost else "")
+        judged.append(_judgement(_Asked("not worse", subject, allowed, pairs.sure), answer, replay))
     return judged
 
 
@@ -128,10 +134,8 @@ def _compared(draws: Replicates, margin: float, cost: str | None, alpha: float) 
     refused = draws.refusal()
     if refused:
         return refused
-    bench, place = draws.bench, draws.problem
-    target = bench.problem(place)
-    spent = [evaluations(bench.estimator(name, place), target) if cost else 1.0 for name in draws.names]
-    rarest = bench.reference(place).rarest
+    spent = [evaluations(subject.fitted, subject.problem) if cost else 1.0 for subject in draws.subjects]
+    rarest = draws.subjects[0].reference.rarest
     test = partial(variance_above_baseline, margin=margin, alpha=alpha, cost_ratio=spent[0] / spent[1], rarest=rarest)
     return _answer(draws, test)
 
@@ -145,40 +149,48 @@ def _answer(draws: Replicates, test: Callable[[Looks], Excess]) -> tuple[str, Co
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """A workbench, the estimators and problems on it, and each one's share of the false-fail rate."""
+class _Pairs:
+    """The estimators that are asked about on every problem, and each problem's share of the false-fail rate."""
 
-    bench: Workbench
-    named: dict[str, Estimator]
-    places: tuple[str, ...]
+    subjects: tuple[tuple[Subject, ...], ...]
     alpha: float
     sure: str
 
-
-def _bench(subjects: Sequence[Target], problem: str | Problem, options: Options) -> _Bench:
-    rate, profile, seed = options["false_fail_rate"], options["profile"], options["seed"]
-    if not 0 < rate < 0.5:
-        raise ValueError(f"false_fail_rate={rate:g}; expected a number above 0 and below 0.5")
-    settings = settle(profile=profile, alpha=SOME, seed=seed)
-    named: dict[str, Estimator] = {}
-    for each in subjects:
-        ((name, found),) = estimators_of(each, options.get("wanted")).items()
-        named[f"{name} (baseline)" if name in named else name] = found
-    problems = {each.name: each for each in problems_of(problem, quick=profile == "quick")}
-    bench = Workbench(settings, named.__getitem__, problems.__getitem__)
-    return _Bench(bench, named, tuple(problems), rate / len(problems), f"false-fail rate {rate:g}, seed {seed}")
+    @classmethod
+    def of(cls, targets: Sequence[Target], problem: str | Problem, rate: float, given: Mapping[str, Any]) -> _Pairs:
+        if not 0 < rate < 0.5:
+            raise ValueError(f"false_fail_rate={rate:g}; expected a number above 0 and below 0.5")
+        asked = settle_options(verify_options(), rename_options(given))
+        settings = settle(**{**pick(asked, settle), "alpha": UNUSED_ALPHA})
+        named: dict[str, Estimator] = {}
+        for target in targets:
+            ((name, found),) = name_targets(target).items()
+            named[f"{name} (baseline)" if name in named else name] = load_target(name, found, foreign_hints(asked))
+        problems, _ = name_problems(problem, quick=settings.profile.name == "quick", params=asked["params"])
+        by_name = {problem.name: problem for problem in problems}
+        workbench = Workbench(settings, named.__getitem__, by_name.__getitem__)
+        subjects = tuple(tuple(workbench.subject(name, place) for name in named) for place in by_name)
+        return cls(subjects, rate / len(problems), f"false-fail rate {rate:g}, seed {settings.seed}")
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question about a variance: of whom, where, against what, how sure."""
+    """A question about a variance: of whom and where, against what, how sure."""
 
     question: str
-    name: str
-    estimator: Estimator
-    problem: str
+    subject: Subject
     allowed: str
     sure: str
+
+    @property
+    def name(self) -> str:
+        """The estimator's name."""
+        return self.subject.name
+
+    @property
+    def problem(self) -> str:
+        """The problem's name."""
+        return self.subject.problem.name
 
 
 def _judgement(asked: _Asked, answer: tuple[str, Conformance] | Excess, replay: str) -> Judgement:
@@ -193,7 +205,7 @@ def _judgement(asked: _Asked, answer: tuple[str, Conformance] | Excess, replay: 
         check = Check(check=_check_name(asked), outcome=outcome, claim=claim, note=note, details={"reason": finding.reason})
         sentence = f"{asked.name} on {asked.problem}: {note}"
     status: Status = "failed" if check.outcome == "failed" else "ok"
-    facts = estimator_facts(asked.estimator)
+    facts = estimator_facts(asked.subject.unfitted)
     cell = Cell(
         estimator=asked.name, problem=asked.problem, status=status, checks=(check,), claims=facts, replay=replay
     )  # fmt: skip

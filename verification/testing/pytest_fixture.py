@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
-from typing import Any, Unpack
+from typing import Any
 
-from ..api import Target, problems_of, verify
 from ..plan import PROFILES
 from ..problems.problem import Problem
 from ..record.head import run_head
 from ..record.record import Record
+from ..run.naming import Problems, Target, Targets, name_problems
+from ..run.request import options as verify_options
+from ..run.request import rename_options, verify
 from .answer import answer
 from .assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most, insist
 from .judgement import Judgement, judge_not_worse, judge_unbiased, judge_variance, judgements_of
-from .options import BiasOptions, Options, RatioOptions
 from .pytest_session import Assertion, Budget, Line
 
 __all__ = ["DEFAULTS", "Gradverify"]
@@ -53,8 +54,8 @@ class Gradverify:
 
     def verify(
         self,
-        estimators: Target | Iterable[Target] | Mapping[str, Target],
-        problems: str | Problem | Iterable[str | Problem] | None = None,
+        estimators: Targets,
+        problems: Problems | None = None,
         **options: Any,
     ) -> Record:
         """The record of some estimators on some problems, see `gradverify.verification.verify`; it asserts nothing.
@@ -73,7 +74,7 @@ class Gradverify:
         self._enter(judgements_of(record, self.replay), settled["alpha"], settled["seed"], record)
         return record
 
-    def assert_unbiased(self, estimator: Target, problem: str | Problem | None = None, **options: Unpack[BiasOptions]) -> None:
+    def assert_unbiased(self, estimator: Target, problem: str | Problem | None = None, **options: Any) -> None:
         """Assert that an estimator shows no bias above a tolerance; see `gradverify.verification.assert_unbiased`."""
         __tracebackhide__ = True
         self._assert(assert_unbiased, partial(judge_unbiased, estimator), problem, options)
@@ -83,7 +84,7 @@ class Gradverify:
         estimator: Target,
         problem: str | Problem | None = None,
         variance: float | None = None,
-        **options: Unpack[Options],
+        **options: Any,
     ) -> None:
         """Assert that one replicate's variance is not above a limit; see `gradverify.verification.assert_variance_at_most`."""
         __tracebackhide__ = True
@@ -92,7 +93,7 @@ class Gradverify:
         self._assert(assert_variance_at_most, partial(judge_variance, estimator, variance=variance), problem, options)
 
     def assert_not_worse_than(
-        self, estimator: Target, baseline: Target, problem: str | Problem | None = None, **options: Unpack[RatioOptions]
+        self, estimator: Target, baseline: Target, problem: str | Problem | None = None, **options: Any
     ) -> None:
         """Assert that a variance is not above a baseline's; see `gradverify.verification.assert_not_worse_than`."""
         __tracebackhide__ = True
@@ -114,10 +115,12 @@ class Gradverify:
     ) -> dict[str, Any]:
         """As given, else from marker and session, else the function's own; its ``rate`` is the session's to give."""
         __tracebackhide__ = True
+        options = rename_options(options, stacklevel=5)
         own = {each.name: each.default for each in signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY}
-        unknown = sorted(set(options) - set(own))
+        known = dict.fromkeys((*own, *verify_options()))
+        unknown = sorted(set(options) - set(known))
         if unknown:
-            raise TypeError(f"{function.__name__} has no option {unknown[0]!r}; expected one of {', '.join(own)}")
+            raise TypeError(f"{function.__name__} has no option {unknown[0]!r}; expected one of {', '.join(known)}")
         usual = {**own, **{name: value for name, value in self.defaults.items() if name in own}}
         usual[rate] = self.defaults.get("false_fail_rate", self.budget.share)
         return {**usual, **{name: value for name, value in options.items() if value is not None}}
@@ -142,8 +145,8 @@ def _record(judged: Sequence[Judgement], problem: str | Problem, settled: Mappin
         command=replay,
         profile=profile.name,
         seed=settled["seed"],
-        device="cpu",
-        dtypes={each.params.dtype for each in problems_of(problem, quick=False)},
+        device=settled.get("device", "cpu"),
+        dtypes={each.params.dtype for each in name_problems(problem, quick=False)[0]},
         alpha=settled["false_fail_rate"],
         tolerance=settled.get("tolerance", profile.r_accept),
         timing={},

@@ -16,9 +16,9 @@ from ...estimators.score_function import ScoreFunction
 from ..checks.conformance import applicability
 from ..problems.problem import Problem, probe
 from ..record.study import Chart, Exhibits, Series, Study, Table
+from ..subject import FIT_ROWS
 from ..truth.known_moments import known_variance
 from ..truth.references import find_reference
-from ..workbench import FIT_ROWS
 from .installed_peers import installed_peers
 from .measurement import Reading, Way, measure
 from .peers import TORCH_PEERS, forward_walk

@@ -170,11 +170,14 @@ BAD_USE = [
     (("leave_one_out", "--seed", "-1"), "--seed -1; expected a number that is not negative"),
     (
         ("leave_one_out", "straight_through", "--takes", "probs", "--objective", "relaxed"),
-        "--takes and --objective: said of foreign code, and no target is",
+        "--takes and --objective apply only to foreign code, and none of the targets is foreign; remove",
     ),
-    ((f"{TARGETS}:Forgetful", "--returns", "index"), "--returns: said of foreign code, and no target is"),
+    (
+        (f"{TARGETS}:Forgetful", "--returns", "index"),
+        "--returns applies only to foreign code, and none of the targets is foreign; remove",
+    ),
     (("leave_one_out", "--profile", "slow"), "'slow' is not one of 'quick', 'standard', 'thorough'"),
-    (("leave_one_out", "--workers", "-1"), "-1 is not in the range x>=0"),
+    (("leave_one_out", "--workers", "-1"), "--workers -1; expected 0 for none, or a number of processes"),
 ]
 
 
@@ -246,7 +249,7 @@ def test_a_full_disk_keeps_the_earlier_report_and_says_the_verdicts(tmp_path: Pa
     assert "Traceback" not in result.output
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     # Nothing is drawn again once there is room: every answer is in the journal.
-    monkeypatch.setattr("gradverify.verification.drawing.executors.perform", None)
+    monkeypatch.setattr("gradverify.verification.drawing.executors.guarded", None)
     assert invoke("verify", "straight_through", *QUICK, "--out", tmp_path, "--resume").exit_code == 0
     assert {each.name for each in tmp_path.iterdir()} == set(before)
 

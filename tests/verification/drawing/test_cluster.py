@@ -14,7 +14,7 @@ from distributed import LocalCluster
 from gradverify.estimators.registry import load_estimator
 from gradverify.verification.drawing import cluster as module
 from gradverify.verification.drawing.cluster import Cluster
-from gradverify.verification.drawing.tasks import ConformanceTask
+from gradverify.verification.drawing.tasks import CheckTask
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import find_problems
 from gradverify.verification.record.record import Record
@@ -62,7 +62,7 @@ def test_a_worker_with_several_threads_does_one_task_at_a_time(address: str, mon
     monkeypatch.setattr(module, "guarded", perform)
     cluster = Cluster(address, SETTINGS, PLACES)
     for number in range(4):
-        cluster.submit(number, ConformanceTask("score_function", NAMES[0], 0.001))
+        cluster.submit(number, CheckTask("score_function", NAMES[0], 0.001))
     assert {cluster.next()[0] for _ in range(4)} == {0, 1, 2, 3}
     cluster.close()
     assert most == 1

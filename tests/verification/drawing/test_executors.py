@@ -13,7 +13,7 @@ import pytest
 
 from gradverify.estimators.registry import load_estimator
 from gradverify.verification.drawing.executors import Failure, Inline, Processes, end_pool
-from gradverify.verification.drawing.tasks import ConformanceResult, ConformanceTask
+from gradverify.verification.drawing.tasks import CheckResult, CheckTask
 from gradverify.verification.plan import Settings, settle
 from gradverify.verification.problems import find_problems
 from gradverify.verification.record.record import Record
@@ -69,7 +69,7 @@ def test_the_record_is_that_of_a_run_without_workers(with_a_death: Record) -> No
             return key, Failure("crashed", DIED)
 
     run = a_run()
-    assert without_clocks(with_a_death) == without_clocks(run.execute(Survivor(run.bench)))
+    assert without_clocks(with_a_death) == without_clocks(run.execute(Survivor(run.workbench)))
 
 
 def without_clocks(record: Record) -> Any:
@@ -84,13 +84,13 @@ def without_clocks(record: Record) -> Any:
 
 
 def test_a_task_that_takes_too_long_is_ended_and_the_next_one_runs(one_worker: Processes) -> None:
-    good = ConformanceTask("leave_one_out", NAMES[0], 1e-6)
+    good = CheckTask("leave_one_out", NAMES[0], 1e-6)
     one_worker.submit(1, good)
     key, result = one_worker.next()
     assert key == 1
-    assert isinstance(result, ConformanceResult)
+    assert isinstance(result, CheckResult)
     one_worker._limit = 1.0
-    one_worker.submit(2, ConformanceTask(f"{wrong.__file__}:Impatient", NAMES[1], 1e-6))
+    one_worker.submit(2, CheckTask(f"{wrong.__file__}:Impatient", NAMES[1], 1e-6))
     one_worker.submit(3, good)
     key, result = one_worker.next()
     assert (key, result.status) == (2, "timeout")
@@ -98,7 +98,7 @@ def test_a_task_that_takes_too_long_is_ended_and_the_next_one_runs(one_worker: P
     one_worker._limit = 120.0
     key, result = one_worker.next()
     assert key == 3
-    assert result.finding.outcome == "pass"
+    assert result.findings["conformance"].outcome == "pass"
 
 
 def test_half_a_result_of_a_killed_worker_does_not_keep_the_pool_alive() -> None:
@@ -161,10 +161,10 @@ def test_after_a_death_tasks_run_side_by_side_again(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_a_task_raises_is_its_own_failure() -> None:
-    bench = registry_workbench(SETTINGS, PLACES)
-    bench.find_estimator = lambda name: wrong.raising(ZeroDivisionError("no rows\nto spare"))
-    executor = Inline(bench)
-    executor.submit("a", ConformanceTask("x", NAMES[0], 1e-6))
+    workbench = registry_workbench(SETTINGS, PLACES)
+    workbench.find_estimator = lambda name: wrong.raising(ZeroDivisionError("no rows\nto spare"))
+    executor = Inline(workbench)
+    executor.submit("a", CheckTask("x", NAMES[0], 1e-6))
     key, result = executor.next()
     assert key == "a"
     assert result.status == "crashed"

@@ -29,8 +29,8 @@ IDENTITY = fingerprint(SETTINGS, {})
 class Counting(Inline):
     """Counts the tasks that were run, and is interrupted at one of them."""
 
-    def __init__(self, bench: Any, stop_at: int | None = None) -> None:
-        super().__init__(bench)
+    def __init__(self, workbench: Any, stop_at: int | None = None) -> None:
+        super().__init__(workbench)
         self.count, self._stop_at = 0, stop_at
 
     def next(self) -> tuple[Any, Any]:
@@ -47,7 +47,7 @@ def a_run() -> Verification:
 
 def execute(path: Path, *, resume: bool, stop_at: int | None = None) -> tuple[Record, int]:
     run = a_run()
-    inner = Counting(run.bench, stop_at)
+    inner = Counting(run.workbench, stop_at)
     return run.execute(Journal(inner, path, IDENTITY, resume=resume)), inner.count
 
 
@@ -82,30 +82,30 @@ def test_answers_of_another_run_are_refused_by_what_differs(tmp_path: Path) -> N
     run = a_run()
     other = fingerprint(settle(seed=1), {"a.py:b": "0"})
     with pytest.raises(ValueError, match="differs in seed, sources"):
-        Journal(Inline(run.bench), tmp_path / "base", other, resume=True)
+        Journal(Inline(run.workbench), tmp_path / "base", other, resume=True)
 
 
 @pytest.mark.parametrize(("targets", "problems", "said"), [(["a"], ["p"], "targets"), (["b", "a"], [], "problems")])
 def test_a_run_over_less_is_another_run(tmp_path: Path, targets: list[str], problems: list[str], said: str) -> None:
     run = a_run()
     whole = fingerprint(SETTINGS, {}, targets=["a", "b"], problems=["p"])
-    Journal(Inline(run.bench), tmp_path / "base", whole, resume=False).close()
+    Journal(Inline(run.workbench), tmp_path / "base", whole, resume=False).close()
     with pytest.raises(ValueError, match=f"differs in {said};"):
         Journal(
-            Inline(run.bench), tmp_path / "base", fingerprint(SETTINGS, {}, targets=targets, problems=problems), resume=True
+            Inline(run.workbench), tmp_path / "base", fingerprint(SETTINGS, {}, targets=targets, problems=problems), resume=True
         )
     same = fingerprint(SETTINGS, {}, targets=["b", "a"], problems=["p"])
-    Journal(Inline(run.bench), tmp_path / "base", same, resume=True).close()
+    Journal(Inline(run.workbench), tmp_path / "base", same, resume=True).close()
 
 
 def test_the_time_limit_is_no_difference() -> None:
-    assert fingerprint(settle(seconds=5.0), {}) == IDENTITY
+    assert fingerprint(settle(budget=5.0), {}) == IDENTITY
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "base").write_text("something else", encoding="utf-8")
     with pytest.raises(OSError, match="cannot be used"):
-        Journal(Inline(a_run().bench), tmp_path / "base", IDENTITY, resume=True)
+        Journal(Inline(a_run().workbench), tmp_path / "base", IDENTITY, resume=True)
 
 
 def test_failures_are_tried_again(tmp_path: Path) -> None:
@@ -114,14 +114,14 @@ def test_failures_are_tried_again(tmp_path: Path) -> None:
             return self._queue.popleft()[0], Failure("crashed", "for once")
 
     run = a_run()
-    run.execute(Journal(Failing(run.bench), tmp_path / "base", IDENTITY, resume=False))
+    run.execute(Journal(Failing(run.workbench), tmp_path / "base", IDENTITY, resume=False))
     record, _ = execute(tmp_path / "base", resume=True)
     assert {each.status for each in record.cells} == {"ok"}
 
 
 def test_a_journal_that_cannot_be_written_ends_no_run(tmp_path: Path) -> None:
     run = a_run()
-    journal = Journal(Inline(run.bench), tmp_path / "base", IDENTITY, resume=False)
+    journal = Journal(Inline(run.workbench), tmp_path / "base", IDENTITY, resume=False)
     journal._base.execute("PRAGMA max_page_count = 1")  # sqlite then allows no page beyond those it has
     with pytest.warns(RuntimeWarning, match="given up"):
         record = run.execute(journal)
@@ -205,5 +205,5 @@ def test_the_journal_of_a_finished_task_survives_a_kill(tmp_path: Path) -> None:
             other.close()
             return super().next()
 
-    run.execute(Journal(Watching(run.bench), tmp_path / "base", IDENTITY, resume=False))
+    run.execute(Journal(Watching(run.workbench), tmp_path / "base", IDENTITY, resume=False))
     assert seen == list(range(len(seen)))

@@ -22,8 +22,8 @@ from ..targets.programs import FAIR
 
 
 def drawn(estimators: dict[str, Estimator], problem: Problem = FAIR, seed: int = 0) -> Replicates:
-    bench = Workbench(settle(seed=seed), estimators.__getitem__, {problem.name: problem}.__getitem__)
-    return Replicates(bench, tuple(estimators), problem.name)
+    workbench = Workbench(settle(seed=seed), estimators.__getitem__, {problem.name: problem}.__getitem__)
+    return Replicates(tuple(workbench.subject(name, problem.name) for name in estimators))
 
 
 def test_looks_double_and_hold_all_rows_so_far() -> None:

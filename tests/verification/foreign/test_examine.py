@@ -19,14 +19,15 @@ from gradverify.estimators import load_estimator
 from gradverify.estimators.adapters import CONTRACT, Convention, ForeignError, TargetError, Wanted
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
-from gradverify.verification.cli.foreign import Stated
-from gradverify.verification.cli.replay import replay_command
 from gradverify.verification.drawing.executors import Failure, Processes, guarded
-from gradverify.verification.drawing.tasks import ConformanceTask
-from gradverify.verification.foreign.examine import Finding, _heard, _looked_at, with_conventions
+from gradverify.verification.drawing.tasks import CheckTask
+from gradverify.verification.foreign.examine import _heard, _looked_at
 from gradverify.verification.foreign.isolation import out_of_memory, said
+from gradverify.verification.foreign.report import with_conventions
+from gradverify.verification.foreign.targets import Finding
 from gradverify.verification.plan import settle
 from gradverify.verification.report import validate
+from gradverify.verification.run.assembly import Request
 from gradverify.verification.workbench import registry_workbench
 
 from ...estimators.adapters import foreign
@@ -80,13 +81,10 @@ def test_what_several_conventions_fit_is_asked_for_by_name() -> None:
 
 def test_a_flag_settles_it_and_stands_in_the_replay() -> None:
     target = f"{FOREIGN}:handed_unsaid"
-    found = _looked_at(target, Wanted(takes="logits")).convention
-    assert found is not None
-    assert found.takes == "logits"
-    settings = replace(settle(), conventions=((target, found), ("mine.py:Contract", CONTRACT)))
-    replay = replay_command(settings, {BIT: BIT}, 1e-4, Stated("logits", None, "cold", "discrete", 5.0).options)
-    assert replay(target, BIT).endswith("--takes logits")
-    assert "--takes" not in replay("mine.py:Contract", BIT)
+    request = Request.of([target, "leave_one_out"], BIT, {"takes": "logits", "workers": 0, "isolate": True})
+    assert [convention.takes for _, convention in request.run.settings.conventions] == ["logits"]
+    assert request.run.replay(target, BIT).endswith("--takes logits")
+    assert "--takes" not in request.run.replay("leave_one_out", BIT)
 
 
 def test_a_wrong_law_is_taken_as_said_and_fails_by_name(tmp_path: Path) -> None:
@@ -175,9 +173,9 @@ def raised(error: BaseException) -> Failure:
     def estimate(program: Any, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         raise error
 
-    bench = registry_workbench(settle(), {BIT: BIT})
-    bench.find_estimator = lambda name: estimate
-    failure = guarded(bench, ConformanceTask("x", BIT, 1e-6))
+    workbench = registry_workbench(settle(), {BIT: BIT})
+    workbench.find_estimator = lambda name: estimate
+    failure = guarded(workbench, CheckTask("x", BIT, 1e-6))
     assert isinstance(failure, Failure)
     return failure
 
@@ -185,7 +183,7 @@ def raised(error: BaseException) -> Failure:
 @pytest.mark.parametrize(
     ("error", "status", "note", "spent"),
     [
-        (SystemExit(3), "crashed", "SystemExit at test_foreign.py", False),
+        (SystemExit(3), "crashed", "SystemExit at test_examine.py", False),
         (ForeignError("another shape"), "failed", "another shape", False),
         (MemoryError(), "crashed", "MemoryError", True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "crashed", "allocate memory", True),
@@ -306,15 +304,14 @@ def too_steep(logits: Tensor) -> Tensor:
 
 def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
     """False-alarm rate 1e-3 a call, at a fixed seed."""
-    relaxed = Wanted(objective="relaxed")
     outcomes = {}
-    asked = (("as stated", gumbel_softmax, relaxed), ("default", gumbel_softmax, None), ("off", too_steep, relaxed))
-    for name, target, wanted in asked:
-        cell = verify({name: target}, "categorical_one_hot:4/cubic", tolerance=0.1, wanted=wanted).cells[-1]
+    asked = (("as stated", gumbel_softmax, "relaxed"), ("default", gumbel_softmax, "discrete"), ("off", too_steep, "relaxed"))
+    for name, target, objective in asked:
+        cell = verify({name: target}, "categorical_one_hot:4/cubic", tolerance=0.1, objective=objective).cells[-1]
         bias = cell.find("bias")
         assert bias is not None
         outcomes[name] = (bias.outcome, bias.claim, "relaxed objective" in bias.reference)
-        assert cell.claims["convention"]["objective"] == ("discrete" if wanted is None else "relaxed")
+        assert cell.claims["convention"]["objective"] == objective
     assert outcomes == {
         "as stated": ("unbiased", "supported", True),
         "default": ("biased", "refuted", False),
@@ -324,12 +321,12 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
     with pytest.raises(TargetError, match="--objective relaxed needs samples that are relaxed, and it returns none"):
-        verify(hostile.sound, BIT, wanted=Wanted(objective="relaxed"))
+        verify(hostile.sound, BIT, objective="relaxed")
 
 
 def test_hard_samples_that_are_smoothed_have_none_either() -> None:
     """The planted bug: no derivative at all, which a difference that misses the jumps would confirm as unbiased."""
-    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, wanted=Wanted(objective="relaxed"))
+    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, objective="relaxed")
     bias = record.cells[-1].find("bias")
     assert bias is not None
     assert (record.cells[-1].status, bias.outcome, bias.claim) == ("failed", "failed", "none")
@@ -369,11 +366,5 @@ def test_workers_follow_the_convention_that_was_found() -> None:
     convention = Convention("sampler", (("", "theta"),), "probs", "one-hot", sites=("Bernoulli",))
     target = f"{HOSTILE}:sound"
     settings = settle()
-    bench = registry_workbench(type(settings)(**{**vars(settings), "conventions": ((target, convention),)}), {BIT: BIT})
-    assert bench.find_estimator(target) == load_estimator(target, convention=convention)
-
-
-def test_options_that_were_stated_are_repeated() -> None:
-    assert Stated(None, None, "cold", "discrete", 5.0).options == []
-    given = Stated("probs", "index", "warm", "relaxed", 5.0).options
-    assert given == ["--takes", "probs", "--returns", "index", "--state", "warm", "--objective", "relaxed"]
+    workbench = registry_workbench(type(settings)(**{**vars(settings), "conventions": ((target, convention),)}), {BIT: BIT})
+    assert workbench.find_estimator(target) == load_estimator(target, convention=convention)

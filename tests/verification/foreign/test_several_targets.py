@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from gradverify.estimators.adapters import CONTRACT, Convention, Wanted
 from gradverify.verification import Record
 from gradverify.verification.cli import main
-from gradverify.verification.foreign.examine import Finding, _at_sizes, _looked_at, at_every_size, broken_cells, split_batch
+from gradverify.verification.foreign.examine import _at_sizes, _looked_at
+from gradverify.verification.foreign.report import broken_cells
+from gradverify.verification.foreign.targets import Finding, at_every_size, split_batch
 from gradverify.verification.report import exit_status, validate
 
 from ...estimators.adapters import foreign, shapes

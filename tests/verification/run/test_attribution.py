@@ -9,13 +9,13 @@ import torch
 
 from gradverify.estimators import StraightThrough
 from gradverify.verification.attribution.search import attribution_check
+from gradverify.verification.attribution.task import AttributionTask
 from gradverify.verification.drawing.executors import Failure, Inline
-from gradverify.verification.drawing.tasks import AttributionTask
 from gradverify.verification.plan import settle
 from gradverify.verification.record.head import run_head
 from gradverify.verification.record.record import Cell, Check, Record
 from gradverify.verification.report import exit_status, validate
-from gradverify.verification.run.attribution import attributed
+from gradverify.verification.run.attribution import attribute_record
 from gradverify.verification.workbench import registry_workbench
 
 CUBIC = "bernoulli:0.3/cubic/p"
@@ -71,7 +71,7 @@ FOUND = Check(check="attribution", outcome="site 0")
 def test_a_search_that_crashes_is_its_own_outcome_and_the_others_go_on() -> None:
     played = Played(FOUND, Failure("crashed", "its worker process died"), FOUND)
     told: list[tuple[int, int]] = []
-    made = attributed(record("biased", "unbiased", "biased", "biased"), 1e-3, played, lambda *at: told.append(at[:2]))
+    made = attribute_record(record("biased", "unbiased", "biased", "biased"), 1e-3, played, lambda *at: told.append(at[:2]))
     validate(made)
     assert [(each.find("attribution") or Check(check="", outcome="none")).outcome for each in made.cells] == [
         "site 0",
@@ -90,7 +90,7 @@ def test_a_search_that_crashes_is_its_own_outcome_and_the_others_go_on() -> None
 
 def test_ctrl_c_keeps_what_was_found() -> None:
     played = Played(FOUND, KeyboardInterrupt())
-    made = attributed(record("biased", "biased"), 1e-3, played)
+    made = attribute_record(record("biased", "biased"), 1e-3, played)
     assert [each.find("attribution") is not None for each in made.cells] == [True, False]
     assert not made.run.complete
     assert played.closed
@@ -98,18 +98,18 @@ def test_ctrl_c_keeps_what_was_found() -> None:
 
 def test_nothing_biased_is_nothing_to_search() -> None:
     given = record("unbiased")
-    assert attributed(given, 1e-3, Played()) == given
+    assert attribute_record(given, 1e-3, Played()) == given
 
 
 @pytest.mark.parametrize(("problem", "outcome"), [(CUBIC, "site 0"), (LINEAR, "no bias")])
 def test_a_task_finds_what_the_function_finds(problem: str, outcome: str) -> None:
     """False-alarm rate 1e-3, at a fixed seed."""
     settings = settle(tolerance=0.1)
-    bench = registry_workbench(settings, {problem: problem})
-    bench.find_estimator = lambda name: StraightThrough()
-    executor = Inline(bench)
+    workbench = registry_workbench(settings, {problem: problem})
+    workbench.find_estimator = lambda name: StraightThrough()
+    executor = Inline(workbench)
     executor.submit("key", AttributionTask("straight_through", problem, 1e-3))
     found = executor.next()[1]
-    expected = attribution_check(StraightThrough(), bench.problem(problem), settings, name="straight_through", alpha=1e-3)
+    expected = attribution_check(StraightThrough(), workbench.problem(problem), settings, name="straight_through", alpha=1e-3)
     assert found == expected
     assert found.outcome == outcome

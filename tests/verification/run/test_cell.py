@@ -13,11 +13,14 @@ import torch
 
 from gradverify.estimators import Estimator, Program
 from gradverify.verification.drawing.executors import Failure
-from gradverify.verification.drawing.tasks import ChunkTask, ConformanceTask, perform
+from gradverify.verification.drawing.tasks import CheckTask, ChunkTask
 from gradverify.verification.plan import settle
-from gradverify.verification.problems import Problem, probe, registered
+from gradverify.verification.problems import Problem, registered
 from gradverify.verification.run.cell import CellRun
 from gradverify.verification.statistics.bias import BiasPlan
+from gradverify.verification.truth.likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio
+from gradverify.verification.truth.reference import Reference
+from gradverify.verification.truth.references import SAMPLED_REFERENCES
 from gradverify.verification.workbench import Workbench
 
 from ..targets import wrong
@@ -27,19 +30,19 @@ BITS = registered()["bits:3/cubic/logits"]
 
 
 def a_cell(estimator: Estimator, problem: Problem = BIT, *, min_rows: int = 20_000, **plan: Any) -> tuple[CellRun, Workbench]:
-    bench = Workbench(settle(), {"e": estimator}.__getitem__, {problem.name: problem}.__getitem__)
-    reference = bench.reference(problem.name)
+    workbench = Workbench(settle(), {"e": estimator}.__getitem__, {problem.name: problem}.__getitem__)
+    reference = workbench.reference(problem.name)
     scale = np.abs(reference.gradient).max() * np.ones_like(reference.gradient)
     fields = {"p_gate": 0.3, "r_target": 0.05, "r_accept": 0.1, "alpha": 1e-3, "max_rows": 40_000, "tau_numeric": 1e-12 * scale}
     made = BiasPlan(truth=reference.gradient, scale=scale, **{**fields, **plan})
-    return CellRun("e", problem.name, estimator, made, probe(problem), min_rows, 1e-6), bench
+    return CellRun(workbench.subject("e", problem.name), made, min_rows, 1e-6), workbench
 
 
-def run_to_end(cell: CellRun, bench: Workbench) -> CellRun:
+def run_to_end(cell: CellRun, workbench: Workbench) -> CellRun:
     while not cell.closed:
         task = cell.next_task()
         assert task is not None
-        cell.receive(task, perform(bench, task))
+        cell.receive(task, task.perform(workbench))
     return cell
 
 
@@ -91,17 +94,17 @@ def test_sparse_rows_are_not_taken_for_dependent(p: float) -> None:
 
 
 def test_chunks_are_used_in_order_whatever_the_order_of_their_arrival() -> None:
-    first, bench = a_cell(wrong.Scaled(1.05), r_target=0.01, r_accept=0.02)
+    first, workbench = a_cell(wrong.Scaled(1.05), r_target=0.01, r_accept=0.02)
     second, _ = a_cell(wrong.Scaled(1.05), r_target=0.01, r_accept=0.02)
-    run_to_end(first, bench)
+    run_to_end(first, workbench)
     for cell in (second,):
         task = cell.next_task()
-        assert isinstance(task, ConformanceTask)
-        cell.receive(task, perform(bench, task))
+        assert isinstance(task, CheckTask)
+        cell.receive(task, task.perform(workbench))
         while not cell.closed:
             several = [each for each in (cell.next_task() for _ in range(3)) if each is not None]
             for each in reversed(several):
-                cell.receive(each, perform(bench, each))
+                cell.receive(each, each.perform(workbench))
     assert first.test.verdict is not None
     assert second.test.verdict is not None
     assert asdict(first.test.verdict) == asdict(second.test.verdict)
@@ -110,14 +113,14 @@ def test_chunks_are_used_in_order_whatever_the_order_of_their_arrival() -> None:
 
 
 def test_confirmation_draws_fresh_chunks() -> None:
-    cell, bench = a_cell(wrong.Scaled(1.5))
+    cell, workbench = a_cell(wrong.Scaled(1.5))
     stages: dict[str, list[int]] = {}
     while not cell.closed:
         task = cell.next_task()
         assert task is not None
         if isinstance(task, ChunkTask):
             stages.setdefault(task.stage, []).append(task.number)
-        cell.receive(task, perform(bench, task))
+        cell.receive(task, task.perform(workbench))
     assert cell.test.verdict is not None
     assert cell.test.verdict.outcome == "biased"
     assert stages["confirm"] == list(range(len(stages["confirm"])))
@@ -165,11 +168,12 @@ def test_a_row_that_is_not_finite_after_the_verdict_is_placed_too() -> None:
     assert re.search(r"rows drawn after the verdict .* of screen chunk \d+; its seed gives the same rows", cell.finding.note)
 
 
-def test_rows_of_a_reference_that_are_not_finite_accuse_nobody() -> None:
-    cell, bench = a_cell(wrong.SOUND)
-    broken = replace(bench.reference(BIT.name), sampler=wrong.Spoiled(math.nan, 0.01))
-    bench._references[BIT.name] = broken
-    run_to_end(cell, bench)
+def test_rows_of_a_reference_that_are_not_finite_accuse_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(problem: Problem, seed: int) -> Reference:
+        return replace(likelihood_ratio(problem, seed), sampler=wrong.Spoiled(math.nan, 0.01))
+
+    monkeypatch.setitem(SAMPLED_REFERENCES, LIKELIHOOD_RATIO, broken)
+    cell = run_to_end(*a_cell(wrong.SOUND, replace(BIT, reference=LIKELIHOOD_RATIO)))
     assert cell.test.verdict is not None
     assert (cell.test.verdict.outcome, cell.test.verdict.reason) == ("inconclusive", "reference")
     assert "none of the estimator's" in cell.test.verdict.note
@@ -183,10 +187,10 @@ def test_a_constant_cell_needs_no_more_rows_than_its_verdict() -> None:
 
 
 def test_a_failure_closes_the_cell_and_later_answers_are_ignored() -> None:
-    cell, bench = a_cell(wrong.SOUND)
+    cell, workbench = a_cell(wrong.SOUND)
     task = cell.next_task()
     assert task is not None
-    cell.receive(task, perform(bench, task))
+    cell.receive(task, task.perform(workbench))
     one, two = cell.next_task(), cell.next_task()
     assert one is not None
     assert two is not None
@@ -194,16 +198,16 @@ def test_a_failure_closes_the_cell_and_later_answers_are_ignored() -> None:
     cell.receive(one, Failure("crashed", "gone"))
     assert cell.closed
     assert cell.next_task() is None
-    cell.receive(two, perform(bench, two))
+    cell.receive(two, two.perform(workbench))
     assert cell.rows.count == 0
 
 
 def test_ending_a_cell_keeps_what_it_has() -> None:
-    cell, bench = a_cell(wrong.SOUND, r_target=1e-4, r_accept=2e-4)
+    cell, workbench = a_cell(wrong.SOUND, r_target=1e-4, r_accept=2e-4)
     for _ in range(3):
         task = cell.next_task()
         assert task is not None
-        cell.receive(task, perform(bench, task))
+        cell.receive(task, task.perform(workbench))
     cell.end("time")
     assert cell.closed
     assert cell.test.verdict is not None

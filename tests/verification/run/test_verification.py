@@ -19,7 +19,9 @@ from gradverify.verification.problems import Problem, find_problems
 from gradverify.verification.record.record import Cell
 from gradverify.verification.report import exit_status, validate
 from gradverify.verification.run.verification import Verification
-from gradverify.verification.truth.references import Reference, difference_reference
+from gradverify.verification.truth.finite_differences import FINITE_DIFFERENCE, finite_difference
+from gradverify.verification.truth.reference import Reference
+from gradverify.verification.truth.references import SAMPLED_REFERENCES
 
 from ..targets import wrong
 from ..targets.programs import FAIR, cubic, scalar
@@ -203,10 +205,10 @@ def test_ctrl_c_writes_down_what_is_finished() -> None:
 def test_ctrl_c_in_a_references_pilot_still_writes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pilots are taken when cells are on their way: what stops one stops the run, and no more."""
 
-    def stopped(problem: Problem, entropy: int) -> None:
+    def stopped(problem: Problem, seed: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", stopped)
+    monkeypatch.setitem(SAMPLED_REFERENCES, FINITE_DIFFERENCE, stopped)
     record = verify("score_function", ["bernoulli:0.3/square/p", "random_walk:20/square/p"])
     validate(record)
     assert not record.run.complete
@@ -222,20 +224,20 @@ def test_pilots_wait_for_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None
             happened.append(type(task).__name__)
             super().submit(key, task)
 
-    def piloted(problem: Problem, entropy: int) -> Reference:
+    def piloted(problem: Problem, seed: int) -> Reference:
         happened.append("pilot")
-        return difference_reference(problem, entropy)
+        return finite_difference(problem, seed)
 
-    monkeypatch.setattr("gradverify.verification.workbench.difference_reference", piloted)
+    monkeypatch.setitem(SAMPLED_REFERENCES, FINITE_DIFFERENCE, piloted)
     run = Verification({"pair": LeaveOneOut()}, find_problems([WALK, "bernoulli:0.3"], quick=True), settle())
-    record = run.execute(Watched(run.bench))
+    record = run.execute(Watched(run.workbench))
     assert record.run.complete
-    assert happened.index("ConformanceTask") < happened.index("pilot")
+    assert happened.index("CheckTask") < happened.index("pilot")
     assert happened.count("pilot") == 4
 
 
 def test_a_time_limit_closes_what_is_open_and_says_so() -> None:
-    record = verify("score_function", ["random_walk:100/square/p"], tolerance=0.002, seconds=0.5)
+    record = verify("score_function", ["random_walk:100/square/p"], tolerance=0.002, budget=0.5)
     validate(record)
     assert record.run.time_truncated
     assert record.run.complete

@@ -10,7 +10,6 @@ from scipy import stats
 
 from gradverify.estimators import LeaveOneOut
 from gradverify.verification import verify
-from gradverify.verification.drawing.tasks import perform
 from gradverify.verification.run.cell import CellRun
 from gradverify.verification.statistics.exact_variance import ExactVariance, rounding
 from gradverify.verification.statistics.moments import Moments
@@ -111,9 +110,9 @@ def test_any_spread_differs_from_none() -> None:
 
 
 def a_compared_cell(exact: float) -> tuple[CellRun, Workbench]:
-    cell, bench = a_cell(LeaveOneOut(), FAIR, min_rows=10_000)
+    cell, workbench = a_cell(LeaveOneOut(), FAIR, min_rows=10_000)
     cell.variance = ExactVariance(exact, 1e-6)
-    return cell, bench
+    return cell, workbench
 
 
 def test_a_cell_draws_fresh_rows_for_a_difference_and_for_nothing_else() -> None:
@@ -130,11 +129,11 @@ def test_a_cell_draws_fresh_rows_for_a_difference_and_for_nothing_else() -> None
 
 
 def test_a_cell_that_is_ended_before_its_second_stage_says_only_what_was_measured() -> None:
-    cell, bench = a_compared_cell(2 * EXACT)
+    cell, workbench = a_compared_cell(2 * EXACT)
     while cell.variance is not None and not cell.variance.waiting:
         task = cell.next_task()
         assert task is not None
-        cell.receive(task, perform(bench, task))
+        cell.receive(task, task.perform(workbench))
     assert not cell.closed
     cell.end("interrupted")
     assert cell.closed

@@ -44,7 +44,7 @@ def test_the_verify_of_a_test_takes_every_option_of_the_api(pytester: pytest.Pyt
     pytester.makepyfile(
         """
         def test_look(gradverify):
-            record = gradverify.verify("dice", "bernoulli:0.3/cubic", alpha=1e-5, device="cpu", expect="any", seconds=60.0)
+            record = gradverify.verify("dice", "bernoulli:0.3/cubic", alpha=1e-5, device="cpu", expect="any", budget=60.0)
             assert record.run.alpha == 1e-5
         """
     )

@@ -16,14 +16,10 @@ from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.verification import verify
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import Problem, ProblemError, find_problems, registered
-from gradverify.verification.truth.references import (
-    FINITE_DIFFERENCE,
-    LIKELIHOOD_RATIO,
-    Reference,
-    difference_reference,
-    find_reference,
-    sampled_reference,
-)
+from gradverify.verification.truth.finite_differences import FINITE_DIFFERENCE, finite_difference
+from gradverify.verification.truth.likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio
+from gradverify.verification.truth.reference import Reference
+from gradverify.verification.truth.references import find_reference
 
 from ..targets import programs
 from ..targets.programs import FAIR, cubic, scalar
@@ -86,7 +82,7 @@ def test_likelihood_ratio_agrees_with_the_exact_gradient(name: str) -> None:
     """False-fail rate below 1e-6 a coordinate (4.9 standard errors of 80,000 groups)."""
     problem = registered()[name]
     exact = find_reference(problem, 0, 0.1).gradient
-    rows = rows_of(sampled_reference(problem, 0), problem, 80_000)
+    rows = rows_of(likelihood_ratio(problem, 0), problem, 80_000)
     error = rows.std(0) / len(rows) ** 0.5
     assert (np.abs(rows.mean(0) - exact) < 4.9 * error).all()
     assert 2 * 4.9 * error.min() < 0.2 * np.abs(exact).max()
@@ -97,7 +93,7 @@ def test_finite_differences_are_off_by_no_more_than_their_bound(name: str) -> No
     """The bound plus 4.9 standard errors of 20,000 rows: false-fail rate below 1e-6 a coordinate if the bound holds."""
     problem = registered()[name]
     exact = find_reference(problem, 0, 0.1).gradient
-    reference = difference_reference(problem, 0)
+    reference = finite_difference(problem, 0)
     rows = rows_of(reference, problem, 20_000)
     error = rows.std(0) / len(rows) ** 0.5
     assert (np.abs(rows.mean(0) - exact) < reference.bias_bound + 4.9 * error).all()
@@ -113,7 +109,7 @@ def test_the_finite_difference_bound_is_needed_and_sees_curvature() -> None:
     exact = 9 * 0.5**8
     step = 0.3 * 0.5
     off = ((0.5 + step) ** 9 - (0.5 - step) ** 9) / (2 * step) - exact
-    bounded = difference_reference(problem, 0)
+    bounded = finite_difference(problem, 0)
     assert off > 0.5 * exact
     assert float(bounded.bias_bound[0]) > 0.0
     rows = rows_of(bounded, problem, 100_000)
@@ -135,7 +131,7 @@ def oscillating(frequency: float) -> Problem:
 def test_a_gradient_that_oscillates_within_the_larger_step_is_seen_by_the_smaller(frequency: float) -> None:
     """At the last two frequencies the larger step's differences over h and h / 2 agree: both are zero."""
     problem = oscillating(frequency)
-    reference = difference_reference(problem, 0)
+    reference = finite_difference(problem, 0)
     assert reference.sampler == FiniteDifference(step=0.05)
     rows = rows_of(reference, problem, 20_000)
     error = 4 * rows.std(0) / math.sqrt(len(rows))
@@ -183,7 +179,7 @@ def test_a_program_that_no_reference_can_run_is_a_problem_error() -> None:
 
 
 def test_references_repeat_themselves_and_follow_the_seed() -> None:
-    first, again, other = (sampled_reference(MANY, seed).gradient for seed in (0, 0, 1))
+    first, again, other = (likelihood_ratio(MANY, seed).gradient for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
     assert cubic(torch.ones(1), lambda d: d.sample()).tolist() == [8.0]

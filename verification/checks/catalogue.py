@@ -1,0 +1,135 @@
+"""The checks of a cell before its rows are drawn, in one list.
+
+To add a check, write a file with its function and its finding, and give it a row in `CELL_CHECKS`. The run does it, the record
+holds what it found, and reports show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...estimators.protocol import NotApplicableError
+from ..record.record import Check
+from ..subject import Subject
+from ..verdicts import Claim, Expectation, Outcome
+from .compiled import check_compiled
+from .conformance import Conformance, check_conformance
+from .forward_law import ForwardLaw, check_forward_law
+
+__all__ = ["CELL_CHECKS", "CellCheck", "Finding", "examine_cell", "record_findings"]
+
+
+class Finding(Protocol):
+    """The answer of a check."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome; ``pass`` where nothing is wrong."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """One sentence for a reader, or nothing."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellCheck:
+    """A check of an estimator on a problem.
+
+    Attributes:
+        name: The name under which its finding stands in the record; a later finding of that name replaces an earlier one.
+        examine: A function of the subject and a false-alarm rate that returns the finding.
+        record: A function of the finding and what the estimator is held to that returns the record's check.
+        applies: A function that says whether the check is made of a subject.
+        statistical: True if the check may raise a false alarm. The checks of a cell share the rate of one test equally.
+        decisive: True if anything but a pass ends the cell.
+    """
+
+    name: str
+    examine: Callable[[Subject, float], Finding]
+    record: Callable[[Any, Expectation], Check]
+    applies: Callable[[Subject], bool] = lambda subject: True
+    statistical: bool = False
+    decisive: bool = False
+
+
+def _examine_contract(subject: Subject, alpha: float) -> Finding:
+    return check_conformance(subject.fitted, subject.problem, subject.seeded("conformance"))
+
+
+def _examine_law(subject: Subject, alpha: float) -> Finding:
+    program, params, types = subject.problem.program, subject.problem.params, subject.probe.types
+    return check_forward_law(subject.fitted, program, params, types, subject.seeded("forward_law"), alpha)
+
+
+def _examine_compiled(subject: Subject, alpha: float) -> Finding:
+    return check_compiled(subject.fitted, subject.drawing, subject.problem, subject.seeded("compiled"), alpha)
+
+
+def _record_conformance(finding: Conformance, claim: Expectation) -> Check:
+    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
+    held: Claim = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
+    details = {"reason": finding.reason}
+    return Check(check="conformance", outcome=finding.outcome, claim=held, note=finding.note, details=details)
+
+
+def _record_law(finding: ForwardLaw, claim: Expectation) -> Check:
+    claims: Mapping[Outcome, Claim] = {"pass": "supported", "failed": "refuted"}
+    held = claims.get(finding.outcome, "none")
+    rows = finding.num_samples
+    return Check(check="forward_law", outcome=finding.outcome, claim=held, num_samples=rows, note=finding.note)
+
+
+CELL_CHECKS: tuple[CellCheck, ...] = (
+    CellCheck(name="conformance", examine=_examine_contract, record=_record_conformance, decisive=True),
+    CellCheck(name="forward_law", examine=_examine_law, record=_record_law, statistical=True),
+    CellCheck(
+        name="conformance",
+        examine=_examine_compiled,
+        record=_record_conformance,
+        applies=lambda subject: subject.drawing is not subject.fitted,
+        statistical=True,
+        decisive=True,
+    ),
+)
+"""The checks, in the order in which they are made."""
+
+
+def examine_cell(subject: Subject, alpha: float) -> dict[str, Finding]:
+    """Make the checks of a cell until a decisive one does not pass.
+
+    Args:
+        subject: The estimator on the problem.
+        alpha: The false-alarm rate of all checks of the cell together.
+
+    Returns:
+        The findings by name.
+    """
+    try:
+        _ = subject.fitted
+    except NotApplicableError as error:  # said while it was being fitted
+        return {"conformance": Conformance("not-applicable", "refused", str(error))}
+    findings: dict[str, Finding] = {}
+    due = [check for check in CELL_CHECKS if check.applies(subject)]
+    share = alpha / max(1, sum(check.statistical for check in due))
+    for check in due:
+        findings[check.name] = check.examine(subject, share)
+        if check.decisive and findings[check.name].outcome != "pass":
+            break
+    return findings
+
+
+def record_findings(findings: Mapping[str, Finding], claim: Expectation, *, decisive_only: bool) -> list[Check]:
+    """Return the record's checks of what was found, in the order of the list.
+
+    Args:
+        findings: The findings by name.
+        claim: What the estimator is held to.
+        decisive_only: If True, leave out what does not matter for a cell that ended early.
+    """
+    rows = {check.name: check for check in reversed(CELL_CHECKS) if check.decisive or not decisive_only}
+    ordered = dict.fromkeys(check.name for check in CELL_CHECKS)
+    return [rows[name].record(findings[name], claim) for name in ordered if name in rows and name in findings]

@@ -1,0 +1,36 @@
+"""The folder that a run writes: the record, its pages and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..drawing.journal import JOURNAL
+from ..record.folder import earlier_record, naming_folder
+from ..record.record import Record
+
+__all__ = ["publish"]
+
+
+def publish(record: Record, out: Path) -> None:
+    """Write a record and its reports into a folder, and remove what an earlier run left there.
+
+    The answers of a run that is complete are removed, too: there is nothing to go on with.
+
+    Args:
+        record: The record.
+        out: The folder.
+
+    Raises:
+        ImportError: A package of the extra ``report`` is missing.
+        OSError: The folder cannot be written to.
+        ValueError: The record breaks its schema.
+    """
+    from ..report import remove_stale, validate, write_reports
+
+    validate(record)
+    with naming_folder(out):
+        before = earlier_record(out)
+        record.write(out / "report.json")
+        remove_stale(before, out, write_reports(record, out))
+        if record.run.complete and not record.run.time_truncated:
+            (out / JOURNAL).unlink(missing_ok=True)

@@ -1,0 +1,69 @@
+"""The likelihood ratio as a reference: leave-one-out pairs, whose rows are subtracted from the estimator's."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+import torch
+
+from ...estimators.protocol import Estimator, evaluate
+from ...estimators.runs.tape import Tape, recording
+from ...estimators.score_function import LeaveOneOut
+from ..problems.problem import Problem
+from ..seeds import chunk_generator
+from .exact_gradients import ignored_probability
+from .reference import Array, Reference
+
+__all__ = ["LIKELIHOOD_RATIO", "PILOT_ROWS", "draw_pilot", "likelihood_ratio", "pilot_gate"]
+
+LIKELIHOOD_RATIO = "likelihood ratio"
+PILOT_ROWS = 8192
+_GATE_ROWS = 1024
+
+
+class Gate(TypedDict):
+    """The fields of a `Reference` that say how rare an event must have been seen."""
+
+    rarest: float
+    gate_known: bool
+
+
+def likelihood_ratio(problem: Problem, seed: int) -> Reference:
+    """Return the likelihood-ratio reference of a problem.
+
+    It is unbiased, so that it assumes nothing. Cost: a pilot of 8,192 rows, then four evaluations a row.
+
+    Args:
+        problem: The problem.
+        seed: The run's seed.
+    """
+    sampler = LeaveOneOut(group=4)
+    rows = draw_pilot(problem, sampler, PILOT_ROWS, seed, "pilot")
+    gradient = rows.mean(0)
+    return Reference(LIKELIHOOD_RATIO, gradient, sampler, np.zeros_like(gradient), **pilot_gate(problem))
+
+
+def draw_pilot(problem: Problem, estimator: Estimator, count: int, seed: int, purpose: str) -> Array:
+    """Draw ``[count, d]`` rows of an estimator for a purpose that has seeds of its own."""
+    generator = chunk_generator(seed, purpose, problem.name, str(problem.params.dtype), "reference", 0)
+    rows = estimator(problem.program, problem.params.cpu(), count, generator)
+    return np.asarray(rows.reshape(count, -1).double())
+
+
+def pilot_gate(problem: Problem) -> Gate:
+    """Return the probability of the rarest outcome that any site shows in a pilot.
+
+    Rare joint events do not show there; they are the author's to state (`Problem.rarest`).
+    """
+    if problem.rarest is not None:
+        return {"rarest": problem.rarest, "gate_known": True}
+    params = problem.params.cpu().expand(_GATE_ROWS, *problem.params.shape)
+    generator = chunk_generator(0, "gate", problem.name, str(params.dtype), "reference", 0)
+    tape = Tape()
+    with torch.no_grad():
+        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape))
+    means = [draw.site.probabilities().double().mean(0).reshape(-1) for draw in tape.draws]
+    ignored = ignored_probability(problem)
+    seen = [float(mean[mean > ignored].min()) for mean in means if bool((mean > ignored).any())]
+    return {"rarest": min(seen, default=1.0), "gate_known": False}
