@@ -56,7 +56,7 @@ def nri(
     """
     with usage_errors():
         checkpoints = checkpoint_folder(out, resume)
-        from ..experiments.nri.plan import make_plan
+        from ..experiments.nri.training_plan import make_plan
 
         plan = make_plan(
             size,
@@ -69,7 +69,7 @@ def nri(
             seed=seed,
         )
         insist((each.arm.estimator for each in plan.jobs), device)
-    from ..experiments.nri.record import nri_record
+    from ..experiments.nri.nri_record import nri_record
 
     with progress("steps") as told, usage_errors():
         record = nri_record(

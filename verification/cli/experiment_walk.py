@@ -52,9 +52,9 @@ def walk(
     began, clock = time.time(), time.perf_counter()
     with usage_errors():
         checkpoints = checkpoint_folder(out, resume)
+        from ..experiments.walk.calibration_session import run_jobs
         from ..experiments.walk.design import EXACT, SIZES, jobs
-        from ..experiments.walk.session import run_jobs
-        from ..experiments.walk.study import walk_record
+        from ..experiments.walk.walk_study import walk_record
 
         names, places = (tuple(dict.fromkeys(each)) for each in (estimators, starts))
         asked = {"estimators": names, "starts": places, "seeds": seeds, "iterations": steps}

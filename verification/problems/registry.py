@@ -16,7 +16,7 @@ from .agents import agents
 from .bits import bernoulli, bits
 from .calibration_walk import calibration_walk
 from .categorical import categorical, categorical_one_hot
-from .chain import chain
+from .categorical_chain import chain
 from .counts import binomial, geometric, poisson
 from .problem import Problem, ProblemError
 from .programs import is_program, program_problem, split_params

@@ -9,13 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .outcome import SelfTest, exit_status
-    from .session import run_selftest
+    from .selftest_record import SelfTest, exit_status
+    from .selftest_run import run_selftest
     from .writing import write_selftest
 
 __all__ = ["SelfTest", "exit_status", "run_selftest", "write_selftest"]
 
-_HOMES = {"SelfTest": ".outcome", "exit_status": ".outcome", "run_selftest": ".session", "write_selftest": ".writing"}
+_HOMES = {
+    "SelfTest": ".selftest_record",
+    "exit_status": ".selftest_record",
+    "run_selftest": ".selftest_run",
+    "write_selftest": ".writing",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ..report.canvas import INK, MARKERS, MUTED, SERIES, Picture, decades, drawing, dress, to_picture
 from ..report.quantities import number, percent, shorten
-from .outcome import NullRow, SelfTest
+from .selftest_record import NullRow, SelfTest
 
 __all__ = ["draw_selftest"]
 

@@ -17,7 +17,7 @@ from ..run.verification import Verification
 from ..statistics.variance import variance_interval
 from ..truth.known_moments import known_variance
 from .mutants.mutant import Mutant
-from .outcome import KillRow
+from .selftest_record import KillRow
 from .sensitive import find_problem
 
 __all__ = ["kill_row"]

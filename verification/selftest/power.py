@@ -11,8 +11,8 @@ from scipy import stats
 from ..statistics.bias import BiasPlan
 from ..statistics.confidence import boundary, detectable
 from .laws import Law
-from .outcome import PowerRow
 from .rates import FALSE_ACCUSATION, exact_interval
+from .selftest_record import PowerRow
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]

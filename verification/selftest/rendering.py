@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..report.quantities import MISSING, count, duration, number, percent, span
-from .outcome import KillRow, NullRow, PowerRow, SelfTest
+from .selftest_record import KillRow, NullRow, PowerRow, SelfTest
 
 __all__ = ["to_markdown"]
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from ..record.record import write_atomically
-from .outcome import SelfTest, schema
 from .rendering import to_markdown
+from .selftest_record import SelfTest, schema
 
 __all__ = ["validate", "write_selftest"]
 

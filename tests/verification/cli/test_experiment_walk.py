@@ -57,7 +57,7 @@ def test_an_interruption_before_anything_is_done_writes_nothing(tmp_path: Path, 
     def interrupted(*rest: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gradverify.verification.experiments.walk.session.perform", interrupted)
+    monkeypatch.setattr("gradverify.verification.experiments.walk.calibration_session.perform", interrupted)
     found = invoke(*TINY, "--workers", "0", "--out", tmp_path)
     assert found.exit_code == 130
     assert "interrupted before there was a report to write" in found.output

@@ -9,8 +9,8 @@ import pytest
 
 from gradverify.verification.experiments.nri.dataset import DataSpec, generate
 from gradverify.verification.experiments.nri.training import Arm, Training, train
+from gradverify.verification.experiments.walk.calibration_job import perform
 from gradverify.verification.experiments.walk.design import EXACT, Job
-from gradverify.verification.experiments.walk.work import perform
 
 from ...estimators.other_device import OTHER, other_device
 from .walk.designs import TINY

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gradverify.verification.experiments.outcomes import at_least, at_most, both, without
 from gradverify.verification.experiments.spread import Spread, curve, span
+from gradverify.verification.experiments.statement_outcomes import at_least, at_most, both, without
 from gradverify.verification.record.study import Statement
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradverify.verification.selftest.outcome import KillRow, NullRow, PowerRow, RefusalRow, SelfTest
+from gradverify.verification.selftest.selftest_record import KillRow, NullRow, PowerRow, RefusalRow, SelfTest
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from gradverify.estimators import ScoreFunction
 from gradverify.verification.selftest.kill_matrix import kill_row
-from gradverify.verification.selftest.mutants.catalogue import find_mutant
-from gradverify.verification.selftest.mutants.wrapped import Scaled
+from gradverify.verification.selftest.mutants.planted_bugs import find_mutant
+from gradverify.verification.selftest.mutants.wrapper_bugs import Scaled
 
 SMALL = find_mutant("scale 1.01")
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from gradverify.verification.selftest.outcome import SelfTest
 from gradverify.verification.selftest.rendering import to_markdown
+from gradverify.verification.selftest.selftest_record import SelfTest
 from gradverify.verification.selftest.writing import write_selftest
 
 

@@ -14,7 +14,7 @@ from ...problems.problem import Problem
 from ...problems.relational.edges import edges
 from ...record.study import Statement, Table, Value
 from ...seeds import chunk_generator
-from .plan import TUTORIAL_RULE
+from .training_plan import TUTORIAL_RULE
 
 __all__ = ["gradient_table", "zero_statement"]
 

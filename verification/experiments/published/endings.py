@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...record.study import Chart, Series, Statement, Table
-from ..outcomes import Outcome, at_least, at_most
 from ..spread import Spread, curve
+from ..statement_outcomes import Outcome, at_least, at_most
 from .polynomial_training import EXACT, Run, Schedule, resting_loss
 from .polynomials import PUBLISHED
 

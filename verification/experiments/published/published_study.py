@@ -11,11 +11,11 @@ import torch
 from ...record.head import run_head
 from ...record.record import Record
 from ...record.study import Exhibits, Study
-from .comparison import FALSE_FAIL_RATE, Comparison, inside_statement
 from .endings import training_charts, training_statements, training_tables
 from .polynomial_training import TRAINED, Run, Schedule, trained
 from .polynomials import polynomial_statements, polynomial_tables
-from .toys import one_bit_comparisons, three_bit_comparisons, three_bit_facts, toy_statements, toy_table
+from .published_numbers import FALSE_FAIL_RATE, Comparison, inside_statement
+from .toy_variances import one_bit_comparisons, three_bit_comparisons, three_bit_facts, toy_statements, toy_table
 from .walk_figure import ALLOWED, walk_chart, walk_comparisons, walk_exact_table, walk_long_table, walk_statements, walk_table
 
 __all__ = ["published_record", "published_study"]

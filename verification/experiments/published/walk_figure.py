@@ -18,7 +18,7 @@ from ...truth.chains.chain import ReplicateMoments
 from ...truth.chains.triples import pruned_triple_moments
 from ...truth.known_moments import known_moments, problem_chain
 from ...truth.recursion import chain_moments
-from .comparison import Comparison, inside_statement, sampled_moments
+from .published_numbers import Comparison, inside_statement, sampled_moments
 
 __all__ = ["walk_chart", "walk_comparisons", "walk_exact_table", "walk_long_table", "walk_statements", "walk_table"]
 

@@ -13,7 +13,7 @@ from ...problems.calibration_walk import SHIFT
 from ...statistics.moments import Moments
 from .baseline import Baseline
 from .design import Design, Loss
-from .losses import Target, exact_gradient
+from .walk_losses import Target, exact_gradient
 
 __all__ = ["Accuracy", "accuracy"]
 

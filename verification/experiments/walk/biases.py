@@ -9,7 +9,7 @@ from typing import Self
 
 from ...problems.calibration_walk import SHIFT
 from ..spread import Spread
-from .summary import Findings
+from .findings import Findings
 
 __all__ = ["Biases"]
 

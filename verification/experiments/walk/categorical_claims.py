@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...record.study import Statement
-from ..outcomes import decided
 from ..spread import span
+from ..statement_outcomes import decided
 from .closeness import CLOSE, close, far
 from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
-from .summary import Findings
+from .findings import Findings
 
 __all__ = [
     "calibrates_when_floating",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ...record.study import Statement
-from ..outcomes import without
+from ..statement_outcomes import without
 from .categorical_claims import (
     calibrates_when_floating,
     converges_by_start,
@@ -16,10 +16,10 @@ from .categorical_claims import (
     stays_aligned,
 )
 from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
+from .findings import Findings
 from .gumbel_claims import deviates, drifts, is_biased
-from .result import JobResult
+from .job_result import JobResult
 from .sound_claims import all_others_calibrate, are_unbiased_as_declared, declared_unbiased, is_least_at_the_truth, others
-from .summary import Findings
 
 __all__ = ["statements"]
 

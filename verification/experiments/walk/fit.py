@@ -15,7 +15,7 @@ from ...problems.calibration_law import marginals, path_moments, positions
 from ...problems.calibration_walk import SHIFT
 from .baseline import Baseline
 from .design import LONG_STEPS, PATH_STEPS
-from .losses import Target, exact_loss
+from .walk_losses import Target, exact_loss
 
 __all__ = ["Fit", "fit", "wasserstein"]
 

@@ -13,7 +13,7 @@ from ....estimators.protocol import Estimator, NotApplicableError, describe
 from ...problems.calibration_walk import Text, path_program
 from .baseline import simulated
 from .design import Loss
-from .losses import LAYOUTS, Layout, LayoutError, RowLoss, side_by_side
+from .walk_losses import LAYOUTS, Layout, LayoutError, RowLoss, side_by_side
 
 __all__ = ["BatchGradient", "batch_gradient"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...record.study import Statement
-from ..outcomes import decided
 from ..spread import span
+from ..statement_outcomes import decided
 from .biases import Biases
 from .closeness import close, far
 from .design import GUMBEL
-from .summary import Findings
+from .findings import Findings
 
 __all__ = ["deviates", "drifts", "is_biased"]
 

@@ -6,13 +6,13 @@ from ....estimators.protocol import describe
 from ....estimators.registry import load_estimator
 from ...problems.calibration_walk import SHIFT
 from ...record.study import Statement
-from ..outcomes import decided
 from ..spread import span
+from ..statement_outcomes import decided
 from .biases import Biases
 from .closeness import CLOSE, close
 from .design import EXACT, TUTORIAL
-from .summary import Findings
-from .tables import least_at_law
+from .findings import Findings
+from .walk_tables import least_at_law
 
 __all__ = ["all_others_calibrate", "are_unbiased_as_declared", "declared_unbiased", "is_least_at_the_truth", "others"]
 

@@ -12,7 +12,7 @@ from gradverify.verification.experiments.published import (
     polynomial_training as published_training,
 )
 from gradverify.verification.experiments.published import (
-    toys as published_toys,
+    toy_variances as published_toys,
 )
 from gradverify.verification.experiments.published import (
     walk_figure as published_walk,

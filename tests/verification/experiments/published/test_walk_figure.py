@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gradverify.verification.experiments.published import walk_figure as published_walk
-from gradverify.verification.experiments.published.comparison import Comparison
+from gradverify.verification.experiments.published.published_numbers import Comparison
 from gradverify.verification.experiments.published.walk_figure import (
     CENTRED,
     SCORE,

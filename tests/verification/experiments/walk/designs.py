@@ -6,7 +6,7 @@ import numpy as np
 
 from gradverify.verification.experiments.walk.accuracy import Accuracy
 from gradverify.verification.experiments.walk.design import Design, Job
-from gradverify.verification.experiments.walk.result import JobResult
+from gradverify.verification.experiments.walk.job_result import JobResult
 
 __all__ = ["TINY", "made_up"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradverify.verification.experiments.walk.accuracy import accuracy
 from gradverify.verification.experiments.walk.baseline import baseline
-from gradverify.verification.experiments.walk.losses import Target, exact_gradient
+from gradverify.verification.experiments.walk.walk_losses import Target, exact_gradient
 
 from .designs import TINY
 

@@ -10,7 +10,7 @@ import pytest
 from gradverify.verification.experiments.walk.accuracy import Accuracy
 from gradverify.verification.experiments.walk.claims import statements
 from gradverify.verification.experiments.walk.design import FLOAT, GUMBEL, SHIPPED, jobs
-from gradverify.verification.experiments.walk.summary import Findings
+from gradverify.verification.experiments.walk.findings import Findings
 
 from .designs import TINY, made_up
 

@@ -14,7 +14,7 @@ from gradverify.estimators.registry import ESTIMATORS
 from gradverify.verification.experiments.walk.baseline import simulated
 from gradverify.verification.experiments.walk.design import Loss
 from gradverify.verification.experiments.walk.gradients import batch_gradient
-from gradverify.verification.experiments.walk.losses import Target, exact_gradient, one_behind_another, side_by_side
+from gradverify.verification.experiments.walk.walk_losses import Target, exact_gradient, one_behind_another, side_by_side
 
 Z = 4.9  # a sound mean fails one of the 24 comparisons below with probability 2.3e-5 in all; seeds are fixed
 BATCHES = 200

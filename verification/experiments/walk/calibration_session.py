@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from ..processes import Tell, in_processes, single_threaded
+from .calibration_job import died, perform
 from .design import Design, Job, jobs
-from .result import JobResult, load, save
-from .work import died, perform
+from .job_result import JobResult, load, save
 
 __all__ = ["Outcome", "Progress", "run_jobs"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gradverify.verification.experiments.walk.calibration import descend, points
+from gradverify.verification.experiments.walk.descent import descend, points
 
 from .designs import TINY
 

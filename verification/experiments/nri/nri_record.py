@@ -13,11 +13,11 @@ from ...record.head import run_head
 from ...record.record import Cell, Record
 from ..crashed import crashed_cell
 from ..spread import CONFIDENCE
-from .checkpoints import Outcome
-from .plan import Plan
-from .session import Progress, run_plan
-from .statements import COLLAPSED
-from .study import nri_study
+from .job_outcome import Outcome
+from .nri_statements import COLLAPSED
+from .nri_study import nri_study
+from .training_plan import Plan
+from .training_session import Progress, run_plan
 
 __all__ = ["nri_record"]
 

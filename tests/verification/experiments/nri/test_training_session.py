@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradverify.verification.experiments.nri import session
-from gradverify.verification.experiments.nri.checkpoints import Outcome, checkpoint_files
+from gradverify.verification.experiments.nri import training_session
 from gradverify.verification.experiments.nri.dataset import DataSpec
-from gradverify.verification.experiments.nri.plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
-from gradverify.verification.experiments.nri.session import run_plan
+from gradverify.verification.experiments.nri.job_outcome import Outcome, checkpoint_files
 from gradverify.verification.experiments.nri.training import Arm, Training
+from gradverify.verification.experiments.nri.training_plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
+from gradverify.verification.experiments.nri.training_session import run_plan
 
 
 def plan(*estimators: str, seeds: int = 1) -> Plan:
@@ -31,7 +31,7 @@ def test_a_study_that_is_resumed_is_the_one_that_was_not_ended(tmp_path: Path, m
     whole, complete = run_plan(plan("reinmax", "leave_one_out"), cache=tmp_path)
     assert complete
     trained: list[str] = []
-    train = session.train
+    train = training_session.train
 
     def interrupted(arm: Arm, *rest: object, **options: object) -> object:
         if trained:
@@ -39,12 +39,14 @@ def test_a_study_that_is_resumed_is_the_one_that_was_not_ended(tmp_path: Path, m
         trained.append(arm.estimator)
         return train(arm, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(session, "train", interrupted)
+    monkeypatch.setattr(training_session, "train", interrupted)
     options = {"cache": tmp_path, "checkpoints": tmp_path / "kept"}
     begun, complete = run_plan(plan("reinmax", "leave_one_out"), **options)  # type: ignore[arg-type]
     assert not complete
     assert without_clocks(begun) == without_clocks(whole[:1])
-    monkeypatch.setattr(session, "train", lambda arm, *rest, **more: trained.append(arm.estimator) or train(arm, *rest, **more))
+    monkeypatch.setattr(
+        training_session, "train", lambda arm, *rest, **more: trained.append(arm.estimator) or train(arm, *rest, **more)
+    )
     resumed, complete = run_plan(plan("reinmax", "leave_one_out"), resume=True, **options)  # type: ignore[arg-type]
     assert complete
     assert trained == ["reinmax", "leave_one_out"]
@@ -53,7 +55,7 @@ def test_a_study_that_is_resumed_is_the_one_that_was_not_ended(tmp_path: Path, m
 
 def test_without_resume_everything_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
-    monkeypatch.setattr(session, "train", lambda *rest, **more: pytest.fail("trained"))
+    monkeypatch.setattr(training_session, "train", lambda *rest, **more: pytest.fail("trained"))
     run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     with pytest.raises(pytest.fail.Exception, match="trained"):
         run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
@@ -94,8 +96,10 @@ def test_processes_change_nothing(tmp_path: Path) -> None:
 def test_training_has_one_thread_wherever_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sum of floats depends on how many threads share it, and training makes much of a last digit."""
     seen: list[int] = []
-    train = session.train
-    monkeypatch.setattr(session, "train", lambda *rest, **more: seen.append(torch.get_num_threads()) or train(*rest, **more))
+    train = training_session.train
+    monkeypatch.setattr(
+        training_session, "train", lambda *rest, **more: seen.append(torch.get_num_threads()) or train(*rest, **more)
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -107,7 +111,7 @@ def test_training_has_one_thread_wherever_it_runs(tmp_path: Path, monkeypatch: p
 
 def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = plan("reinmax", "leave_one_out")
-    monkeypatch.setattr(session, "in_processes", lambda work, jobs, workers, told: ((each, None) for each in jobs))
+    monkeypatch.setattr(training_session, "in_processes", lambda work, jobs, workers, told: ((each, None) for each in jobs))
     outcomes, complete = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, workers=2)
     assert complete
     assert [each.status for each in outcomes] == ["crashed", "crashed"]
@@ -120,7 +124,7 @@ def test_what_an_estimator_raises_ends_its_own_job(tmp_path: Path, monkeypatch: 
     def leave(*rest: object, **more: object) -> None:
         raise raised
 
-    monkeypatch.setattr(session, "train", leave)
+    monkeypatch.setattr(training_session, "train", leave)
     outcomes, _ = run_plan(plan("reinmax"), cache=tmp_path)
     assert outcomes[0].status == "crashed"
 
@@ -134,7 +138,7 @@ def test_what_cannot_be_trained_is_an_outcome(tmp_path: Path, monkeypatch: pytes
     def crash(*rest: object, **more: object) -> None:
         raise ZeroDivisionError("no rows")
 
-    monkeypatch.setattr(session, "train", crash)
+    monkeypatch.setattr(training_session, "train", crash)
     resumed, _ = run_plan(plan("agent_torch_categorical", "reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert [(each.status, each.note) for each in resumed][1] == ("crashed", "ZeroDivisionError: no rows")
     assert resumed[0] == outcomes[0]
@@ -142,7 +146,7 @@ def test_what_cannot_be_trained_is_an_outcome(tmp_path: Path, monkeypatch: pytes
 
 def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(session, "train", lambda *rest, **more: 1 / 0)
+        patch.setattr(training_session, "train", lambda *rest, **more: 1 / 0)
         crashed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
     resumed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert [crashed[0].status, resumed[0].status] == ["crashed", "ok"]

@@ -14,12 +14,12 @@ from ...seeds import chunk_generator, stable_repr
 from ..crashed import DIED
 from .accuracy import accuracy
 from .baseline import Baseline, baseline
-from .calibration import descend, points
+from .descent import descend, points
 from .design import EXACT, Design, Job
 from .fit import fit
 from .gradients import batch_gradient
-from .losses import Target, exact_gradient
-from .result import JobResult, Status
+from .job_result import JobResult, Status
+from .walk_losses import Target, exact_gradient
 
 __all__ = ["died", "perform"]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gradverify.estimators.registry import ESTIMATORS
-from gradverify.verification.experiments.walk.losses import (
+from gradverify.verification.experiments.walk.walk_losses import (
     LAYOUTS,
     LayoutError,
     RowLoss,

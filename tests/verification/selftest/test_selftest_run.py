@@ -8,8 +8,8 @@ import pytest
 
 from gradverify.verification.selftest import SelfTest, run_selftest
 from gradverify.verification.selftest.kill_matrix import kill_row
-from gradverify.verification.selftest.mutants.catalogue import find_mutant
-from gradverify.verification.selftest.session import _SIZES, _done, _jobs
+from gradverify.verification.selftest.mutants.planted_bugs import find_mutant
+from gradverify.verification.selftest.selftest_run import _SIZES, _done, _jobs
 from gradverify.verification.selftest.writing import validate
 
 

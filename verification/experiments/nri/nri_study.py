@@ -11,13 +11,13 @@ import numpy as np
 
 from ...record.study import Chart, Exhibits, Series, Statement, Study, Table, Value
 from ..spread import CONFIDENCE
-from .checkpoints import Outcome
+from .arm_results import ArmResult, arm_results
 from .gradient import gradient_table, zero_statement
+from .job_outcome import Outcome
 from .metrics import FORECASTS, Scores
-from .plan import TUTORIAL_RULE, Plan
-from .statements import statements
-from .summary import ArmResult, arm_results
+from .nri_statements import statements
 from .training import TYPES, Arm
+from .training_plan import TUTORIAL_RULE, Plan
 
 __all__ = ["nri_study"]
 

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import torch
 
-from .calibration import NULL_RATES, NullCount, count_alarms, null_rows, refusal_row
+from .false_alarms import NULL_RATES, NullCount, count_alarms, null_rows, refusal_row
 from .kill_matrix import kill_row
 from .laws import Law, null_laws, power_laws, refused_laws
-from .mutants.catalogue import find_mutant, mutants
-from .outcome import KillRow, PowerRow, RefusalRow, SelfTest
+from .mutants.planted_bugs import find_mutant, mutants
 from .power import power_row
+from .selftest_record import KillRow, PowerRow, RefusalRow, SelfTest
 
 __all__ = ["ProfileName", "Progress", "run_selftest"]
 

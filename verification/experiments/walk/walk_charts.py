@@ -14,9 +14,9 @@ from ...problems.calibration_walk import SHIFT
 from ...record.study import Chart, Region, Series
 from ..spread import curve
 from .design import EXACT, LONG_STEPS, PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
-from .losses import Target, exact_gradient
-from .result import JobResult
-from .summary import Findings
+from .findings import Findings
+from .job_result import JobResult
+from .walk_losses import Target, exact_gradient
 
 __all__ = ["charts"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gradverify.verification.selftest.calibration import count_alarms, null_rows, refusal_row
+from gradverify.verification.selftest.false_alarms import count_alarms, null_rows, refusal_row
 from gradverify.verification.selftest.laws import Law, estimator_law, null_laws, refused_laws
 from gradverify.verification.selftest.watching import source_of
 from gradverify.verification.statistics import bias_look, confidence

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from gradverify.verification.experiments.walk.calibration_session import Outcome
 from gradverify.verification.experiments.walk.design import EXACT, jobs
-from gradverify.verification.experiments.walk.session import Outcome
-from gradverify.verification.experiments.walk.study import walk_record
+from gradverify.verification.experiments.walk.walk_study import walk_record
 from gradverify.verification.record.record import Record
 from gradverify.verification.report import validate
 

@@ -16,10 +16,10 @@ from ...record.study import Table, Value
 from ..spread import Spread
 from .baseline import baseline
 from .design import PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
+from .findings import Findings
 from .fit import fit
-from .losses import Target, minimisers
-from .result import JobResult
-from .summary import Findings
+from .job_result import JobResult
+from .walk_losses import Target, minimisers
 
 __all__ = ["accuracy_tables", "fit_tables", "least_at_law", "minimiser_table", "reason_tables", "seconds_table"]
 

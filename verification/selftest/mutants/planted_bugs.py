@@ -18,12 +18,12 @@ from ....estimators.score_function import LeaveOneOut, ScoreFunction
 from ....estimators.smoothed_triples import SmoothedTriple
 from ....estimators.stochastic_triples import StochasticTriple
 from ....estimators.straight_through import StraightThrough
-from .conditional import FaultyConditionalTriple
-from .coupling import FaultyARMS, FaultyDifference, FaultyDisARM
-from .measure import ShiftedGeometric
+from .conditional_triple_bugs import FaultyConditionalTriple
+from .coupling_bugs import FaultyARMS, FaultyDifference, FaultyDisARM
+from .measure_valued_bugs import ShiftedGeometric
 from .mutant import Mutant
-from .relaxation import FaultyRebar, FaultyReinMax, FaultySmoothedTriple, IntegerOutput, SoftForward, WrongGumbel
-from .score import (
+from .relaxation_bugs import FaultyRebar, FaultyReinMax, FaultySmoothedTriple, IntegerOutput, SoftForward, WrongGumbel
+from .score_bugs import (
     AttachedBaseline,
     AttachedObjective,
     BatchMeanBaseline,
@@ -39,9 +39,9 @@ from .score import (
     SinglePrecisionScore,
     UpdatedBeforeUse,
 )
-from .summation import FaultySumAndSample
-from .triple import FaultyTriple
-from .wrapped import (
+from .summation_bugs import FaultySumAndSample
+from .triple_bugs import FaultyTriple
+from .wrapper_bugs import (
     AddedNoise,
     Attached,
     ClippedRows,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .laws import Law
-from .outcome import NullRow, RefusalRow
 from .rates import exact_interval, fail_above
+from .selftest_record import NullRow, RefusalRow
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["NULL_RATES", "NullCount", "count_alarms", "null_rows", "refusal_row"]

@@ -10,7 +10,7 @@ from scipy import stats
 from ..spread import CONFIDENCE, Spread
 from .accuracy import Accuracy
 from .design import Design, Loss, Split, jobs
-from .result import JobResult
+from .job_result import JobResult
 
 __all__ = ["Findings"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradverify.verification.experiments.walk.calibration_job import perform
 from gradverify.verification.experiments.walk.design import EXACT, Job
-from gradverify.verification.experiments.walk.work import perform
 
 from .designs import TINY
 

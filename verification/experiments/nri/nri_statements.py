@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...record.study import Statement
-from ..outcomes import at_least, at_most, both, without
-from .plan import TUTORIAL_RULE, Plan
-from .summary import ArmResult
+from ..statement_outcomes import at_least, at_most, both, without
+from .arm_results import ArmResult
+from .training_plan import TUTORIAL_RULE, Plan
 
 __all__ = ["CHANCE", "COLLAPSED", "statements"]
 

@@ -8,8 +8,8 @@ import torch
 
 from gradverify.estimators.protocol import Estimator, NotApplicableError, describe
 from gradverify.estimators.runs.exact import exact_moments
-from gradverify.verification.selftest.mutants.catalogue import find_mutant, mutants
 from gradverify.verification.selftest.mutants.mutant import Mutant
+from gradverify.verification.selftest.mutants.planted_bugs import find_mutant, mutants
 from gradverify.verification.selftest.sensitive import find_problem
 from gradverify.verification.statistics.channels import scales
 from gradverify.verification.truth.references import find_reference

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from gradverify.estimators import ARM, SumAndSample
-from gradverify.verification.experiments.published import toys as published_toys
-from gradverify.verification.experiments.published.comparison import Comparison, inside_statement
-from gradverify.verification.experiments.published.toys import (
+from gradverify.verification.experiments.published import toy_variances as published_toys
+from gradverify.verification.experiments.published.published_numbers import Comparison, inside_statement
+from gradverify.verification.experiments.published.toy_variances import (
     one_bit_comparisons,
     three_bit_comparisons,
     three_bit_facts,

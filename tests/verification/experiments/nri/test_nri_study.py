@@ -10,18 +10,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gradverify.verification.cli import main
-from gradverify.verification.experiments.nri import gradient, plan, record
-from gradverify.verification.experiments.nri.checkpoints import Outcome
+from gradverify.verification.experiments.nri import gradient, nri_record, training_plan
 from gradverify.verification.experiments.nri.gradient import gradient_table, zero_statement
+from gradverify.verification.experiments.nri.job_outcome import Outcome
 from gradverify.verification.experiments.nri.metrics import Scores
-from gradverify.verification.experiments.nri.plan import TUTORIAL_RULE, Job, make_plan
-from gradverify.verification.experiments.nri.study import nri_study
+from gradverify.verification.experiments.nri.nri_study import nri_study
 from gradverify.verification.experiments.nri.training import Arm, Point, Trained
+from gradverify.verification.experiments.nri.training_plan import TUTORIAL_RULE, Job, make_plan
 from gradverify.verification.record.record import Record
 
-from .test_session import plan as tiny
+from .test_training_session import plan as tiny
 
 PLAN = make_plan()
+SESSION = "gradverify.verification.experiments.nri.training_session"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def outcome(arm: Arm, seed: int, accuracy: float, *, kl: float = 2.0, falls: flo
 
 
 def said(
-    arm: Arm, accuracies: tuple[float, ...], *, kl: float = 2.0, falls: float = 4.0, of: plan.Plan = PLAN
+    arm: Arm, accuracies: tuple[float, ...], *, kl: float = 2.0, falls: float = 4.0, of: training_plan.Plan = PLAN
 ) -> dict[str, str]:
     """Outcomes of the statements of one arm, by the words that tell them apart."""
     study = nri_study(of, [outcome(arm, seed, each, kl=kl, falls=falls) for seed, each in enumerate(accuracies)])
@@ -170,7 +171,7 @@ def invoke(*arguments: object) -> Result:
 @pytest.fixture
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command with the smallest study there is."""
-    monkeypatch.setattr(plan, "make_plan", lambda size, *, estimators, **rest: tiny(*(estimators or ("reinmax",))))
+    monkeypatch.setattr(training_plan, "make_plan", lambda size, *, estimators, **rest: tiny(*(estimators or ("reinmax",))))
 
 
 @pytest.mark.usefixtures("_tiny")
@@ -188,7 +189,7 @@ def test_the_command_writes_a_report_and_resumes_it(tmp_path: Path, monkeypatch:
     refused = " ".join(invoke("--out", out, *options).stderr.split())
     assert "holds checkpoints and no report" in refused
     assert "--resume goes on with what was stopped" in refused
-    monkeypatch.setattr("gradverify.verification.experiments.nri.session.train", lambda *rest, **more: pytest.fail("trained"))
+    monkeypatch.setattr(f"{SESSION}.train", lambda *rest, **more: pytest.fail("trained"))
     again = invoke("--estimator", "leave_one_out", "--out", out, "--resume", *options)
     assert again.exit_code == 0, again.output
     assert Record.read(out / "report.json").studies[0].exhibits.tables[:1] == found.studies[0].exhibits.tables[:1]
@@ -196,7 +197,7 @@ def test_the_command_writes_a_report_and_resumes_it(tmp_path: Path, monkeypatch:
 
 @pytest.mark.usefixtures("_tiny")
 def test_a_crash_is_a_failure_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gradverify.verification.experiments.nri.session.train", lambda *rest, **more: 1 / 0)
+    monkeypatch.setattr(f"{SESSION}.train", lambda *rest, **more: 1 / 0)
     result = invoke("--workers", 0, "--cache", tmp_path)
     assert result.exit_code == 4
     assert "something could not be run" in result.output
@@ -205,11 +206,11 @@ def test_a_crash_is_a_failure_of_the_command(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.usefixtures("_tiny")
 def test_an_interrupted_study_is_written_and_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "run_plan", lambda asked, **rest: ([outcome(Arm(estimator="reinmax"), 0, 0.8)], False))
+    monkeypatch.setattr(nri_record, "run_plan", lambda asked, **rest: ([outcome(Arm(estimator="reinmax"), 0, 0.8)], False))
     result = invoke("--out", tmp_path, "--workers", 0)
     assert result.exit_code == 130
     assert not Record.read(tmp_path / "report.json").run.complete
-    monkeypatch.setattr(record, "run_plan", lambda asked, **rest: ([], False))
+    monkeypatch.setattr(nri_record, "run_plan", lambda asked, **rest: ([], False))
     result = invoke("--out", tmp_path, "--workers", 0)
     assert result.exit_code == 130
     assert "interrupted before there was a report to write" in result.stderr

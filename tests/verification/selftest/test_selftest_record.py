@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradverify.verification.selftest.outcome import SelfTest, exit_status
+from gradverify.verification.selftest.selftest_record import SelfTest, exit_status
 from gradverify.verification.selftest.writing import validate
 
 

@@ -10,7 +10,7 @@ import torch
 
 from gradverify.estimators import ScoreFunction
 from gradverify.estimators.runs.exact import exact_moments
-from gradverify.verification.experiments.published.comparison import Comparison, inside_statement, sampled_moments
+from gradverify.verification.experiments.published.published_numbers import Comparison, inside_statement, sampled_moments
 from gradverify.verification.problems.toys import bits_near
 from gradverify.verification.statistics.moments import Moments
 

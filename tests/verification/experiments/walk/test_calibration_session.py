@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradverify.verification.experiments.walk import session
+from gradverify.verification.experiments.walk import calibration_session
+from gradverify.verification.experiments.walk.calibration_session import Outcome, run_jobs
 from gradverify.verification.experiments.walk.design import Design, Job, jobs
-from gradverify.verification.experiments.walk.result import JobResult
-from gradverify.verification.experiments.walk.session import Outcome, run_jobs
+from gradverify.verification.experiments.walk.job_result import JobResult
 
 from .designs import TINY, made_up
 
@@ -44,7 +44,7 @@ def test_a_job_alone_finds_what_it_finds_among_others(whole: Outcome) -> None:
 
 def test_resume_goes_on_where_an_interruption_came(tmp_path: Path, whole: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     performed: list[Job] = []
-    real = session.perform
+    real = calibration_session.perform
 
     def once(job: Job, design: Design) -> JobResult:
         if performed:
@@ -52,11 +52,11 @@ def test_resume_goes_on_where_an_interruption_came(tmp_path: Path, whole: Outcom
         performed.append(job)
         return real(job, design)
 
-    monkeypatch.setattr(session, "perform", once)
+    monkeypatch.setattr(calibration_session, "perform", once)
     cut = run_jobs(TINY, folder=tmp_path)
     assert not cut.complete
     assert [each.job for each in cut.results] == jobs(TINY)[:1]
-    monkeypatch.setattr(session, "perform", lambda job, design: performed.append(job) or real(job, design))
+    monkeypatch.setattr(calibration_session, "perform", lambda job, design: performed.append(job) or real(job, design))
     resumed = run_jobs(TINY, folder=tmp_path, resume=True)
     assert resumed.complete
     assert performed == jobs(TINY)
@@ -86,14 +86,14 @@ def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path) -> None:
 def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     design = replace(TINY, estimators=("leave_one_out",))
     with monkeypatch.context() as patch:
-        patch.setattr(session, "perform", lambda job, design: made_up(job, status="crashed"))
+        patch.setattr(calibration_session, "perform", lambda job, design: made_up(job, status="crashed"))
         crashed = run_jobs(design, folder=tmp_path)
     resumed = run_jobs(design, folder=tmp_path, resume=True)
     assert [crashed.results[0].status, resumed.results[0].status] == ["crashed", "descended"]
 
 
 def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "in_processes", lambda work, wanted, workers: ((each, None) for each in wanted))
+    monkeypatch.setattr(calibration_session, "in_processes", lambda work, wanted, workers: ((each, None) for each in wanted))
     found = run_jobs(TINY, workers=2, folder=tmp_path)
     assert found.complete
     assert {each.status for each in found.results} == {"crashed"}
@@ -110,7 +110,7 @@ def test_checkpoints_are_written_anew_unless_asked(tmp_path: Path, monkeypatch: 
             seen.append(job.estimator)
             yield made_up(job)
 
-    monkeypatch.setattr(session, "_performed", pretend)
+    monkeypatch.setattr(calibration_session, "_performed", pretend)
     told: list[int] = []
     run_jobs(TINY, folder=tmp_path)
     run_jobs(TINY, folder=tmp_path)

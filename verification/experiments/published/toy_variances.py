@@ -17,7 +17,7 @@ from ....estimators.score_function import LeaveOneOut, ScoreFunction
 from ....estimators.without_replacement import UnorderedSet
 from ...problems.toys import THREE_BITS, bits_near
 from ...record.study import Statement, Table
-from .comparison import FALSE_FAIL_RATE, Comparison, sampled_moments
+from .published_numbers import FALSE_FAIL_RATE, Comparison, sampled_moments
 
 __all__ = [
     "one_bit_comparisons",

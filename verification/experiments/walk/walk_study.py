@@ -10,12 +10,12 @@ from ...record.head import run_head
 from ...record.record import Record
 from ...record.study import Exhibits, Study
 from ..crashed import crashed_cell
-from .charts import charts
+from .calibration_session import Outcome
 from .claims import statements
 from .design import Design
-from .session import Outcome
-from .summary import Findings
-from .tables import accuracy_tables, fit_tables, minimiser_table, reason_tables, seconds_table
+from .findings import Findings
+from .walk_charts import charts
+from .walk_tables import accuracy_tables, fit_tables, minimiser_table, reason_tables, seconds_table
 
 __all__ = ["walk_record", "walk_study"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..spread import Spread
-from .checkpoints import Outcome
+from .job_outcome import Outcome
 from .training import Arm, Trained
 
 __all__ = ["ArmResult", "arm_results"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradverify.verification.experiments.walk.design import Job
-from gradverify.verification.experiments.walk.result import load, save
+from gradverify.verification.experiments.walk.job_result import load, save
 
 from .designs import made_up
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..checkpoints import keep, kept
 from .metrics import Scores
-from .plan import Job, Plan
 from .training import Point, Trained
+from .training_plan import Job, Plan
 
 __all__ = ["Outcome", "checkpoint_files", "read_checkpoints", "write_checkpoint"]
 

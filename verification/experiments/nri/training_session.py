@@ -9,10 +9,10 @@ from pathlib import Path
 from ....estimators.protocol import NoGradientPathError, NotApplicableError
 from ..crashed import DIED
 from ..processes import Tell, in_processes, single_threaded
-from .checkpoints import Outcome, checkpoint_files, read_checkpoints, write_checkpoint
 from .dataset import Dataset, DataSpec, load_dataset
-from .plan import Job, Plan
+from .job_outcome import Outcome, checkpoint_files, read_checkpoints, write_checkpoint
 from .training import train
+from .training_plan import Job, Plan
 
 __all__ = ["Progress", "run_plan"]
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from gradverify.verification.experiments.walk.accuracy import Accuracy
 from gradverify.verification.experiments.walk.design import Job
-from gradverify.verification.experiments.walk.summary import Findings
+from gradverify.verification.experiments.walk.findings import Findings
 
 from .designs import TINY, made_up
 
