@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -37,7 +37,7 @@ def walk(
     steps: int | None,
     split: str,
     loss: str,
-    size: str,
+    size: Literal["small", "full"],
     seed: int,
     device: str,
     workers: int | None,

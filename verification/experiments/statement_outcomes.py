@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from ..record.study import Statement
+from ..verdicts import StatementOutcome
 from .spread import Spread
 
-__all__ = ["Outcome", "at_least", "at_most", "both", "decided", "without"]
-
-Outcome = Literal["holds", "fails", "open"]
+__all__ = ["at_least", "at_most", "both", "decided", "without"]
 
 
-def decided(holds: bool, fails: bool) -> Outcome:
+def decided(holds: bool, fails: bool) -> StatementOutcome:
     """What two conditions, of which one at most is met, come to."""
     if holds:
         return "holds"
     return "fails" if fails else "open"
 
 
-def at_least(spread: Spread, threshold: float) -> Outcome:
+def at_least(spread: Spread, threshold: float) -> StatementOutcome:
     """Whether a mean over seeds reaches a threshold: open where the threshold lies inside its interval.
 
     Example:
@@ -30,12 +28,12 @@ def at_least(spread: Spread, threshold: float) -> Outcome:
     return decided(spread.low >= threshold, spread.high < threshold)
 
 
-def at_most(spread: Spread, threshold: float) -> Outcome:
+def at_most(spread: Spread, threshold: float) -> StatementOutcome:
     """Whether a mean over seeds stays at a threshold or below it."""
     return decided(spread.high <= threshold, spread.low > threshold)
 
 
-def both(one: Outcome, other: Outcome) -> Outcome:
+def both(one: StatementOutcome, other: StatementOutcome) -> StatementOutcome:
     """Whether two halves of a claim hold."""
     return decided(one == other == "holds", "fails" in (one, other))
 
@@ -49,5 +47,5 @@ def without(statement: Statement, lacking: str) -> Statement:
     """
     if not lacking:
         return statement
-    outcome = "open" if statement.outcome == "holds" else statement.outcome
+    outcome: StatementOutcome = "open" if statement.outcome == "holds" else statement.outcome
     return replace(statement, outcome=outcome, measured=f"{statement.measured}; {lacking}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,7 +13,10 @@ from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
 from ...estimators.sites.reading import Site, site_of
 
-__all__ = ["Probe", "Problem", "ProblemError", "hold_to_rows", "probe"]
+__all__ = ["Probe", "Problem", "ProblemError", "ReferenceName", "hold_to_rows", "probe"]
+
+ReferenceName = Literal["likelihood ratio", "finite difference"]
+"""The name of a reference that the author of a problem may choose."""
 
 
 class ProblemError(ValueError):
@@ -49,7 +53,7 @@ class Problem:
     black_box: bool = False
     scale_floor: float = 0.0
     rarest: float | None = None
-    reference: str | None = None
+    reference: ReferenceName | None = None
     quick: bool = True
 
     def __post_init__(self) -> None:
@@ -62,7 +66,7 @@ class Problem:
             raise ProblemError(
                 f"problem {self.name!r}: exact has shape {found}, params {tuple(self.params.shape)}; they must agree"
             )
-        if self.reference not in (None, "likelihood ratio", "finite difference"):
+        if self.reference is not None and self.reference not in get_args(ReferenceName):
             raise ProblemError(
                 f"problem {self.name!r}: reference={self.reference!r}; expected 'likelihood ratio' or 'finite difference'"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution
@@ -10,7 +12,10 @@ from ...estimators.markov import MarkovProgram
 from .objectives import Objective, exponential, indicator, polynomial
 from .problem import Problem
 
-__all__ = ["published_walk", "random_walk", "random_walk_categorical", "walk_program"]
+__all__ = ["WalkParameter", "published_walk", "random_walk", "random_walk_categorical", "walk_program"]
+
+WalkParameter = Literal["p", "theta"]
+"""The parameter in which the walk is differentiated."""
 
 
 def random_walk(length: int) -> list[Problem]:
@@ -65,7 +70,7 @@ def random_walk_categorical(length: int) -> list[Problem]:
     ]
 
 
-def walk_program(length: int, objective: Objective, parameter: str) -> MarkovProgram:
+def walk_program(length: int, objective: Objective, parameter: WalkParameter) -> MarkovProgram:
     """The walk with one bit a step, differentiated in ``p`` (at theta = 0) or in ``theta`` (at p = n)."""
     return MarkovProgram(
         num_steps=length,
@@ -77,7 +82,7 @@ def walk_program(length: int, objective: Objective, parameter: str) -> MarkovPro
     )
 
 
-def _problem(length: int, objective: Objective, parameter: str, *, quick: bool) -> Problem:
+def _problem(length: int, objective: Objective, parameter: WalkParameter, *, quick: bool) -> Problem:
     return Problem(
         name=f"random_walk:{length}/{objective.name}/{parameter}",
         program=walk_program(length, objective, parameter),

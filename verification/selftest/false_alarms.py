@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from .laws import Law
 from .rates import exact_interval, fail_above
-from .selftest_record import NullRow, RefusalRow
+from .selftest_record import NullEvent, NullRow, RefusalRow
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["NULL_RATES", "NullCount", "count_alarms", "null_rows", "refusal_row"]
@@ -86,11 +86,11 @@ def null_rows(counts: Iterable[NullCount]) -> list[NullRow]:
             known.opened + each.opened,
         )
     return [
-        _null_row(each, event, nominal, alarms)
+        row
         for each in added.values()
-        for event, nominal, alarms in (
-            ("verdict", each.alpha, each.biased),
-            ("first stage", each.alpha**0.5, each.screened),
+        for row in (
+            _null_row(each, "verdict", each.alpha, each.biased),
+            _null_row(each, "first stage", each.alpha**0.5, each.screened),
         )
     ]
 
@@ -109,7 +109,7 @@ def refusal_row(law: Law, runs: int, seed: int) -> RefusalRow:
     )
 
 
-def _null_row(count: NullCount, event: str, nominal: float, alarms: int) -> NullRow:
+def _null_row(count: NullCount, event: NullEvent, nominal: float, alarms: int) -> NullRow:
     limit = fail_above(count.runs, nominal)
     return NullRow(
         law=count.law,

@@ -7,11 +7,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["SCHEMA_VERSION", "KillRow", "NullRow", "PowerRow", "RefusalRow", "SelfTest", "exit_status", "schema"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "KillOutcome",
+    "KillRow",
+    "NullEvent",
+    "NullRow",
+    "PowerRow",
+    "ProfileName",
+    "RefusalRow",
+    "SelfTest",
+    "exit_status",
+    "schema",
+]
 
 SCHEMA_VERSION = "1.0"
+
+ProfileName = Literal["fast", "full"]
+
+NullEvent = Literal["verdict", "first stage"]
+"""The error of a cell without bias: both stages erred, or the first one raised an alarm."""
+
+KillOutcome = Literal["killed", "survived"]
+"""The outcome of a planted bug."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +52,7 @@ class NullRow:
     """
 
     law: str
-    event: str
+    event: NullEvent
     nominal: float
     runs: int
     alarms: int
@@ -91,7 +111,7 @@ class KillRow:
     problem: str
     size: float | None
     tolerance: float
-    outcome: str
+    outcome: KillOutcome
     check: str
     evidence: str
     relative: float | None
@@ -150,7 +170,7 @@ class SelfTest:
         schema_version: Of the JSON.
     """
 
-    profile: str
+    profile: ProfileName
     seed: int
     versions: Mapping[str, str]
     nulls: tuple[NullRow, ...]

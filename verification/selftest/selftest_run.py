@@ -20,11 +20,9 @@ from .kill_matrix import kill_row
 from .laws import Law, null_laws, power_laws, refused_laws
 from .mutants.planted_bugs import find_mutant, mutants
 from .power import power_row
-from .selftest_record import KillRow, PowerRow, RefusalRow, SelfTest
+from .selftest_record import KillRow, PowerRow, ProfileName, RefusalRow, SelfTest
 
-__all__ = ["ProfileName", "Progress", "run_selftest"]
-
-ProfileName = Literal["fast", "full"]
+__all__ = ["Progress", "run_selftest"]
 
 Progress = Callable[[int, int, str], None]
 """Told (jobs done, jobs in all, what was done last)."""

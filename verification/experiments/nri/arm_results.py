@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..spread import Spread
-from .job_outcome import Outcome
+from .job_outcome import JobStatus, Outcome
 from .training import Arm, Trained
 
 __all__ = ["ArmResult", "arm_results"]
@@ -26,7 +26,7 @@ class ArmResult:
     arm: Arm
     label: str
     trained: tuple[Trained, ...]
-    refusals: tuple[tuple[str, str], ...]
+    refusals: tuple[tuple[JobStatus, str], ...]
 
     def over(self, measure: Callable[[Trained], float]) -> Spread:
         """A measure's mean over the seeds."""

@@ -8,7 +8,7 @@ import json
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -18,9 +18,11 @@ from torch import Tensor
 from ...record.record import write_atomically
 from .simulation import EVERY, Simulator, Trajectories, simulate
 
-__all__ = ["SPLITS", "DataSpec", "Dataset", "Split", "generate", "load_dataset"]
+__all__ = ["SPLITS", "DataSpec", "Dataset", "Split", "SplitName", "generate", "load_dataset"]
 
-SPLITS = ("train", "valid", "test")
+SplitName = Literal["train", "valid", "test"]
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 """Names of the splits."""
 
 _FORMAT = 1  # raised whenever the same specification comes to mean other numbers
@@ -118,7 +120,7 @@ def generate(spec: DataSpec) -> Dataset:
     Cost: seconds at a thousand simulations, minutes at fifty thousand.
     """
     short = spec.frames * EVERY + EVERY
-    lengths = {"train": short, "valid": short, "test": 2 * short}
+    lengths: dict[SplitName, int] = {"train": short, "valid": short, "test": 2 * short}
     raw = {name: _simulated(spec, name, steps) for name, steps in lengths.items()}
     values = raw["train"].frames.unflatten(-1, (2, 2)).movedim(-2, 0).flatten(1)
     limits = torch.stack((values.amin(1), values.amax(1)), dim=1)
@@ -145,7 +147,7 @@ def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
     return _unpacked(content)
 
 
-def _simulated(spec: DataSpec, split: str, steps: int) -> Trajectories:
+def _simulated(spec: DataSpec, split: SplitName, steps: int) -> Trajectories:
     count = {"train": spec.train, "valid": spec.valid, "test": spec.test}[split]
     parts = []
     for start in range(0, count, _BATCH):
@@ -155,7 +157,7 @@ def _simulated(spec: DataSpec, split: str, steps: int) -> Trajectories:
     return Trajectories(torch.cat([each.frames for each in parts]), torch.cat([each.edges for each in parts]))
 
 
-def _seed(spec: DataSpec, split: str, start: int) -> int:
+def _seed(spec: DataSpec, split: SplitName, start: int) -> int:
     """Of one batch: another for every split, so that none holds a simulation of another."""
     text = json.dumps([spec.seed, spec.simulator, split, start])
     return int.from_bytes(hashlib.blake2s(text.encode(), digest_size=4).digest(), "big")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..checkpoints import keep, kept
 from .metrics import Scores
 from .training import Point, Trained
 from .training_plan import Job, Plan
 
-__all__ = ["Outcome", "checkpoint_files", "read_checkpoints", "write_checkpoint"]
+__all__ = ["JobStatus", "Outcome", "checkpoint_files", "read_checkpoints", "write_checkpoint"]
+
+JobStatus = Literal["ok", "no gradient", "not applicable", "diverged", "crashed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Outcome:
 
     job: Job
     trained: Trained | None
-    status: str = "ok"
+    status: JobStatus = "ok"
     note: str = ""
 
 

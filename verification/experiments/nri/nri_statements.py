@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ...record.study import Statement
 from ..statement_outcomes import at_least, at_most, both, without
 from .arm_results import ArmResult
+from .job_outcome import JobStatus
 from .training_plan import TUTORIAL_RULE, Plan
 
 __all__ = ["CHANCE", "COLLAPSED", "statements"]
@@ -111,7 +112,7 @@ def _lacking(result: ArmResult) -> str:
     return f"without seeds that came to: {', '.join(status for status, _ in result.refusals)}"
 
 
-def _refused(result: ArmResult, status: str, note: str) -> Statement:
+def _refused(result: ArmResult, status: JobStatus, note: str) -> Statement:
     return Statement(
         claim=f"{result.label} can train an encoder.",
         outcome="open" if status == "crashed" else "fails",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,7 +37,9 @@ _TEXT = (
     "shipped.",
 )
 
-_CURVES: tuple[tuple[str, str, str, str, Callable[[Scores], float]], ...] = (
+_CurveName = Literal["accuracy", "nll", "kl", "kl-as-plotted"]
+
+_CURVES: tuple[tuple[_CurveName, str, str, str, Callable[[Scores], float]], ...] = (
     (
         "accuracy",
         "Edges inferred",
@@ -149,10 +151,10 @@ def _curve(result: ArmResult, measure: Callable[[Scores], float], first: int) ->
     )
 
 
-def _limit(key: str, plan: Plan, group: Sequence[ArmResult]) -> tuple[Series, ...]:
+def _limit(key: _CurveName, plan: Plan, group: Sequence[ArmResult]) -> tuple[Series, ...]:
     """The dashed line of a chart, over all its steps."""
     largest = (plan.data.particles - 1) * math.log(TYPES)
-    values = {
+    values: dict[_CurveName, tuple[str, float]] = {
         "accuracy": ("chance", 1 / TYPES),
         "kl": ("greatest possible", largest),
         "kl-as-plotted": ("uniform posterior", -largest),

@@ -49,7 +49,7 @@ BOX = 5.0
 
 _CLIP = 100.0
 _SPEED = 0.5
-_SPREAD = {"springs": 0.5, "charged": 1.0}
+_SPREAD: dict[Simulator, float] = {"springs": 0.5, "charged": 1.0}
 _NEAR = 1e-30  # a particle's squared distance from itself, which no force may be divided by
 
 

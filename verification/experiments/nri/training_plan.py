@@ -37,7 +37,7 @@ _SMALL_STEPS = 832  # 26 epochs of 32 batches
 _LONG_STEPS = 1700
 _RECURRENT_STEPS = 448  # 14 epochs: a recurrent decoder's step takes three times as long
 _FULL_EPOCHS = 500
-_SEEDS = {"small": 3, "full": 1}
+_SEEDS: dict[SizeName, int] = {"small": 3, "full": 1}
 
 
 @dataclass(frozen=True, kw_only=True)

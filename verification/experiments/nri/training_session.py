@@ -10,7 +10,7 @@ from ....estimators.protocol import NoGradientPathError, NotApplicableError
 from ..crashed import DIED
 from ..processes import Tell, in_processes, single_threaded
 from .dataset import Dataset, DataSpec, load_dataset
-from .job_outcome import Outcome, checkpoint_files, read_checkpoints, write_checkpoint
+from .job_outcome import JobStatus, Outcome, checkpoint_files, read_checkpoints, write_checkpoint
 from .training import train
 from .training_plan import Job, Plan
 
@@ -19,7 +19,11 @@ __all__ = ["Progress", "run_plan"]
 Progress = Callable[[int, int, str], None]
 """Told (steps made, steps in all, what is being trained)."""
 
-_SAID = {NoGradientPathError: "no gradient", NotApplicableError: "not applicable", FloatingPointError: "diverged"}
+_SAID: dict[type[Exception], JobStatus] = {
+    NoGradientPathError: "no gradient",
+    NotApplicableError: "not applicable",
+    FloatingPointError: "diverged",
+}
 """What an error says of an estimator; any other is a crash."""
 
 
@@ -113,7 +117,7 @@ def _outcome(plan: Plan, job: Job, data: Dataset, device: str, told: Callable[[i
     try:
         trained = train(job.arm, plan.training, data, job.seed, device=device, told=told)
     except (Exception, SystemExit) as error:
-        status = next((said for kind, said in _SAID.items() if isinstance(error, kind)), "crashed")
+        status: JobStatus = next((said for kind, said in _SAID.items() if isinstance(error, kind)), "crashed")
         note = f"{error}" if status != "crashed" else f"{type(error).__name__}: {error}"
         return Outcome(job=job, trained=None, status=status, note=note[:300])
     return Outcome(job=job, trained=trained)

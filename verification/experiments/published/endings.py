@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...record.study import Chart, Series, Statement, Table
+from ...verdicts import StatementOutcome
 from ..spread import Spread, curve
-from ..statement_outcomes import Outcome, at_least, at_most
+from ..statement_outcomes import at_least, at_most
 from .polynomial_training import EXACT, Run, Schedule, resting_loss
 from .polynomials import PUBLISHED
 
@@ -88,7 +89,7 @@ def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
     return *arriving, stopping
 
 
-def _statement(claim: str, runs: Sequence[Run], judged: Callable[[Spread], Outcome], note: str = "") -> Statement:
+def _statement(claim: str, runs: Sequence[Run], judged: Callable[[Spread], StatementOutcome], note: str = "") -> Statement:
     ways = {each.power: _way(each) for each in runs}
     outcomes = {judged(each) for each in ways.values()}
     return Statement(

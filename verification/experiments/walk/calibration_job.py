@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ def _descended(job: Job, design: Design, data: Baseline, gradient: Gradient) -> 
     return JobResult(**{**vars(result), "accuracy": measured, **timing})
 
 
-def _generator(job: Job, design: Design, stage: str) -> torch.Generator:
+def _generator(job: Job, design: Design, stage: Literal["descent", "accuracy"]) -> torch.Generator:
     """A stream of its own for every estimator with its hyper-parameters, split, loss and stage."""
     estimator = EXACT if job.estimator == EXACT else stable_repr(load_estimator(job.estimator))
     problem = f"calibration_walk/{job.split}/{job.loss}"

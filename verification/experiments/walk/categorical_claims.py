@@ -8,6 +8,7 @@ from ..statement_outcomes import decided
 from .closeness import CLOSE, close, far
 from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
 from .findings import Findings
+from .fit import FigureName
 
 __all__ = [
     "calibrates_when_floating",
@@ -119,7 +120,7 @@ def converges_by_start(findings: Findings) -> Statement | None:
     )
 
 
-def _lower(findings: Findings, figure: str, claim: str, note: str) -> Statement | None:
+def _lower(findings: Findings, figure: FigureName, claim: str, note: str) -> Statement | None:
     pairs = [
         (one, other)
         for one in findings.select(names=[SHIPPED])

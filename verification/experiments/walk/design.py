@@ -25,6 +25,7 @@ __all__ = [
     "Design",
     "Job",
     "Loss",
+    "SizeName",
     "Split",
     "jobs",
 ]
@@ -34,6 +35,8 @@ Split = Literal["time", "trajectories"]
 
 Loss = Literal["trajectory", "mean"]
 """Mean squared error between a simulated and a baseline trajectory, or between the mean trajectories."""
+
+SizeName = Literal["small", "full"]
 
 EXACT = "exact_gradient"
 """Not an estimator: descent along the exact gradient, which shows what loss and optimiser do by themselves."""
@@ -111,7 +114,7 @@ class Design:
         return self.trajectories * 7 // 10
 
 
-SIZES: Mapping[str, Design] = {
+SIZES: Mapping[SizeName, Design] = {
     "small": Design(),
     "full": replace(Design(), seeds=10, iterations=1000, batch=256, learning_rate=0.2, replicates=1024),
 }

@@ -10,6 +10,7 @@ from scipy import stats
 from ..spread import CONFIDENCE, Spread
 from .accuracy import Accuracy
 from .design import Design, Loss, Split, jobs
+from .fit import FigureName
 from .job_result import JobResult
 
 __all__ = ["Findings"]
@@ -49,11 +50,11 @@ class Findings:
         """The results of some estimators that should have been evidence, and crashed or left the numbers."""
         return [each for each in self.select(names=names) if each.status in ("crashed", "not finite")]
 
-    def spread(self, result: JobResult, figure: str, start: int) -> Spread:
+    def spread(self, result: JobResult, figure: FigureName, start: int) -> Spread:
         """One figure over the seeds of one start, given by its place among the starts."""
         return Spread.of(result.figures[figure][start])
 
-    def spreads(self, figure: str, names: Iterable[str], split: Split | None = None) -> list[Spread]:
+    def spreads(self, figure: FigureName, names: Iterable[str], split: Split | None = None) -> list[Spread]:
         """One figure at every start and loss, of one split or all."""
         places = range(len(self.design.starts))
         chosen = self.select(names=names, split=split)

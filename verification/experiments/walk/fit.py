@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,9 +18,23 @@ from .baseline import Baseline
 from .design import LONG_STEPS, PATH_STEPS
 from .walk_losses import Target, exact_loss
 
-__all__ = ["Fit", "fit", "wasserstein"]
+__all__ = ["FigureName", "Fit", "fit", "wasserstein"]
 
 Array = NDArray[np.float64]
+
+FigureName = Literal[
+    "error",
+    "train_mse",
+    "test_mse",
+    "train_mean_mse",
+    "test_mean_mse",
+    "wasserstein",
+    "variance_ratio",
+    "long_error",
+    "long_wasserstein",
+    "long_ratio",
+]
+"""The name of a figure that a fit is described by, see `Fit`."""
 
 _LONG_STRIDE = 20
 
@@ -38,7 +53,7 @@ class Fit:
         long_mean: Mean position at step 0, 20 .. 1000, ``[51, points]``.
     """
 
-    figures: Mapping[str, Array]
+    figures: Mapping[FigureName, Array]
     mean: Array
     ratio: Array
     long_mean: Array
@@ -60,7 +75,7 @@ def fit(theta: Float[Tensor, "points"], baseline: Baseline) -> Fit:
     whole = _whole(train, test, baseline.test_start)
     seen = slice(baseline.test_start, None)
     centre = (moments.mean[seen] - test.mean(1).T) ** 2
-    figures = {
+    figures: dict[FigureName, Tensor] = {
         "error": (theta - SHIFT).abs(),
         "train_mse": exact_loss(theta, target, "trajectory"),
         "test_mse": (centre + moments.variance[seen] + test.var(1, correction=0).T).mean(0),
@@ -101,7 +116,7 @@ def _whole(train: Tensor, test: Tensor, test_start: int) -> Tensor:
     return torch.cat((train, test), 2 if test_start else 1)
 
 
-def _long_run(theta: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _long_run(theta: Tensor) -> tuple[Tensor, dict[FigureName, Tensor]]:
     """The mean position every 20 steps up to 1,000, and how far the law is from the one at theta* there."""
     place = positions(LONG_STEPS)
     means = [torch.zeros(len(theta) + 1, dtype=torch.float64)]
@@ -112,7 +127,7 @@ def _long_run(theta: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
             means.append(mass @ place)
     centred = (mass @ place**2) - means[-1] ** 2
     apart = (mass[:-1].cumsum(1) - mass[-1].cumsum(0)).abs().sum(1)
-    found = {
+    found: dict[FigureName, Tensor] = {
         "long_error": (means[-1][:-1] - means[-1][-1]).abs(),
         "long_wasserstein": apart,
         "long_ratio": centred[:-1] / centred[-1],

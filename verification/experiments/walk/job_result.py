@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..checkpoints import keep, kept
 from .accuracy import Accuracy
 from .design import Job
+from .fit import FigureName
 
 __all__ = ["JobResult", "load", "save"]
 
@@ -43,7 +44,7 @@ class JobResult:
     job: Job
     status: Status
     theta: Array
-    figures: Mapping[str, Array]
+    figures: Mapping[FigureName, Array]
     mean: Array
     ratio: Array
     long_mean: Array

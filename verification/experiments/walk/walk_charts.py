@@ -15,6 +15,7 @@ from ...record.study import Chart, Region, Series
 from ..spread import curve
 from .design import EXACT, LONG_STEPS, PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .findings import Findings
+from .fit import FigureName
 from .job_result import JobResult
 from .walk_losses import Target, exact_gradient
 
@@ -26,7 +27,7 @@ _LEAST = 1e-3
 _STILL = 1e-3  # theta that moved by less did not move
 _SIDE_BY_SIDE = 0.6  # of the room between two starts
 
-_TITLES = {"trajectory": "MSE between trajectories", "mean": "MSE between mean trajectories"}
+_TITLES: dict[Loss, str] = {"trajectory": "MSE between trajectories", "mean": "MSE between mean trajectories"}
 
 
 def charts(findings: Findings) -> tuple[Chart, ...]:
@@ -177,7 +178,7 @@ def _ratio(view: _View) -> Chart:
     )
 
 
-def _by_start(view: _View, figure: str, *, name: str, title: str, caption: str, y_label: str) -> Chart:
+def _by_start(view: _View, figure: FigureName, *, name: str, title: str, caption: str, y_label: str) -> Chart:
     """One figure of every estimator, a point a start; the points of one start stand side by side."""
     starts = view.findings.design.starts
     room = _SIDE_BY_SIDE * min((abs(a - b) for a in starts for b in starts if a != b), default=1.0)

@@ -12,7 +12,7 @@ from ...record.study import Exhibits, Study
 from ..crashed import crashed_cell
 from .calibration_session import Outcome
 from .claims import statements
-from .design import Design
+from .design import Design, SizeName
 from .findings import Findings
 from .walk_charts import charts
 from .walk_tables import accuracy_tables, fit_tables, minimiser_table, reason_tables, seconds_table
@@ -56,7 +56,7 @@ def walk_study(findings: Findings) -> Study:
     )
 
 
-def walk_record(design: Design, outcome: Outcome, *, command: str, size: str, started: float, seconds: float) -> Record:
+def walk_record(design: Design, outcome: Outcome, *, command: str, size: SizeName, started: float, seconds: float) -> Record:
     """The record of a session; jobs that crashed are cells too.
 
     Args:

@@ -17,13 +17,13 @@ from ..spread import Spread
 from .baseline import baseline
 from .design import PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .findings import Findings
-from .fit import fit
+from .fit import FigureName, fit
 from .job_result import JobResult
 from .walk_losses import Target, minimisers
 
 __all__ = ["accuracy_tables", "fit_tables", "least_at_law", "minimiser_table", "reason_tables", "seconds_table"]
 
-_FIGURES = {
+_FIGURES: dict[str, dict[FigureName, str]] = {
     "": {
         "error": "|theta - theta*|",
         "train_mse": "train MSE",
@@ -81,12 +81,12 @@ def fit_tables(findings: Findings) -> tuple[Table, ...]:
     )
 
 
-def _fit_row(findings: Findings, result: JobResult, place: int, figures: Iterable[str]) -> tuple[Value, ...]:
+def _fit_row(findings: Findings, result: JobResult, place: int, figures: Iterable[FigureName]) -> tuple[Value, ...]:
     head = (findings.design.starts[place], result.job.estimator, result.status, float(result.theta[-1, place].mean()))
     return *head, *_limits(result.figures[name][place] for name in figures)
 
 
-def _floor_row(design: Design, split: Split, figures: Iterable[str]) -> tuple[Value, ...]:
+def _floor_row(design: Design, split: Split, figures: Iterable[FigureName]) -> tuple[Value, ...]:
     found = fit(torch.full((design.seeds,), SHIFT, dtype=torch.float64), baseline(design, split))
     return None, "theta* itself", "", SHIFT, *_limits(found.figures[name] for name in figures)
 
