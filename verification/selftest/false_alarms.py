@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..statistics.binomial import exact_interval
 from .laws import Law
-from .rates import exact_interval, fail_above
+from .rates import fail_above
 from .selftest_record import NullEvent, NullRow, RefusalRow
 from .watching import Stream, source_of, watch_to_the_end
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..statistics.bias import BiasPlan
+from ..statistics.binomial import exact_interval
 from ..statistics.confidence import boundary, detectable
 from .laws import Law
-from .rates import FALSE_ACCUSATION, exact_interval
+from .rates import FALSE_ACCUSATION
 from .selftest_record import PowerRow
 from .watching import Stream, source_of, watch_to_the_end
 
