@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import traceback
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-import torch
 
 from ...estimators.adapters import ForeignError
 from ..foreign.isolation import isolate, out_of_memory, said
 from ..plan import Settings
 from ..verdicts import Ending
 from ..workbench import Workbench, registry_workbench
+from .pools import end_pool, start_pool
 from .tasks import Task
 
-__all__ = ["Executor", "Failure", "Inline", "Processes", "end_pool", "guarded"]
+__all__ = ["Executor", "Failure", "Inline", "Processes", "guarded"]
 
 _START = 120.0  # seconds in which a worker must come up
 
@@ -146,8 +144,7 @@ class Processes:
 
     def _start(self) -> ProcessPoolExecutor:
         self._others = {child.pid for child in multiprocessing.active_children()}
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self._workers, context, initializer=_enter, initargs=self._arguments)
+        pool = start_pool(self._workers, _enter, self._arguments)
         self._started = pool.submit(int)
         return pool
 
@@ -200,36 +197,12 @@ class Processes:
         return key, Failure("timeout", f"one task took longer than {self._limit:g} seconds and was ended")
 
 
-def end_pool(pool: ProcessPoolExecutor, others: Collection[int | None]) -> None:
-    """End a pool's workers without waiting for what they do, and its thread with them.
-
-    A worker that is killed while it sends a result may leave the half of it in the pipe. The pool's thread would wait for the
-    rest for ever, as this process can itself write into the pipe, and the interpreter waits for that thread when it ends. With
-    the writing end closed here, the thread reads the end of the pipe instead.
-
-    Args:
-        pool: The pool; ending it twice is no error.
-        others: Process ids of the children that are not the pool's, which are left alone.
-    """
-    results: Any = pool._result_queue  # forgotten by shutdown
-    pool.shutdown(wait=False, cancel_futures=True)
-    ended = [child for child in multiprocessing.active_children() if child.pid not in others]
-    for child in ended:
-        child.kill()
-    for child in ended:
-        child.join()
-    if results is not None:
-        results._writer.close()
-
-
 _workbench: Workbench | None = None
 
 
 def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
-    """Prepare a worker: one thread, no reaction to Ctrl-C (the parent decides), its own workbench."""
+    """Prepare a worker: its own workbench, and foreign code isolated."""
     global _workbench
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
     if settings.conventions:
         isolate(limited=settings.device == "cpu")
     _workbench = registry_workbench(settings, problems)

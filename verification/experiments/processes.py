@@ -5,18 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 
-from ..drawing.executors import end_pool
+from ..drawing.pools import SPAWN, open_pool
 
 __all__ = ["Tell", "in_processes", "single_threaded"]
 
@@ -61,7 +60,8 @@ def _together(
     work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, told: Tell
 ) -> Iterator[tuple[Job, Result]]:
     """As many jobs at a time as there are workers; when one of those dies, `flying` holds the jobs that are not done."""
-    with _pool(workers) as (pool, messages):
+    messages = SPAWN.Queue()
+    with open_pool(workers, _enter, (messages,)) as pool:
         while waiting or flying:
             while waiting and len(flying) < workers:
                 flying[pool.submit(_done, work, waiting[0])] = waiting[0]
@@ -92,28 +92,13 @@ def single_threaded() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
-    """Workers, and what they tell; they are ended, not waited for."""
-    others = {child.pid for child in multiprocessing.active_children()}
-    context = multiprocessing.get_context("spawn")
-    messages = context.Queue()
-    pool = ProcessPoolExecutor(workers, context, initializer=_enter, initargs=(messages,))
-    try:
-        yield pool, messages
-    finally:
-        end_pool(pool, others)
-
-
 _messages: Any
 
 
 def _enter(messages: Any) -> None:
-    """Prepare a worker: one thread, Ctrl-C left to the parent, and no life after the parent's."""
+    """Prepare a worker to send messages, and to end when the parent ends."""
     global _messages
     _messages = messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

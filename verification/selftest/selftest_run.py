@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import platform
-import signal
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal
 
-import torch
-
+from ..drawing.pools import open_pool
 from .false_alarms import NULL_RATES, NullCount, count_alarms, null_rows, refusal_row
 from .kill_matrix import kill_row
 from .laws import Law, null_laws, power_laws, refused_laws
@@ -147,25 +144,12 @@ def _done(jobs: list[_Job], workers: int, progress: Progress | None) -> list[lis
             results.append(_perform(job))
             tell(len(results), len(jobs), f"{job.kind}: {job.name}")
         return results
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_enter) as pool:
-        sent = {pool.submit(_perform, job): number for number, job in enumerate(jobs)}
-        try:
-            for count, future in enumerate(as_completed(sent), 1):
-                job = jobs[sent[future]]
-                future.result()
-                tell(count, len(jobs), f"{job.kind}: {job.name}")
-        except BaseException:
-            # Else everything that has not begun would be done first, after Ctrl-C too.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with open_pool(workers) as pool:
+        sent = {pool.submit(_perform, job): job for job in jobs}
+        for count, future in enumerate(as_completed(sent), 1):
+            future.result()
+            tell(count, len(jobs), f"{sent[future].kind}: {sent[future].name}")
         return [future.result() for future in sent]
-
-
-def _enter() -> None:
-    """Prepare a worker: one thread, Ctrl-C left to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
 
 
 @cache
