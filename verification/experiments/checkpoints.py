@@ -9,10 +9,10 @@ from typing import Any
 
 from ..record.record import write_atomically
 
-__all__ = ["keep", "kept"]
+__all__ = ["read_checkpoint", "write_checkpoint"]
 
 
-def keep(path: Path, data: Any) -> None:
+def write_checkpoint(path: Path, data: Any) -> None:
     """Write a checkpoint, whole or not at all; a disk that is full costs the checkpoint, and not the study.
 
     Args:
@@ -28,7 +28,7 @@ def keep(path: Path, data: Any) -> None:
         )
 
 
-def kept(path: Path) -> dict[str, Any] | None:
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """What a checkpoint holds; None where there is none, or none that can be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

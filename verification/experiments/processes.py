@@ -17,7 +17,7 @@ import torch
 
 from ..drawing.pools import SPAWN, open_pool
 
-__all__ = ["Tell", "in_processes", "single_threaded"]
+__all__ = ["Tell", "run_in_processes", "use_one_thread"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -28,8 +28,8 @@ Tell = Callable[[Any], None]
 _LOOK = 0.5  # seconds between two looks at what the workers tell
 
 
-def in_processes(
-    work: Callable[[Job, Tell], Result], jobs: Sequence[Job], workers: int, *, told: Tell | None = None
+def run_in_processes(
+    work: Callable[[Job, Tell], Result], jobs: Sequence[Job], workers: int, *, listen: Tell | None = None
 ) -> Iterator[tuple[Job, Result | None]]:
     """Every job with its result, as it ends; None for a job whose worker died although it ran alone.
 
@@ -41,7 +41,7 @@ def in_processes(
         work: What is done with a job; importable, as its arguments are.
         jobs: What is to be done.
         workers: Processes to spawn, at least 1.
-        told: Receives what the jobs tell, before their results.
+        listen: Receives what the jobs tell, before their results.
 
     Raises:
         Exception: What `work` raised.
@@ -50,39 +50,39 @@ def in_processes(
     while waiting:
         flying: dict[Future[Result], Job] = {}
         try:
-            yield from _together(work, waiting, flying, min(workers, len(waiting)), told or _nobody)
+            yield from _run_together(work, waiting, flying, min(workers, len(waiting)), listen or _ignore)
         except BrokenProcessPool:
             for job in flying.values():
-                yield job, _alone(work, job, told or _nobody)
+                yield job, _run_alone(work, job, listen or _ignore)
 
 
-def _together(
-    work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, told: Tell
+def _run_together(
+    work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, listen: Tell
 ) -> Iterator[tuple[Job, Result]]:
     """As many jobs at a time as there are workers; when one of those dies, `flying` holds the jobs that are not done."""
     messages = SPAWN.Queue()
     with open_pool(workers, _enter, (messages,)) as pool:
         while waiting or flying:
             while waiting and len(flying) < workers:
-                flying[pool.submit(_done, work, waiting[0])] = waiting[0]
+                flying[pool.submit(_do_job, work, waiting[0])] = waiting[0]
                 waiting.popleft()
             ended, _ = wait(flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
-            _pass_on(messages, told)
+            _pass_on_messages(messages, listen)
             for future in ended:
                 result = future.result()
                 yield flying.pop(future), result
 
 
-def _alone(work: Callable[[Job, Tell], Result], job: Job, told: Tell) -> Result | None:
+def _run_alone(work: Callable[[Job, Tell], Result], job: Job, listen: Tell) -> Result | None:
     try:
-        ((_, result),) = _together(work, deque([job]), {}, 1, told)
+        ((_, result),) = _run_together(work, deque([job]), {}, 1, listen)
     except BrokenProcessPool:
         return None
     return result
 
 
 @contextmanager
-def single_threaded() -> Iterator[None]:
+def use_one_thread() -> Iterator[None]:
     """One PyTorch thread, as in a worker: sums of floats depend on how many share them."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -109,17 +109,17 @@ def _follow_parent() -> None:
     os._exit(1)
 
 
-def _done(work: Callable[[Job, Tell], Result], job: Job) -> Result:
+def _do_job(work: Callable[[Job, Tell], Result], job: Job) -> Result:
     return work(job, _messages.put)
 
 
-def _pass_on(messages: Any, told: Tell) -> None:
+def _pass_on_messages(messages: Any, listen: Tell) -> None:
     while True:
         try:
-            told(messages.get_nowait())
+            listen(messages.get_nowait())
         except queue.Empty:
             return
 
 
-def _nobody(message: Any) -> None:
+def _ignore(message: Any) -> None:
     """Nobody listens."""

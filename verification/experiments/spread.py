@@ -13,7 +13,7 @@ from scipy import stats
 
 from ..record.study import Series
 
-__all__ = ["CONFIDENCE", "Spread", "curve", "span"]
+__all__ = ["CONFIDENCE", "Spread", "describe_span", "make_curve"]
 
 CONFIDENCE = 0.95
 """Of every interval over seeds."""
@@ -56,13 +56,13 @@ class Spread:
         return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
-def span(spreads: Iterable[Spread]) -> str:
+def describe_span(spreads: Iterable[Spread]) -> str:
     """The least and the largest of some means, with their intervals."""
     ordered = sorted(spreads, key=lambda each: each.mean)
     return f"{ordered[0]} to {ordered[-1]}"
 
 
-def curve(label: str, x: Iterable[float], values: ArrayLike) -> Series:
+def make_curve(label: str, x: Iterable[float], values: ArrayLike) -> Series:
     """A line of means over seeds with its intervals; without them where there is but one seed.
 
     Args:

@@ -8,37 +8,37 @@ from ..record.study import Statement
 from ..verdicts import StatementOutcome
 from .spread import Spread
 
-__all__ = ["at_least", "at_most", "both", "decided", "without"]
+__all__ = ["decide", "judge_at_least", "judge_at_most", "judge_both", "weaken"]
 
 
-def decided(holds: bool, fails: bool) -> StatementOutcome:
+def decide(holds: bool, fails: bool) -> StatementOutcome:
     """What two conditions, of which one at most is met, come to."""
     if holds:
         return "holds"
     return "fails" if fails else "open"
 
 
-def at_least(spread: Spread, threshold: float) -> StatementOutcome:
+def judge_at_least(spread: Spread, threshold: float) -> StatementOutcome:
     """Whether a mean over seeds reaches a threshold: open where the threshold lies inside its interval.
 
     Example:
-        >>> [at_least(Spread.of(each), 0.8) for each in ([0.9, 0.91], [0.7, 0.9], [0.1, 0.11], [0.9])]
+        >>> [judge_at_least(Spread.of(each), 0.8) for each in ([0.9, 0.91], [0.7, 0.9], [0.1, 0.11], [0.9])]
         ['holds', 'open', 'fails', 'open']
     """
-    return decided(spread.low >= threshold, spread.high < threshold)
+    return decide(spread.low >= threshold, spread.high < threshold)
 
 
-def at_most(spread: Spread, threshold: float) -> StatementOutcome:
+def judge_at_most(spread: Spread, threshold: float) -> StatementOutcome:
     """Whether a mean over seeds stays at a threshold or below it."""
-    return decided(spread.high <= threshold, spread.low > threshold)
+    return decide(spread.high <= threshold, spread.low > threshold)
 
 
-def both(one: StatementOutcome, other: StatementOutcome) -> StatementOutcome:
+def judge_both(one: StatementOutcome, other: StatementOutcome) -> StatementOutcome:
     """Whether two halves of a claim hold."""
-    return decided(one == other == "holds", "fails" in (one, other))
+    return decide(one == other == "holds", "fails" in (one, other))
 
 
-def without(statement: Statement, lacking: str) -> Statement:
+def weaken(statement: Statement, lacking: str) -> Statement:
     """A statement whose evidence is incomplete: it may still fail, and no longer holds.
 
     Args:

@@ -76,7 +76,7 @@ def walk_program(length: int, objective: Objective, parameter: WalkParameter) ->
         num_steps=length,
         initial=torch.zeros_like,
         site=_rises if parameter == "p" else _Shifted(float(length)),
-        step=_moved,
+        step=_take_step,
         objective=objective.function,
         states=torch.arange(length + 1, dtype=torch.float64),
     )
@@ -93,7 +93,7 @@ def _problem(length: int, objective: Objective, parameter: WalkParameter, *, qui
     )
 
 
-def _moved(state: Tensor, value: Tensor, k: int) -> Tensor:
+def _take_step(state: Tensor, value: Tensor, k: int) -> Tensor:
     """``x - 1 + 2 b``, in two passes over memory."""
     return torch.add(state - 1, value, alpha=2)
 

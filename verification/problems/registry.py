@@ -113,9 +113,9 @@ def _find(target: str) -> list[Problem]:
         return matches
     family, colon, rest = target.partition(":")
     if family in _FAMILIES and colon:
-        return _made(family, rest, target)
+        return _make_sized(family, rest, target)
     if ".py:" in target:
-        return _placed(target)
+        return _load_placed(target)
     matches = [each for name, each in _plugins().problems.items() if _matches(target, name)]
     if matches:
         return matches
@@ -124,14 +124,14 @@ def _find(target: str) -> list[Problem]:
     close = get_close_matches(family, _FAMILIES, n=1)
     # A module of the user's own may well be called nearly like a family.
     if colon and not (close and find_spec(family) is None):
-        return _placed(target)
+        return _load_placed(target)
     raise TargetError(
         f"unknown problem {target!r}; {f'did you mean {close[0]}? ' if close else ''}expected one of the families "
         f"{', '.join(_FAMILIES)} (see `gradverify list problems`), 'package.module:attr' or 'path/to/file.py:attr'"
     )
 
 
-def _placed(target: str) -> list[Problem]:
+def _load_placed(target: str) -> list[Problem]:
     """What stands at ``path/to/file.py:attr`` or ``package.module:attr``; a program takes the parameters behind an ``@``."""
     place, given = split_params(target)
     found = load_attribute(place)
@@ -146,7 +146,7 @@ def _matches(target: str, name: str) -> bool:
     return name == target or name.startswith((f"{target}:", f"{target}/"))
 
 
-def _made(family: str, rest: str, target: str) -> list[Problem]:
+def _make_sized(family: str, rest: str, target: str) -> list[Problem]:
     make, sizes = _FAMILIES[family]
     size, slash, behind = rest.partition("/")
     kind, least = type(sizes[0]), ""
@@ -167,7 +167,7 @@ def _made(family: str, rest: str, target: str) -> list[Problem]:
 
 
 def _as_problems(found: object, target: str) -> list[Problem]:
-    made = _called(found, target) if callable(found) and not isinstance(found, Problem) else found
+    made = _call_factory(found, target) if callable(found) and not isinstance(found, Problem) else found
     problems = [made] if isinstance(made, Problem) else made
     if isinstance(problems, list | tuple) and problems and all(isinstance(each, Problem) for each in problems):
         return list(problems)
@@ -177,7 +177,7 @@ def _as_problems(found: object, target: str) -> list[Problem]:
     )
 
 
-def _called(factory: Callable[[], object], target: str) -> object:
+def _call_factory(factory: Callable[[], object], target: str) -> object:
     try:
         return factory()
     except Exception as error:

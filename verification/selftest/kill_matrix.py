@@ -66,9 +66,9 @@ def kill_row(mutant: Mutant, seed: int) -> KillRow:
     problem = find_problem(mutant.problem)
     tolerance = min(mutant.size / 4, WIDEST) if mutant.size else 0.05
     started = time.perf_counter()
-    found = _verified(mutant.estimator, mutant, problem, tolerance, seed)
+    found = _verify(mutant.estimator, mutant, problem, tolerance, seed)
     seconds = time.perf_counter() - started
-    control = _verified(mutant.original, mutant, problem, tolerance, seed)
+    control = _verify(mutant.original, mutant, problem, tolerance, seed)
     killed = bool(found.check)
     return KillRow(
         mutant=mutant.name,
@@ -89,7 +89,7 @@ def kill_row(mutant: Mutant, seed: int) -> KillRow:
     )
 
 
-def _verified(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: float, seed: int) -> _Finding:
+def _verify(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: float, seed: int) -> _Finding:
     least = VARIANCE_ROWS if mutant.mean_is_right else 0
     profile = Profile("selftest", MAX_ROWS, least, tolerance, 2 * tolerance, REFERENCE_ROWS)
     name = mutant.name if estimator is mutant.estimator else f"original of {mutant.name}"

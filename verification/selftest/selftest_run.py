@@ -96,7 +96,7 @@ def run_selftest(
         raise ValueError(f"profile={profile!r}; expected one of {', '.join(_SIZES)}")
     started = time.perf_counter()
     jobs = _jobs(profile, _SIZES[profile], seed)
-    results = [each for done in _done(jobs, workers, progress) for each in done]
+    results = [each for done in _run_jobs(jobs, workers, progress) for each in done]
     return SelfTest(
         profile=profile,
         seed=seed,
@@ -135,7 +135,7 @@ def _perform(job: _Job) -> list[Any]:
     return [power_row(_power_laws()[job.name], job.multiple, job.runs, job.seed)]
 
 
-def _done(jobs: list[_Job], workers: int, progress: Progress | None) -> list[list[Any]]:
+def _run_jobs(jobs: list[_Job], workers: int, progress: Progress | None) -> list[list[Any]]:
     """The jobs' results, in the order of the jobs."""
     tell = progress or (lambda done, total, name: None)
     if workers == 0:

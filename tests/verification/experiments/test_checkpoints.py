@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from gradverify.verification.experiments import checkpoints
-from gradverify.verification.experiments.checkpoints import keep, kept
+from gradverify.verification.experiments.checkpoints import read_checkpoint, write_checkpoint
 
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
-    keep(tmp_path / "new" / "one.json", {"a": [1.5, None]})
-    assert kept(tmp_path / "new" / "one.json") == {"a": [1.5, None]}
+    write_checkpoint(tmp_path / "new" / "one.json", {"a": [1.5, None]})
+    assert read_checkpoint(tmp_path / "new" / "one.json") == {"a": [1.5, None]}
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["one.json"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
 def test_what_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "one.json").write_bytes(content)
-    assert kept(tmp_path / "one.json") is None
-    assert kept(tmp_path / "missing.json") is None
+    assert read_checkpoint(tmp_path / "one.json") is None
+    assert read_checkpoint(tmp_path / "missing.json") is None
 
 
 def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,5 +30,5 @@ def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(checkpoints, "write_atomically", full)
     with pytest.warns(RuntimeWarning, match="one.json is not kept .No space left on device.; --resume will do it again"):
-        keep(tmp_path / "one.json", {})
-    assert kept(tmp_path / "one.json") is None
+        write_checkpoint(tmp_path / "one.json", {})
+    assert read_checkpoint(tmp_path / "one.json") is None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from gradverify.verification.experiments.processes import in_processes, single_threaded
+from gradverify.verification.experiments.processes import run_in_processes, use_one_thread
 
 WORK = """
 import os
@@ -46,21 +46,21 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
 def test_a_worker_that_dies_costs_its_own_job_alone(work: Callable[..., Any]) -> None:
     """One is killed whenever it runs and has no result; the next is killed the first time, and has one all the same."""
     told: list[str] = []
-    found = dict(in_processes(work, ["dies", "dies once"], 1, told=told.append))
+    found = dict(run_in_processes(work, ["dies", "dies once"], 1, listen=told.append))
     assert found == {"dies": None, "dies once": ("DIES ONCE", 1)}
     assert set(told) <= set(found)
 
 
 def test_what_a_job_raises_ends_the_loop(work: Callable[..., Any]) -> None:
     with pytest.raises(ArithmeticError, match="no such sum"):
-        dict(in_processes(work, ["fails"], 1))
+        dict(run_in_processes(work, ["fails"], 1))
 
 
 def test_one_thread_and_then_as_many_as_before() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with contextlib.suppress(ZeroDivisionError), single_threaded():
+        with contextlib.suppress(ZeroDivisionError), use_one_thread():
             assert torch.get_num_threads() == 1
             raise ZeroDivisionError
         assert torch.get_num_threads() == 2

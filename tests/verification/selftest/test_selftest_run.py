@@ -9,7 +9,7 @@ import pytest
 from gradverify.verification.selftest import SelfTest, run_selftest
 from gradverify.verification.selftest.kill_matrix import kill_row
 from gradverify.verification.selftest.mutants.planted_bugs import find_mutant
-from gradverify.verification.selftest.selftest_run import _SIZES, _done, _jobs
+from gradverify.verification.selftest.selftest_run import _SIZES, _jobs, _run_jobs
 from gradverify.verification.selftest.writing import validate
 
 
@@ -36,7 +36,7 @@ def test_a_part_alone_gives_the_same(fast: tuple[SelfTest, list]) -> None:
 
 def test_workers_change_nothing() -> None:
     jobs = [replace(each, runs=3) for each in _jobs("fast", _SIZES["fast"], 5) if each.kind == "power"]
-    assert _done(jobs, 1, None) == _done(jobs, 0, None)
+    assert _run_jobs(jobs, 1, None) == _run_jobs(jobs, 0, None)
 
 
 def test_an_unknown_profile_is_named() -> None:

@@ -121,10 +121,10 @@ def generate(spec: DataSpec) -> Dataset:
     """
     short = spec.frames * EVERY + EVERY
     lengths: dict[SplitName, int] = {"train": short, "valid": short, "test": 2 * short}
-    raw = {name: _simulated(spec, name, steps) for name, steps in lengths.items()}
+    raw = {name: _simulate_split(spec, name, steps) for name, steps in lengths.items()}
     values = raw["train"].frames.unflatten(-1, (2, 2)).movedim(-2, 0).flatten(1)
     limits = torch.stack((values.amin(1), values.amax(1)), dim=1)
-    return Dataset(**{name: _normalised(each, limits) for name, each in raw.items()}, limits=limits)
+    return Dataset(**{name: _normalise(each, limits) for name, each in raw.items()}, limits=limits)
 
 
 def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
@@ -140,68 +140,68 @@ def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
     if cache is None:
         return generate(spec)
     path = cache / f"{spec.key}.npz"
-    content = _intact(path)
+    content = _read_intact(path)
     if content is None:
-        content = _packed(generate(spec))
-        _put(path, content)
-    return _unpacked(content)
+        content = _pack(generate(spec))
+        _write_file(path, content)
+    return _unpack(content)
 
 
-def _simulated(spec: DataSpec, split: SplitName, steps: int) -> Trajectories:
+def _simulate_split(spec: DataSpec, split: SplitName, steps: int) -> Trajectories:
     count = {"train": spec.train, "valid": spec.valid, "test": spec.test}[split]
     parts = []
     for start in range(0, count, _BATCH):
-        generator = torch.Generator().manual_seed(_seed(spec, split, start))
+        generator = torch.Generator().manual_seed(_split_seed(spec, split, start))
         size = min(_BATCH, count - start)
         parts.append(simulate(spec.simulator, size, steps, generator, particles=spec.particles, strength=spec.strength))
     return Trajectories(torch.cat([each.frames for each in parts]), torch.cat([each.edges for each in parts]))
 
 
-def _seed(spec: DataSpec, split: SplitName, start: int) -> int:
+def _split_seed(spec: DataSpec, split: SplitName, start: int) -> int:
     """Of one batch: another for every split, so that none holds a simulation of another."""
     text = json.dumps([spec.seed, spec.simulator, split, start])
     return int.from_bytes(hashlib.blake2s(text.encode(), digest_size=4).digest(), "big")
 
 
-def _normalised(raw: Trajectories, limits: Tensor) -> Split:
+def _normalise(raw: Trajectories, limits: Tensor) -> Split:
     low, high = limits.repeat_interleave(2, dim=0).unbind(1)
     frames = 2 * (raw.frames - low) / (high - low) - 1
     return Split(frames.float(), raw.edges)
 
 
-def _packed(data: Dataset) -> bytes:
+def _pack(data: Dataset) -> bytes:
     arrays = {f"{name}_{part}": getattr(getattr(data, name), part).numpy() for name in SPLITS for part in ("frames", "edges")}
     stream = io.BytesIO()
     np.savez(stream, limits=data.limits.numpy(), **arrays)
     return stream.getvalue()
 
 
-def _unpacked(content: bytes) -> Dataset:
+def _unpack(content: bytes) -> Dataset:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         found = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     splits = {name: Split(found[f"{name}_frames"], found[f"{name}_edges"]) for name in SPLITS}
     return Dataset(**splits, limits=found["limits"])
 
 
-def _put(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The checksum last: a file without one is one that was not finished.
         write_atomically(path, content)
         write_atomically(_checksum_file(path), _checksum(content))
     except OSError as error:
-        told = f"the simulated data are not kept in {path.parent} ({error.strerror or error})"
-        warnings.warn(told, RuntimeWarning, stacklevel=3)
+        message = f"the simulated data are not kept in {path.parent} ({error.strerror or error})"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
-def _intact(path: Path) -> bytes | None:
+def _read_intact(path: Path) -> bytes | None:
     """A file's content if its checksum agrees."""
     try:
         content = path.read_bytes()
-        told = _checksum_file(path).read_text(encoding="ascii")
+        expected = _checksum_file(path).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return None
-    return content if told == _checksum(content) else None
+    return content if expected == _checksum(content) else None
 
 
 def _checksum(content: bytes) -> str:

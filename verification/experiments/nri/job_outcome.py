@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..checkpoints import keep, kept
+from ..checkpoints import read_checkpoint, write_checkpoint
 from .metrics import Scores
 from .training import Point, Trained
 from .training_plan import Job, Plan
 
-__all__ = ["JobStatus", "Outcome", "checkpoint_files", "read_checkpoints", "write_checkpoint"]
+__all__ = ["JobStatus", "Outcome", "outcome_files", "read_outcomes", "write_outcome"]
 
 JobStatus = Literal["ok", "no gradient", "not applicable", "diverged", "crashed"]
 
@@ -34,7 +34,7 @@ class Outcome:
     note: str = ""
 
 
-def checkpoint_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
+def outcome_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
     """Where each job's outcome is kept; another setting, device or text of the estimator is another name."""
     return {
         each: folder / f"{each.arm.encoder}-{each.arm.decoder}-{each.seed}-{plan.identity(each, device)}.json"
@@ -42,20 +42,20 @@ def checkpoint_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
     }
 
 
-def write_checkpoint(path: Path, outcome: Outcome) -> None:
+def write_outcome(path: Path, outcome: Outcome) -> None:
     """Keep an outcome; a crash is not kept, so that it is tried again."""
     if outcome.status == "crashed":
         return
     data = asdict(outcome)
     del data["job"]
-    keep(path, data)
+    write_checkpoint(path, data)
 
 
-def read_checkpoints(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
+def read_outcomes(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
     """The outcomes that are kept in these files; one that cannot be read counts as none."""
     found = {}
     for job, path in files.items():
-        data = kept(path)
+        data = read_checkpoint(path)
         try:
             if data is not None:
                 found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])

@@ -14,9 +14,9 @@ from ...problems.relational.decoders import Decoder
 from ...problems.relational.encoders import Encoder
 from ...problems.relational.losses import kl_as_plotted, trajectory_nll, true_kl
 from .dataset import Split
-from .sampling import hard_sample
+from .sampling import draw_hard
 
-__all__ = ["FORECASTS", "Scores", "accuracies", "evaluate", "forecast_errors"]
+__all__ = ["FORECASTS", "Scores", "evaluate", "forecast_errors", "measure_accuracies"]
 
 FORECASTS = (1, 10, 20)
 """Steps ahead at which the error of a forecast is reported."""
@@ -67,23 +67,25 @@ def evaluate(encoder: Encoder, decoder: Decoder, split: Split, horizon: int, see
     for part in _parts(split):
         seen = part.frames[:, :, :frames]
         logits = encoder(seen)
-        edges = hard_sample(logits, generator)
+        edges = draw_hard(logits, generator)
         losses = [trajectory_nll(decoder(seen, edges, steps), seen[:, :, 1:]) for steps in (horizon, 1)]
         measured = (*losses, true_kl(logits, particles), kl_as_plotted(logits, particles))
         sums += torch.stack([each.double().sum().cpu() for each in measured])
         guesses.append(logits.argmax(-1))
-    best, raw = accuracies(torch.cat(guesses), split.edges, logits.shape[-1])
+    best, raw = measure_accuracies(torch.cat(guesses), split.edges, logits.shape[-1])
     nll, one_step, kl, plotted = (sums / len(split)).tolist()
     return Scores(accuracy=best, raw_accuracy=raw, nll=nll, nll_one_step=one_step, kl=kl, kl_plotted=plotted)
 
 
-def accuracies(guess: Int[Tensor, "graphs edges"], truth: Int[Tensor, "graphs edges"], types: int) -> tuple[float, float]:
+def measure_accuracies(
+    guess: Int[Tensor, "graphs edges"], truth: Int[Tensor, "graphs edges"], types: int
+) -> tuple[float, float]:
     """Share of edges guessed right: under the best of the K! relabellings, one for all graphs, and without any.
 
     Which type is called 0 is not identified where every type sends messages, so 0.44 may be 0.56.
 
     Example:
-        >>> accuracies(torch.tensor([[0, 0, 1]]), torch.tensor([[1, 1, 1]]), 2)
+        >>> measure_accuracies(torch.tensor([[0, 0, 1]]), torch.tensor([[1, 1, 1]]), 2)
         (0.6666666666666666, 0.3333333333333333)
     """
     table = torch.bincount(guess.flatten() * types + truth.flatten(), minlength=types * types).reshape(types, types)
@@ -112,7 +114,7 @@ def forecast_errors(encoder: Encoder, decoder: Decoder, split: Split, frames: in
     steps = min(max(FORECASTS), split.frames.shape[2] - frames - 1)
     total: Float[Tensor, " steps"] = torch.zeros(steps, dtype=torch.float64)
     for part in _parts(split):
-        edges = hard_sample(encoder(part.frames[:, :, :frames]), generator)
+        edges = draw_hard(encoder(part.frames[:, :, :frames]), generator)
         predicted = decoder.forecast(part.frames[:, :, : frames + 1], edges, steps)
         truth = part.frames[:, :, frames + 1 : frames + 1 + steps]
         total += (predicted - truth).square().mean((1, 3)).double().sum(0).cpu()

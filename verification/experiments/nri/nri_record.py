@@ -62,10 +62,10 @@ def nri_record(
         tolerance=COLLAPSED,
         timing={"started": started, "seconds": time.perf_counter() - clock},
     )
-    return Record(run=replace(head, complete=complete), cells=tuple(_crashed(plan, outcomes)), studies=(study,))
+    return Record(run=replace(head, complete=complete), cells=tuple(_crashed_cells(plan, outcomes)), studies=(study,))
 
 
-def _crashed(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Cell]:
+def _crashed_cells(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Cell]:
     for job, note in ((each.job, each.note) for each in outcomes if each.status == "crashed"):
         networks = f"{plan.data.simulator}-{job.arm.encoder}-{job.arm.decoder}"
         problem = f"relational_inference/{networks}/{job.arm.steps}-steps/seed-{job.seed}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...record.study import Statement
-from ..statement_outcomes import at_least, at_most, both, without
+from ..statement_outcomes import judge_at_least, judge_at_most, judge_both, weaken
 from .arm_results import ArmResult
 from .job_outcome import JobStatus
 from .training_plan import TUTORIAL_RULE, Plan
@@ -35,22 +35,24 @@ def statements(plan: Plan, results: Iterable[ArmResult]) -> tuple[Statement, ...
     found: list[Statement] = []
     for each in results:
         if not each.trained:
-            found += [_refused(each, status, note) for status, note in each.refusals]
+            found += [_state_refusal(each, status, note) for status, note in each.refusals]
         elif each.arm.estimator == TUTORIAL_RULE:
-            found += [without(made(each), _lacking(each)) for made in (_collapse, _decoder_alone, _tutorial_claim)]
+            found += [
+                weaken(made(each), _describe_missing_seeds(each)) for made in (_collapse, _decoder_alone, _tutorial_claim)
+            ]
         else:
-            found += [without(made, _lacking(each)) for made in _learned(plan, each)]
+            found += [weaken(made, _describe_missing_seeds(each)) for made in _state_learning(plan, each)]
     return tuple(found)
 
 
-def _learned(plan: Plan, result: ArmResult) -> list[Statement]:
+def _state_learning(plan: Plan, result: ArmResult) -> list[Statement]:
     threshold = _threshold(plan, result)
     if threshold is None:
         return []
     arm, accuracy = result.arm, result.over(lambda each: each.test.accuracy)
     trained = f"{arm.estimator} ({arm.encoder}/{arm.decoder})"
     claim = f"With {trained} at least {threshold:.3g} of the test edges are inferred after {arm.steps} steps."
-    return [Statement(claim=claim, outcome=at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
+    return [Statement(claim=claim, outcome=judge_at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
 
 
 def _threshold(plan: Plan, result: ArmResult) -> float | None:
@@ -73,7 +75,7 @@ def _collapse(result: ArmResult) -> Statement:
     kl, plotted = result.over(lambda each: each.test.kl), result.over(lambda each: each.test.kl_plotted)
     return Statement(
         claim=f"With {result.label} the encoder learns nothing: accuracy at most {CHANCE}, true KL below {COLLAPSED}.",
-        outcome=both(at_most(accuracy, CHANCE), at_most(kl, COLLAPSED)),
+        outcome=judge_both(judge_at_most(accuracy, CHANCE), judge_at_most(kl, COLLAPSED)),
         measured=f"accuracy {accuracy}; true KL {kl}, as plotted {plotted.mean:.2f}",
         note="A true KL of zero is the uniform posterior. The curve without its constant then stands at -(N - 1) ln K, "
         "which is -2.77 for five particles, the value of the tutorial's curve from its first epoch on.",
@@ -88,7 +90,7 @@ def _decoder_alone(result: ArmResult) -> Statement:
     left = result.over(lambda each: each.curve[each.best].scores.nll - each.curve[1].scores.nll / 2)
     return Statement(
         claim=f"With {result.label} the validation NLL still falls by half or more after the first epoch.",
-        outcome=at_most(left, 0),
+        outcome=judge_at_most(left, 0),
         measured=f"from {before.mean:.4g} to {after.mean:.4g} nats a particle; the last less half the first {left}",
         note="The decoder learns alone, so a falling NLL does not show that a graph was inferred.",
     )
@@ -98,21 +100,21 @@ def _tutorial_claim(result: ArmResult) -> Statement:
     accuracy = result.over(lambda each: each.test.accuracy)
     return Statement(
         claim=f"The tutorial recommends its Categorical as a gradient estimator; with it ({result.label}) edges are inferred.",
-        outcome=at_least(accuracy, CHANCE),
+        outcome=judge_at_least(accuracy, CHANCE),
         measured=f"accuracy {accuracy}; chance is 0.5, and by relabelling up to {CHANCE}",
         note="For two types its weights on an index give the logits a gradient of exactly zero. Applied to a one-hot sample "
         "they are ReinMax.",
     )
 
 
-def _lacking(result: ArmResult) -> str:
+def _describe_missing_seeds(result: ArmResult) -> str:
     """The seeds that a mean lacks."""
     if not result.refusals:
         return ""
     return f"without seeds that came to: {', '.join(status for status, _ in result.refusals)}"
 
 
-def _refused(result: ArmResult, status: JobStatus, note: str) -> Statement:
+def _state_refusal(result: ArmResult, status: JobStatus, note: str) -> Statement:
     return Statement(
         claim=f"{result.label} can train an encoder.",
         outcome="open" if status == "crashed" else "fails",

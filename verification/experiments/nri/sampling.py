@@ -20,7 +20,7 @@ from ....estimators.protocol import Estimator, NotApplicableError, Sample, descr
 from ....estimators.runs.relaxed import Rule, with_rule
 from ....estimators.straight_through import StraightThrough, straight_through_rule
 
-__all__ = ["Decode", "Surrogate", "hard_sample", "moved_on", "prepared", "surrogate"]
+__all__ = ["Decode", "Surrogate", "draw_hard", "make_surrogate", "prepare_estimator", "update_estimator"]
 
 Decode = Callable[[Tensor], Tensor]
 """Edges ``[m B, E, K]``, m samples of each graph one behind the other, to the graphs' losses ``[m B]``."""
@@ -39,7 +39,7 @@ class Surrogate:
     losses: Float[Tensor, " samples"]
 
 
-def surrogate(
+def make_surrogate(
     estimator: Estimator,
     logits: Float[Tensor, "graphs edges types"],
     decode: Decode,
@@ -61,12 +61,12 @@ def surrogate(
         NotApplicableError: The estimator cannot be run on these sites.
         NoGradientPathError: Its samples carry no gradient.
     """
-    rule = _rule(estimator)
+    rule = _find_rule(estimator)
     if rule is not None:
         edges = with_rule(rule, len(logits), generator)(OneHotCategorical(logits=logits, validate_args=False))
         losses = decode(edges)
         return Surrogate(losses.mean(), losses.detach())
-    program = _EdgeProgram(logits.detach(), decode, tuple(parameters), _drawn_as(estimator, logits.shape[-1]))
+    program = _EdgeProgram(logits.detach(), decode, tuple(parameters), _choose_draw(estimator, logits.shape[-1]))
     offset = torch.zeros_like(logits[0], requires_grad=False)
     rows = estimator(program, offset, len(logits), generator)
     value = (logits * rows).sum() / len(logits)
@@ -75,7 +75,7 @@ def surrogate(
     return Surrogate(value, program.losses)
 
 
-def prepared(estimator: Estimator, loss: float) -> Estimator:
+def prepare_estimator(estimator: Estimator, loss: float) -> Estimator:
     """The estimator at the start of training, where the mean loss is ``loss``.
 
     Raises:
@@ -90,7 +90,7 @@ def prepared(estimator: Estimator, loss: float) -> Estimator:
     return estimator
 
 
-def moved_on(estimator: Estimator, losses: Tensor) -> Estimator:
+def update_estimator(estimator: Estimator, losses: Tensor) -> Estimator:
     """The estimator for the next step: a moving average takes in these losses, which it was not part of."""
     if not isinstance(estimator, MovingAverageBaseline):
         return estimator
@@ -98,7 +98,7 @@ def moved_on(estimator: Estimator, losses: Tensor) -> Estimator:
     return replace(estimator, baseline=beta * estimator.baseline + (1 - beta) * float(losses.double().mean()))
 
 
-def hard_sample(logits: Float[Tensor, "graphs edges types"], generator: torch.Generator) -> Float[Tensor, "graphs edges types"]:
+def draw_hard(logits: Float[Tensor, "graphs edges types"], generator: torch.Generator) -> Float[Tensor, "graphs edges types"]:
     """One-hot edges drawn from the posterior, without a gradient: what every estimator is evaluated on."""
     noise = torch.empty_like(logits, requires_grad=False).exponential_(generator=generator)
     index = (logits.detach().softmax(-1) / noise.clamp_min_(torch.finfo(noise.dtype).tiny)).argmax(-1)
@@ -139,7 +139,7 @@ class _EdgeProgram:
         return losses if edges.requires_grad else self.losses
 
 
-def _rule(estimator: Estimator) -> Rule | None:
+def _find_rule(estimator: Estimator) -> Rule | None:
     """The estimator's rule on one-hot samples, if it is made of one."""
     if isinstance(estimator, StraightThrough):
         return straight_through_rule
@@ -147,7 +147,7 @@ def _rule(estimator: Estimator) -> Rule | None:
     return rule
 
 
-def _drawn_as(estimator: Estimator, types: int) -> Callable[[Tensor, Sample], Tensor]:
+def _choose_draw(estimator: Estimator, types: int) -> Callable[[Tensor, Sample], Tensor]:
     """One-hot sites, or indices and arithmetic for an estimator that knows nothing else."""
     supported = describe(estimator).sites
     if OneHotCategorical in supported:

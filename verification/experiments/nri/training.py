@@ -19,14 +19,14 @@ from ...problems.relational.encoders import EncoderName, make_encoder
 from ...problems.relational.losses import trajectory_nll, true_kl
 from .dataset import Dataset, Split
 from .metrics import Scores, evaluate, forecast_errors
-from .sampling import hard_sample, moved_on, prepared, surrogate
+from .sampling import draw_hard, make_surrogate, prepare_estimator, update_estimator
 
 __all__ = ["Arm", "Model", "Point", "Trained", "Training", "make_model", "train"]
 
 TYPES = 2
 """Types of an edge, in both simulators."""
 
-Told = Callable[[int], None]
+StepsMade = Callable[[int], None]
 """Told how many steps were just made."""
 
 
@@ -132,13 +132,15 @@ class Trained:
 
 def make_model(arm: Arm, training: Training, frames: int, seed: int) -> Model:
     """Networks with fresh weights, on the CPU; the global random state is left as it was."""
-    with _seeded(seed, torch.device("cpu")):
+    with _seed_global_state(seed, torch.device("cpu")):
         encoder = make_encoder(arm.encoder, frames, training.hidden, TYPES, training.dropout)
         decoder = make_decoder(arm.decoder, training.hidden, TYPES, skip_first=training.skip_first, dropout=training.dropout)
     return Model(encoder, decoder)
 
 
-def train(arm: Arm, training: Training, data: Dataset, seed: int, *, device: str = "cpu", told: Told | None = None) -> Trained:
+def train(
+    arm: Arm, training: Training, data: Dataset, seed: int, *, device: str = "cpu", progress: StepsMade | None = None
+) -> Trained:
     """Train a model, keep its best epoch by validation NLL, and test that one.
 
     A step minimises the mean over graphs of ``E_q NLL + KL(q || uniform)``: the second term's gradient is exact, the first
@@ -150,7 +152,7 @@ def train(arm: Arm, training: Training, data: Dataset, seed: int, *, device: str
         data: On any device.
         seed: Of weights, batches and samples; not of the data.
         device: ``cpu`` or ``cuda``.
-        told: Called with the number of steps just made.
+        progress: Called with the number of steps just made.
 
     Raises:
         NotApplicableError: The estimator cannot be used here.
@@ -162,8 +164,8 @@ def train(arm: Arm, training: Training, data: Dataset, seed: int, *, device: str
     model = make_model(arm, training, data.train.frames.shape[2], seed)
     model.encoder.to(device)
     model.decoder.to(device)
-    with _seeded(seed, torch.device(device)):
-        curve, best, state = _run(model, arm, training, data, seed, told or (lambda steps: None))
+    with _seed_global_state(seed, torch.device(device)):
+        curve, best, state = _run(model, arm, training, data, seed, progress or (lambda steps: None))
     model.restore(state)
     model.train(False)
     frames = data.train.frames.shape[2]
@@ -173,13 +175,13 @@ def train(arm: Arm, training: Training, data: Dataset, seed: int, *, device: str
 
 
 def _run(
-    model: Model, arm: Arm, training: Training, data: Dataset, seed: int, told: Told
+    model: Model, arm: Arm, training: Training, data: Dataset, seed: int, progress: StepsMade
 ) -> tuple[tuple[Point, ...], int, tuple[Any, Any]]:
     """The curve, the place of its best point, and the weights there."""
     step = _Step(model, training, seed, data.train)
-    curve = [Point(step=0, epoch=0, scores=_validated(model, training, data, seed))]
+    curve = [Point(step=0, epoch=0, scores=_validate(model, training, data, seed))]
     best, state = 0, model.state()
-    estimator = prepared(load_estimator(arm.estimator), step.loss(data.train.first(training.batch)))
+    estimator = prepare_estimator(load_estimator(arm.estimator), step.loss(data.train.first(training.batch)))
     done, epoch = 0, 0
     while done < arm.steps:
         before, epoch = done, epoch + 1
@@ -190,10 +192,10 @@ def _run(
                 break
         step.insist_on_numbers()
         step.schedule.step()
-        curve.append(Point(step=done, epoch=epoch, scores=_validated(model, training, data, seed)))
+        curve.append(Point(step=done, epoch=epoch, scores=_validate(model, training, data, seed)))
         if curve[-1].scores.nll < curve[best].scores.nll:
             best, state = len(curve) - 1, model.state()
-        told(done - before)
+        progress(done - before)
     return tuple(curve), best, state
 
 
@@ -216,12 +218,12 @@ class _Step:
         self.finite = self.finite & finite
         # No sampler has to take NaN, and a GPU is asked only when the epoch ends.
         logits = torch.where(finite, logits, 0.0)
-        found = surrogate(estimator, logits, self._decoding(batch), self.parameters, self.noise)
+        found = make_surrogate(estimator, logits, self._decoding(batch), self.parameters, self.noise)
         value = found.value + true_kl(logits, batch.frames.shape[1]).mean()
         self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()
-        return moved_on(estimator, found.losses)
+        return update_estimator(estimator, found.losses)
 
     def insist_on_numbers(self) -> None:
         """Raise if any step so far met logits that are not finite."""
@@ -238,7 +240,7 @@ class _Step:
         """The mean loss of one batch as the networks stand, which a moving average starts from."""
         self.model.train(False)
         logits = self.model.encoder(batch.frames)
-        found = float(self._decoding(batch)(hard_sample(logits, self.noise)).mean())
+        found = float(self._decoding(batch)(draw_hard(logits, self.noise)).mean())
         self.model.train(True)
         return found
 
@@ -253,7 +255,7 @@ class _Step:
         return decode
 
 
-def _validated(model: Model, training: Training, data: Dataset, seed: int) -> Scores:
+def _validate(model: Model, training: Training, data: Dataset, seed: int) -> Scores:
     model.train(False)
     scores = evaluate(model.encoder, model.decoder, data.valid, training.horizon, seed)
     model.train(True)
@@ -261,7 +263,7 @@ def _validated(model: Model, training: Training, data: Dataset, seed: int) -> Sc
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def _seed_global_state(seed: int, device: torch.device) -> Iterator[None]:
     """Weights and dropout draw from the global generators; inside, those start at the seed, and outside nothing changed."""
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

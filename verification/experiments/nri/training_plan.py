@@ -97,7 +97,7 @@ def make_plan(
         seeds: Models an estimator.
         seed: The first of them, and the data's.
     """
-    data, training, own = _sized(size, simulator, seed)
+    data, training, own = _settings_of_size(size, simulator, seed)
     chosen = tuple(dict.fromkeys(estimators)) or own
     every = range(seed, seed + (seeds or _SEEDS[size]))
     length = steps or (_SMALL_STEPS if size == "small" else _FULL_EPOCHS * -(-data.train // training.batch))
@@ -111,7 +111,7 @@ def make_plan(
     return Plan(size=size, data=data, training=training, jobs=tuple(jobs))
 
 
-def _sized(size: SizeName, simulator: Simulator, seed: int) -> tuple[DataSpec, Training, tuple[str, ...]]:
+def _settings_of_size(size: SizeName, simulator: Simulator, seed: int) -> tuple[DataSpec, Training, tuple[str, ...]]:
     """Data, training and estimators; where type 0 is no interaction it sends no message."""
     skip_first = simulator == "springs"
     if size == "small":

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ....estimators.protocol import NoGradientPathError, NotApplicableError
 from ..crashed import DIED
-from ..processes import Tell, in_processes, single_threaded
+from ..processes import Tell, run_in_processes, use_one_thread
 from .dataset import Dataset, DataSpec, load_dataset
-from .job_outcome import JobStatus, Outcome, checkpoint_files, read_checkpoints, write_checkpoint
+from .job_outcome import JobStatus, Outcome, outcome_files, read_outcomes, write_outcome
 from .training import train
 from .training_plan import Job, Plan
 
@@ -52,8 +52,8 @@ def run_plan(
         The outcomes in the order of the plan, and whether all are there: after Ctrl-C those of the jobs that had ended.
     """
     # Named before anything runs: an estimator's file may be edited while it does.
-    files = {} if checkpoints is None else checkpoint_files(checkpoints, plan, device)
-    done = read_checkpoints(files) if resume else {}
+    files = {} if checkpoints is None else outcome_files(checkpoints, plan, device)
+    done = read_outcomes(files) if resume else {}
     left = [each for each in plan.jobs if each not in done]
     count = _Count(progress or (lambda done, total, name: None), plan.jobs, done)
     try:
@@ -64,7 +64,7 @@ def run_plan(
                 done[outcome.job] = outcome
                 count.ended(outcome.job)
                 if outcome.job in files:
-                    write_checkpoint(files[outcome.job], outcome)
+                    write_outcome(files[outcome.job], outcome)
     except KeyboardInterrupt:
         pass  # what is finished is kept, and --resume goes on from there
     return [done[each] for each in plan.jobs if each in done], len(done) == len(plan.jobs)
@@ -95,10 +95,12 @@ class _Count:
 def _outcomes(plan: Plan, jobs: list[Job], cache: Path, device: str, workers: int, count: _Count) -> Iterator[Outcome]:
     """The jobs' outcomes, each as its job ends."""
     if workers == 0:
-        with single_threaded():
-            yield from (_work(plan, cache, device, job, lambda told: count.add(*told)) for job in jobs)
+        with use_one_thread():
+            yield from (_work(plan, cache, device, job, lambda made: count.add(*made)) for job in jobs)
         return
-    for job, outcome in in_processes(partial(_work, plan, cache, device), jobs, workers, told=lambda told: count.add(*told)):
+    for job, outcome in run_in_processes(
+        partial(_work, plan, cache, device), jobs, workers, listen=lambda made: count.add(*made)
+    ):
         yield outcome or Outcome(job=job, trained=None, status="crashed", note=DIED)
 
 
@@ -112,10 +114,10 @@ def _data(spec: DataSpec, cache: Path) -> Dataset:
     return load_dataset(spec, cache)
 
 
-def _outcome(plan: Plan, job: Job, data: Dataset, device: str, told: Callable[[int], None]) -> Outcome:
+def _outcome(plan: Plan, job: Job, data: Dataset, device: str, progress: Callable[[int], None]) -> Outcome:
     """Train; what an estimator says of itself is an outcome, and so is a crash of one that is not ours."""
     try:
-        trained = train(job.arm, plan.training, data, job.seed, device=device, told=told)
+        trained = train(job.arm, plan.training, data, job.seed, device=device, progress=progress)
     except (Exception, SystemExit) as error:
         status: JobStatus = next((said for kind, said in _SAID.items() if isinstance(error, kind)), "crashed")
         note = f"{error}" if status != "crashed" else f"{type(error).__name__}: {error}"

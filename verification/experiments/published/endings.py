@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ...record.study import Chart, Series, Statement, Table
 from ...verdicts import StatementOutcome
-from ..spread import Spread, curve
-from ..statement_outcomes import at_least, at_most
+from ..spread import Spread, make_curve
+from ..statement_outcomes import judge_at_least, judge_at_most
 from .polynomial_training import EXACT, Run, Schedule, resting_loss
 from .polynomials import PUBLISHED
 
@@ -73,7 +73,7 @@ def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
         _statement(
             f"Trained as published, {name} comes at least {_NEAR:.0%} of the way to the published optimum, at every power.",
             [each for each in runs if each.estimator == name],
-            lambda way: at_least(way, _NEAR),
+            lambda way: judge_at_least(way, _NEAR),
             _THRESHOLD,
         )
         for name in _ARRIVES
@@ -83,7 +83,7 @@ def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
     stopping = _statement(
         f"Trained as published, {_STOPS} comes at most {_SHORT:.0%} of the way to the published optimum, at every power.",
         stopped,
-        lambda way: at_most(way, _SHORT),
+        lambda way: judge_at_most(way, _SHORT),
         f"It rests where p f'(1) + (1 - p) f'(0) = 0, with losses of {rests}.",
     )
     return *arriving, stopping
@@ -107,7 +107,7 @@ def _way(run: Run) -> Spread:
 
 
 def _line(run: Run, steps: range) -> Series:
-    line = curve(run.estimator, steps, run.losses)
+    line = make_curve(run.estimator, steps, run.losses)
     return Series(label=EXACT, x=line.x, y=line.y, style="dashed") if run.estimator == EXACT else line
 
 

@@ -18,9 +18,9 @@ from ....estimators.protocol import Sample, describe
 from ....estimators.registry import load_estimator
 from ...problems.toys import polynomial_loss
 from ...seeds import chunk_generator, stable_repr
-from ..processes import Tell, in_processes, single_threaded
+from ..processes import Tell, run_in_processes, use_one_thread
 
-__all__ = ["EXACT", "TRAINED", "Run", "Schedule", "end_values", "resting_loss", "train", "trained"]
+__all__ = ["EXACT", "TRAINED", "Run", "Schedule", "end_values", "resting_loss", "train", "train_all"]
 
 Array = NDArray[np.float64]
 
@@ -71,26 +71,28 @@ class Run:
     losses: Array
 
 
-def trained(schedule: Schedule, seed: int, *, workers: int = 0, told: Callable[[str], None] | None = None) -> tuple[Run, ...]:
+def train_all(
+    schedule: Schedule, seed: int, *, workers: int = 0, progress: Callable[[str], None] | None = None
+) -> tuple[Run, ...]:
     """Every estimator at every power.
 
     Args:
         schedule: How.
         seed: Entropy.
         workers: Processes to spawn; 0: none.
-        told: Told of every run that is done.
+        progress: Called after every run that is done.
 
     Raises:
         RuntimeError: A worker died.
     """
     jobs = list(product(TRAINED, schedule.powers))
     found = {}
-    for job, losses in _done(partial(_work, schedule, seed), jobs, workers):
+    for job, losses in _run_jobs(partial(_work, schedule, seed), jobs, workers):
         if losses is None:
             raise RuntimeError(f"the process that trained {job[0]} at power {job[1]:g} died")
         found[job] = losses
-        if told is not None:
-            told(f"{job[0]}, power {job[1]:g}")
+        if progress is not None:
+            progress(f"{job[0]}, power {job[1]:g}")
     return tuple(Run(*job, found[job]) for job in jobs)
 
 
@@ -146,13 +148,13 @@ def resting_loss(power: float) -> float:
     return float((1 - p) * zero + p * one)
 
 
-def _done(
+def _run_jobs(
     work: Callable[[tuple[str, float], Tell], Array], jobs: list[tuple[str, float]], workers: int
 ) -> Iterable[tuple[tuple[str, float], Array | None]]:
     if workers:
-        yield from in_processes(work, jobs, workers)
+        yield from run_in_processes(work, jobs, workers)
         return
-    with single_threaded():
+    with use_one_thread():
         yield from ((job, work(job, lambda message: None)) for job in jobs)
 
 

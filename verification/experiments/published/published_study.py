@@ -12,7 +12,7 @@ from ...record.head import run_head
 from ...record.record import Record
 from ...record.study import Exhibits, Study
 from .endings import training_charts, training_statements, training_tables
-from .polynomial_training import TRAINED, Run, Schedule, trained
+from .polynomial_training import TRAINED, Run, Schedule, train_all
 from .polynomials import polynomial_statements, polynomial_tables
 from .published_numbers import FALSE_FAIL_RATE, Comparison, inside_statement
 from .toy_variances import one_bit_comparisons, three_bit_comparisons, three_bit_facts, toy_statements, toy_table
@@ -50,14 +50,14 @@ def published_study(
         workers: Processes to spawn for the training; 0: none.
         progress: Told of every part.
     """
-    told = _Parts(progress, 3 + (0 if training is None else len(TRAINED) * len(training.powers)))
+    count = _Parts(progress, 3 + (0 if training is None else len(TRAINED) * len(training.powers)))
     walk = tuple(walk_comparisons(samples, seed))
-    told("walk")
+    count("walk")
     three = tuple(three_bit_comparisons(samples, seed))
-    told("three bits")
+    count("three bits")
     one = tuple(one_bit_comparisons(samples, seed))
-    told("one bit")
-    runs = () if training is None else trained(training, seed, workers=workers, told=told)
+    count("one bit")
+    runs = () if training is None else train_all(training, seed, workers=workers, progress=count)
     toys = inside_statement("On the toys every measured variance is the exact one.", (*three, *one), "variances")
     return Study(
         name="published",

@@ -13,7 +13,7 @@ from ...problems.calibration_walk import SHIFT
 from ...seeds import chunk_generator
 from .design import PATH_STEPS, TRAIN_STEPS, Design, Split
 
-__all__ = ["Baseline", "baseline", "simulated"]
+__all__ = ["Baseline", "baseline", "simulate_walks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Baseline:
         return self.train.shape[2]
 
 
-def simulated(theta: Float[Tensor, "rows"], steps: int, generator: torch.Generator) -> Float[Tensor, "rows steps"]:
+def simulate_walks(theta: Float[Tensor, "rows"], steps: int, generator: torch.Generator) -> Float[Tensor, "rows steps"]:
     """One trajectory a row, without its start at 0."""
     position = torch.zeros_like(theta)
     path = []
@@ -59,4 +59,4 @@ def baseline(design: Design, split: Split) -> Baseline:
 def _trajectories(design: Design, seed: int) -> Tensor:
     generator = chunk_generator(design.seed, "baseline", "calibration_walk", "float64", "reference", seed)
     theta = torch.full((design.trajectories,), SHIFT, dtype=torch.float64)
-    return simulated(theta, PATH_STEPS, generator)
+    return simulate_walks(theta, PATH_STEPS, generator)

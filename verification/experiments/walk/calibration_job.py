@@ -22,7 +22,7 @@ from .gradients import batch_gradient
 from .job_result import JobResult, Status
 from .walk_losses import Target, exact_gradient
 
-__all__ = ["died", "perform"]
+__all__ = ["crashed_result", "perform"]
 
 Gradient = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
@@ -35,22 +35,22 @@ def perform(job: Job, design: Design) -> JobResult:
     data = baseline(design, job.split)
     status: Status
     try:
-        return _descended(job, design, data, _gradient(job, design, data))
+        return _calibrate(job, design, data, _gradient(job, design, data))
     except NoGradientPathError as error:
         status, note = "no gradient", str(error)
     except NotApplicableError as error:
         status, note = "not applicable", str(error)
     except (Exception, SystemExit) as error:
         status, note = "crashed", f"{type(error).__name__}: {error}"
-    return _unmoved(job, design, data, status, note)
+    return _leave_at_start(job, design, data, status, note)
 
 
-def died(job: Job, design: Design) -> JobResult:
+def crashed_result(job: Job, design: Design) -> JobResult:
     """The result of a job whose process died."""
-    return _unmoved(job, design, baseline(design, job.split), "crashed", DIED)
+    return _leave_at_start(job, design, baseline(design, job.split), "crashed", DIED)
 
 
-def _unmoved(job: Job, design: Design, data: Baseline, status: Status, note: str) -> JobResult:
+def _leave_at_start(job: Job, design: Design, data: Baseline, status: Status, note: str) -> JobResult:
     return _result(job, design, data, points(design).unsqueeze(0).cpu(), status, note=note)
 
 
@@ -61,7 +61,7 @@ def _gradient(job: Job, design: Design, data: Baseline) -> Gradient:
     return batch_gradient(load_estimator(job.estimator), job.loss, design.batch)
 
 
-def _descended(job: Job, design: Design, data: Baseline, gradient: Gradient) -> JobResult:
+def _calibrate(job: Job, design: Design, data: Baseline, gradient: Gradient) -> JobResult:
     paths = data.train.repeat(len(design.starts), 1, 1)
     generator = _generator(job, design, "descent")
     started, cpu_started = time.perf_counter(), time.process_time()

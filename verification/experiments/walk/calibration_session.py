@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..processes import Tell, in_processes, single_threaded
-from .calibration_job import died, perform
+from ..processes import Tell, run_in_processes, use_one_thread
+from .calibration_job import crashed_result, perform
 from .design import Design, Job, jobs
 from .job_result import JobResult, load, save
 
@@ -52,7 +52,7 @@ def run_jobs(
     found = {job: kept for job, place in places.items() if resume and (kept := load(place))}
     complete = True
     try:
-        for result in _performed([job for job in wanted if job not in found], design, workers):
+        for result in _perform_all([job for job in wanted if job not in found], design, workers):
             found[result.job] = result
             if result.job in places and result.status != "crashed":
                 save(result, places[result.job])
@@ -62,14 +62,14 @@ def run_jobs(
     return Outcome(tuple(found[job] for job in wanted if job in found), complete)
 
 
-def _performed(wanted: list[Job], design: Design, workers: int) -> Iterator[JobResult]:
+def _perform_all(wanted: list[Job], design: Design, workers: int) -> Iterator[JobResult]:
     """Results as they are ready."""
     if workers == 0:
-        with single_threaded():
+        with use_one_thread():
             yield from (perform(job, design) for job in wanted)
         return
-    for job, result in in_processes(partial(_work, design), wanted, workers):
-        yield died(job, design) if result is None else result
+    for job, result in run_in_processes(partial(_work, design), wanted, workers):
+        yield crashed_result(job, design) if result is None else result
 
 
 def _work(design: Design, job: Job, tell: Tell) -> JobResult:

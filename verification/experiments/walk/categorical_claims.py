@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...record.study import Statement
-from ..spread import span
-from ..statement_outcomes import decided
-from .closeness import CLOSE, close, far
+from ..spread import describe_span
+from ..statement_outcomes import decide
+from .closeness import CLOSE, all_close, all_far
 from .design import FLOAT, GUMBEL, SHIPPED, TUTORIAL
 from .findings import Findings
 from .fit import FigureName
@@ -31,7 +31,7 @@ def is_differentiable(findings: Findings) -> Statement | None:
     stopped = sum(each.status == "no gradient" for each in results)
     return Statement(
         claim="The tutorial claims that its Categorical is differentiable and allows gradient-based optimisation.",
-        outcome=decided(stopped == 0, stopped == len(results)),
+        outcome=decide(stopped == 0, stopped == len(results)),
         measured=f"no gradient in {stopped} of {len(results)} calibrations ({SHIPPED})",
         note="It returns an integer index, and automatic differentiation ends at integers: theta stays at its start.",
     )
@@ -46,8 +46,8 @@ def calibrates_when_floating(findings: Findings) -> Statement | None:
     errors = findings.spreads("error", [FLOAT])
     return Statement(
         claim="Made floating, the rule of the tutorial's Categorical calibrates the walk.",
-        outcome=decided(close(errors), far(errors)),
-        measured=f"theta moved by at most {moved:.1e}; |theta - theta*| from {span(errors)}",
+        outcome=decide(all_close(errors), all_far(errors)),
+        measured=f"theta moved by at most {moved:.1e}; |theta - theta*| from {describe_span(errors)}",
         note="With two categories [q, 1 - q] its two weights are equal for every outcome, so the derivative in q is zero for "
         "every loss, in every sample.",
     )
@@ -79,7 +79,7 @@ def keeps_variance_ratio(findings: Findings) -> Statement | None:
     if not ratios:
         return None
     by_split = {each: findings.spreads("variance_ratio", TUTORIAL, each) for each in findings.design.splits}
-    spans = [f"{span(found)} ({split} split)" for split, found in by_split.items() if found]
+    spans = [f"{describe_span(found)} ({split} split)" for split, found in by_split.items() if found]
     return Statement(
         claim="The tutorial claims that its Categorical keeps the variance ratio at approximately one.",
         outcome="holds" if all(abs(each.mean - 1) < _NEAR_ONE for each in ratios) else "fails",
@@ -96,8 +96,8 @@ def stays_aligned(findings: Findings) -> Statement | None:
         return None
     return Statement(
         claim="The tutorial claims that over 1,000 steps its Categorical stays aligned with the baseline.",
-        outcome=decided(close(errors), far(errors)),
-        measured=f"error of the mean position after 1,000 steps {span(errors)}",
+        outcome=decide(all_close(errors), all_far(errors)),
+        measured=f"error of the mean position after 1,000 steps {describe_span(errors)}",
         note="The settled mean is p ln 2 - theta, so an error of theta is an error of position for ever.",
     )
 
@@ -135,7 +135,7 @@ def _lower(findings: Findings, figure: FigureName, claim: str, note: str) -> Sta
     counted = f"lower in {lower}, higher in {higher} of {len(ours)} configurations"
     return Statement(
         claim=claim,
-        outcome=decided(lower == len(ours), higher > 0),
-        measured=f"{counted}; {span(ours)} against {span(others)}",
+        outcome=decide(lower == len(ours), higher > 0),
+        measured=f"{counted}; {describe_span(ours)} against {describe_span(others)}",
         note=note,
     )

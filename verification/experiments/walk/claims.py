@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ...record.study import Statement
-from ..statement_outcomes import without
+from ..statement_outcomes import weaken
 from .categorical_claims import (
     calibrates_when_floating,
     converges_by_start,
@@ -46,10 +46,10 @@ def statements(findings: Findings) -> tuple[Statement, ...]:
     )
     evidence = findings.evidence
     return tuple(
-        without(made, _left_out(findings.lost(names))) for state, names in claims if (made := state(evidence)) is not None
+        weaken(made, _describe_lost(findings.lost(names))) for state, names in claims if (made := state(evidence)) is not None
     )
 
 
-def _left_out(lost: list[JobResult]) -> str:
+def _describe_lost(lost: list[JobResult]) -> str:
     """The results that a statement lacks."""
     return f"left out: {'; '.join(f'{each.job.name} ({each.status})' for each in lost)}" if lost else ""

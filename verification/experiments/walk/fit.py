@@ -72,7 +72,7 @@ def fit(theta: Float[Tensor, "points"], baseline: Baseline) -> Fit:
     target = Target.of(train)
     moments = path_moments(theta, PATH_STEPS)
     long_mean, long = _long_run(theta)
-    whole = _whole(train, test, baseline.test_start)
+    whole = _join_parts(train, test, baseline.test_start)
     seen = slice(baseline.test_start, None)
     centre = (moments.mean[seen] - test.mean(1).T) ** 2
     figures: dict[FigureName, Tensor] = {
@@ -111,7 +111,7 @@ def wasserstein(theta: Float[Tensor, "points"], paths: Float[Tensor, "points n s
     return total / paths.shape[2]
 
 
-def _whole(train: Tensor, test: Tensor, test_start: int) -> Tensor:
+def _join_parts(train: Tensor, test: Tensor, test_start: int) -> Tensor:
     """The trajectories from which both parts were taken, ``[points, trajectories, 100]``."""
     return torch.cat((train, test), 2 if test_start else 1)
 

@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Categorical
 
 from ....estimators.protocol import Estimator, NotApplicableError, describe
 from ...problems.calibration_walk import Text, path_program
-from .baseline import simulated
+from .baseline import simulate_walks
 from .design import Loss
 from .walk_losses import LAYOUTS, Layout, LayoutError, RowLoss, side_by_side
 
@@ -58,7 +58,7 @@ class BatchGradient:
         """
         if self.loss == "trajectory":
             replicates = self._replicates(self.batch)
-            return self._mean_rows(theta, replicates, _drawn(baseline, replicates, generator), True, generator)
+            return self._mean_rows(theta, replicates, _draw_trajectories(baseline, replicates, generator), True, generator)
         half = self.batch // 2
         residual = 2 * (self._mean_path(theta, half, baseline.shape[2], generator) - baseline.mean(1))
         replicates = self._replicates(self.batch - half)
@@ -91,9 +91,9 @@ class BatchGradient:
         """The mean of so many walks at every point, ``[points, steps]``."""
         points = theta.repeat_interleave(count)
         if describe(self.estimator).forward == "relaxed":
-            paths = _watched(self.estimator, points, self.text, steps, generator)
+            paths = _record_positions(self.estimator, points, self.text, steps, generator)
         else:
-            paths = simulated(points, steps, generator)
+            paths = simulate_walks(points, steps, generator)
         return paths.reshape(len(theta), count, steps).mean(1)
 
 
@@ -108,11 +108,15 @@ def batch_gradient(estimator: Estimator, loss: Loss, batch: int) -> BatchGradien
     if not {Bernoulli, Categorical} & set(sites):
         raise NotApplicableError(f"the walk is written with bits or indices; the estimator supports {sites}")
     text: Text = "bit" if Bernoulli in sites else "categorical"
-    layout = None if hasattr(estimator, "fit") else next((each for each in LAYOUTS if _apart(estimator, text, each)), None)
+    layout = (
+        None
+        if hasattr(estimator, "fit")
+        else next((each for each in LAYOUTS if _keeps_rows_apart(estimator, text, each)), None)
+    )
     return BatchGradient(estimator, text, layout, loss, batch)
 
 
-def _apart(estimator: Estimator, text: Text, layout: Layout) -> bool:
+def _keeps_rows_apart(estimator: Estimator, text: Text, layout: Layout) -> bool:
     """Whether a replicate's rows follow its own point alone: others' tables are changed, and it must stay as it is."""
     count = len(_TRIAL_POINTS)
     table = torch.zeros(_TRIAL_STEPS, count, dtype=torch.float64)
@@ -138,14 +142,14 @@ def _rows(estimator: Estimator, loss: RowLoss, text: Text, layout: Layout, gener
     return estimator(loss.program(text, layout), origin, len(loss.theta), generator)
 
 
-def _drawn(baseline: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def _draw_trajectories(baseline: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """So many baseline trajectories a point, drawn with replacement, ``[points, count, steps]``."""
     points, trajectories, _ = baseline.shape
     chosen = torch.randint(trajectories, (points, count), generator=generator, device=baseline.device)
     return baseline[torch.arange(points, device=baseline.device)[:, None], chosen]
 
 
-def _watched(estimator: Estimator, theta: Tensor, text: Text, steps: int, generator: torch.Generator) -> Tensor:
+def _record_positions(estimator: Estimator, theta: Tensor, text: Text, steps: int, generator: torch.Generator) -> Tensor:
     """The positions of the estimator's own first run, ``[rows, steps]``."""
     seen: list[Tensor] = []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...record.study import Statement
-from ..spread import span
-from ..statement_outcomes import decided
+from ..spread import describe_span
+from ..statement_outcomes import decide
 from .biases import Biases
-from .closeness import close, far
+from .closeness import all_close, all_far
 from .design import GUMBEL
 from .findings import Findings
 
@@ -20,8 +20,8 @@ def deviates(findings: Findings) -> Statement | None:
         return None
     return Statement(
         claim="The tutorial claims that Gumbel-Softmax drifts early and deviates substantially in the testing region.",
-        outcome=decided(far(apart), close(apart)),
-        measured=f"Wasserstein distance on the held-out part {span(apart)} positions",
+        outcome=decide(all_far(apart), all_close(apart)),
+        measured=f"Wasserstein distance on the held-out part {describe_span(apart)} positions",
         note="Walks are drawn hard at the calibrated theta, as they would be used.",
     )
 
@@ -33,8 +33,8 @@ def drifts(findings: Findings) -> Statement | None:
         return None
     return Statement(
         claim="The tutorial claims that over 1,000 steps Gumbel-Softmax accumulates a large position error.",
-        outcome=decided(far(errors), close(errors)),
-        measured=f"error of the mean position after 1,000 steps {span(errors)}",
+        outcome=decide(all_far(errors), all_close(errors)),
+        measured=f"error of the mean position after 1,000 steps {describe_span(errors)}",
         note="A settled walk forgets: nothing accumulates, and the error in theta is small.",
     )
 
@@ -49,5 +49,5 @@ def is_biased(findings: Findings) -> Statement | None:
         claim="The tutorial claims that Gumbel-Softmax's gradient is biased.",
         outcome="holds" if biases.seen else "open",
         measured=f"a bias is seen at {biases.seen} of {len(biases.known)} points, at most {biases.largest:.1%} of the gradient",
-        note=f"What it costs here: |theta - theta*| {span(errors)} at the end.",
+        note=f"What it costs here: |theta - theta*| {describe_span(errors)} at the end.",
     )

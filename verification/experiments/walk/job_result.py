@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints import keep, kept
+from ..checkpoints import read_checkpoint, write_checkpoint
 from .accuracy import Accuracy
 from .design import Job
 from .fit import FigureName
@@ -56,12 +56,12 @@ class JobResult:
 
 def save(result: JobResult, path: Path) -> None:
     """Write a checkpoint; see `keep`."""
-    keep(path, {name: _plain(getattr(result, name)) for name in JobResult.__dataclass_fields__})
+    write_checkpoint(path, {name: _plain(getattr(result, name)) for name in JobResult.__dataclass_fields__})
 
 
 def load(path: Path) -> JobResult | None:
     """Read a checkpoint; None where there is none, or none that can be read."""
-    data = kept(path)
+    data = read_checkpoint(path)
     if data is None:
         return None
     try:

@@ -6,10 +6,10 @@ from ....estimators.protocol import describe
 from ....estimators.registry import load_estimator
 from ...problems.calibration_walk import SHIFT
 from ...record.study import Statement
-from ..spread import span
-from ..statement_outcomes import decided
+from ..spread import describe_span
+from ..statement_outcomes import decide
 from .biases import Biases
-from .closeness import CLOSE, close
+from .closeness import CLOSE, all_close
 from .design import EXACT, TUTORIAL
 from .findings import Findings
 from .walk_tables import least_at_law
@@ -25,7 +25,7 @@ def are_unbiased_as_declared(findings: Findings) -> Statement | None:
         return None
     return Statement(
         claim=f"The estimators that declare themselves unbiased ({', '.join(names)}) show no bias at the starts.",
-        outcome=decided(not biases.seen and not biases.unknown, biases.seen > 0),
+        outcome=decide(not biases.seen and not biases.unknown, biases.seen > 0),
         measured=f"a bias is seen at {biases.seen} of {len(biases.known)} points; half-widths up to {biases.widest:.0%} of the "
         "gradient" + (f"; at {biases.unknown} more a batch was not finite" if biases.unknown else ""),
         note="One in twenty studies of sound estimators shows one.",
@@ -55,8 +55,8 @@ def all_others_calibrate(findings: Findings) -> Statement | None:
         return None
     return Statement(
         claim=f"Every other estimator compared ({', '.join(sorted(names))}) calibrates the walk from every start.",
-        outcome=decided(close(errors), any(each.low > CLOSE for each in errors)),
-        measured=f"|theta - theta*| {span(errors)}",
+        outcome=decide(all_close(errors), any(each.low > CLOSE for each in errors)),
+        measured=f"|theta - theta*| {describe_span(errors)}",
         note="A bias in the derivative of the mean path is multiplied by a residual that vanishes at the answer.",
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...problems.calibration_law import path_moments
 from ...problems.calibration_walk import SHIFT
 from ...record.study import Chart, Region, Series
-from ..spread import curve
+from ..spread import make_curve
 from .design import EXACT, LONG_STEPS, PATH_STEPS, TRAIN_STEPS, Design, Loss, Split
 from .findings import Findings
 from .fit import FigureName
@@ -79,7 +79,7 @@ class _Axes:
 def _from_start(view: _View, place: int, axes: _Axes, lines: Iterable[Array], *, name: str, title: str, caption: str) -> Chart:
     """A chart of one start, a line an estimator: its values are ``[n, starts, seeds]``."""
     start = f"{view.findings.design.starts[place]:g}"
-    drawn = (curve(each.job.estimator, axes.x, y[:, place]) for each, y in zip(view.results, lines, strict=True))
+    drawn = (make_curve(each.job.estimator, axes.x, y[:, place]) for each, y in zip(view.results, lines, strict=True))
     return Chart(
         name=f"{name}-from-{start.replace('-', 'minus').replace('.', 'point')}",
         title=f"{title} {start}",
@@ -146,7 +146,7 @@ def _theta(view: _View, place: int) -> Chart:
         view,
         place,
         _Axes(iterations, "iteration", "theta", _reference("theta*", iterations, SHIFT)),
-        [_held(each.theta, len(iterations)) for each in view.results],
+        [_hold_first_row(each.theta, len(iterations)) for each in view.results],
         name=f"walk-theta-{split}{view.loss}",
         title=f"theta over the iterations, {_TITLES[view.loss]}, {view.split} split, from",
         caption="Means over seeds. Bands: 95 % over seeds. A flat line is an estimator that gives no gradient.",
@@ -185,7 +185,7 @@ def _by_start(view: _View, figure: FigureName, *, name: str, title: str, caption
     estimators = [each for each in view.results if each.job.estimator != EXACT]
     moved = {each.job: room * (place / max(len(estimators) - 1, 1) - 0.5) for place, each in enumerate(estimators)}
     drawn = (
-        curve(each.job.estimator, [start + moved.get(each.job, 0.0) for start in starts], each.figures[figure])
+        make_curve(each.job.estimator, [start + moved.get(each.job, 0.0) for start in starts], each.figures[figure])
         for each in view.results
     )
     return Chart(
@@ -230,7 +230,7 @@ def _mean_path(steps: int) -> Array:
     return np.concatenate(([0.0], law.mean[:, 0].numpy()))
 
 
-def _held(theta: Array, count: int) -> Array:
+def _hold_first_row(theta: Array, count: int) -> Array:
     """One row an iteration, also where theta could not be moved and there is only the first."""
     return theta if len(theta) == count else theta[:1].repeat(count, 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["MLP", "initialised"]
+__all__ = ["MLP", "initialise"]
 
 _BIAS = 0.1
 
@@ -23,8 +23,8 @@ class MLP(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.first = initialised(nn.Linear(inputs, hidden))
-        self.second = initialised(nn.Linear(hidden, hidden))
+        self.first = initialise(nn.Linear(inputs, hidden))
+        self.second = initialise(nn.Linear(hidden, hidden))
         self.norm = nn.BatchNorm1d(hidden)
         self.dropout = dropout
 
@@ -36,7 +36,7 @@ class MLP(nn.Module):
         return normed.view_as(after)
 
 
-def initialised(layer: nn.Linear) -> nn.Linear:
+def initialise(layer: nn.Linear) -> nn.Linear:
     """The layer with Xavier-normal weights and biases of 0.1."""
     nn.init.xavier_normal_(layer.weight)
     nn.init.constant_(layer.bias, _BIAS)

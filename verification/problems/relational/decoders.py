@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .graphs import sent
+from .graphs import gather_senders
 
 __all__ = ["DECODERS", "Decoder", "DecoderName", "MLPDecoder", "RecurrentDecoder", "make_decoder"]
 
@@ -87,9 +87,11 @@ class MLPDecoder(nn.Module):
     def _delta(self, state: Tensor, weights: Tensor) -> Tensor:
         total = torch.zeros((), device=state.device, dtype=state.dtype)
         for number, kind in enumerate(self.types):
-            hidden = functional.dropout(functional.relu(_paired(self.first[number], state)), self.dropout, self.training)
+            hidden = functional.dropout(
+                functional.relu(_apply_to_pairs(self.first[number], state)), self.dropout, self.training
+            )
             message = functional.relu(self.second[number](hidden))
-            total = total + _weighted(weights[..., kind], message)
+            total = total + _sum_weighted(weights[..., kind], message)
         out = torch.cat((state, total), dim=-1)
         for layer in self.output:
             out = functional.dropout(functional.relu(layer(out)), self.dropout, self.training)
@@ -148,8 +150,8 @@ class RecurrentDecoder(nn.Module):
     def _updated(self, state: Tensor, hidden: Tensor, weights: Tensor) -> Tensor:
         total = torch.zeros((), device=state.device, dtype=state.dtype)
         for number, kind in enumerate(self.types):
-            between = functional.dropout(torch.tanh(_paired(self.first[number], hidden)), self.dropout, self.training)
-            total = total + _weighted(weights[..., kind], torch.tanh(self.second[number](between)))
+            between = functional.dropout(torch.tanh(_apply_to_pairs(self.first[number], hidden)), self.dropout, self.training)
+            total = total + _sum_weighted(weights[..., kind], torch.tanh(self.second[number](between)))
         mean = total / (len(self.types) * (state.shape[1] - 1))
         reset_in, keep_in, new_in = self.inward(state).chunk(3, dim=-1)
         reset_across, keep_across, new_across = self.across(mean).chunk(3, dim=-1)
@@ -178,16 +180,16 @@ def _by_receiver(edges: Tensor, particles: int) -> Tensor:
     return grouped
 
 
-def _paired(layer: nn.Module, nodes: Tensor) -> Tensor:
+def _apply_to_pairs(layer: nn.Module, nodes: Tensor) -> Tensor:
     """A linear layer of [sender, receiver] at every edge, ``[..., N, N - 1, h]``.
 
     Both halves are applied to particles and added at edges: N - 1 times less to multiply than at the edges themselves.
     """
     of_sender, of_receiver = layer.weight.chunk(2, dim=1)  # type: ignore[operator]
-    arriving = sent(functional.linear(nodes, of_sender))
+    arriving = gather_senders(functional.linear(nodes, of_sender))
     return arriving + functional.linear(nodes, of_receiver, layer.bias).unsqueeze(-2)  # type: ignore[arg-type]
 
 
-def _weighted(weights: Tensor, messages: Tensor) -> Tensor:
+def _sum_weighted(weights: Tensor, messages: Tensor) -> Tensor:
     """The sum over senders of weighted messages, ``[..., N, h]``."""
     return (weights.unsqueeze(-1) * messages).sum(-2)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import MLP, initialised
+from .blocks import MLP, initialise
 from .graphs import edges_to_nodes, nodes_to_edges
 
 __all__ = ["ENCODERS", "CNNEncoder", "Encoder", "EncoderName", "MLPEncoder", "make_encoder"]
@@ -53,7 +53,7 @@ class MLPEncoder(nn.Module):
         self.edges = MLP(2 * hidden, hidden, dropout)
         self.gathered = MLP(hidden, hidden, dropout)
         self.joined = MLP(3 * hidden, hidden, dropout)
-        self.logits = initialised(nn.Linear(hidden, types))
+        self.logits = initialise(nn.Linear(hidden, types))
 
     def forward(self, frames: Float[Tensor, "batch particles time 4"]) -> Float[Tensor, "batch edges types"]:
         """Logits of every edge's type."""
@@ -90,7 +90,7 @@ class CNNEncoder(nn.Module):
         self.edges = MLP(hidden, hidden, dropout)
         self.gathered = MLP(hidden, hidden, dropout)
         self.joined = MLP(3 * hidden, hidden, dropout)
-        self.logits = initialised(nn.Linear(hidden, types))
+        self.logits = initialise(nn.Linear(hidden, types))
         self.dropout = dropout
 
     def forward(self, frames: Float[Tensor, "batch particles time 4"]) -> Float[Tensor, "batch edges types"]:

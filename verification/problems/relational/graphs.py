@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["edge_labels", "edges_to_nodes", "nodes_to_edges", "num_edges", "receivers", "senders", "sent"]
+__all__ = ["edge_labels", "edges_to_nodes", "gather_senders", "nodes_to_edges", "num_edges", "receivers", "senders"]
 
 
 def num_edges(particles: int) -> int:
@@ -52,7 +52,7 @@ def edge_labels(matrix: Tensor) -> Tensor:
     return matrix[..., receivers(particles), senders(particles)]
 
 
-def sent(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch particles others features"]:
+def gather_senders(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch particles others features"]:
     """What every particle is sent: the values of the other N - 1, ``[..., N, N - 1, F]``."""
     particles = nodes.shape[-2]
     index = _senders_on(particles, nodes.device)
@@ -68,7 +68,7 @@ def _senders_on(particles: int, device: torch.device) -> Tensor:
 
 def nodes_to_edges(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch edges doubled"]:
     """Sender's values, then receiver's, for every edge, ``[..., N (N - 1), 2 F]``."""
-    others = sent(nodes)
+    others = gather_senders(nodes)
     own = nodes.unsqueeze(-2).expand_as(others)
     return torch.cat((others, own), dim=-1).flatten(-3, -2)
 

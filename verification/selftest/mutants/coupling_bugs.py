@@ -34,7 +34,7 @@ class FaultyDisARM:
 
     def _coupling(self, site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
         if self.fault == "shared":
-            return _shared(site, generator)
+            return _share_uniform(site, generator)
         joint = antithetic_bits(site, coupled, generator)
         probs = site.probs.detach()[:, 0]
         likelier = torch.maximum(probs, 1 - probs)
@@ -42,7 +42,7 @@ class FaultyDisARM:
         return replace(joint, weight=joint.weight * factor.unsqueeze(1).unsqueeze(1))
 
 
-def _shared(site: Site, generator: torch.Generator) -> Joint:
+def _share_uniform(site: Site, generator: torch.Generator) -> Joint:
     """Antithetic bits of every coordinate from one uniform a row."""
     probs = site.probs.detach()
     uniform = torch.rand(len(probs), 1, *(1 for _ in probs.shape[2:]), generator=generator, dtype=site.dtype)

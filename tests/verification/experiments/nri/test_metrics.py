@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradverify.verification.experiments.nri.dataset import Split
-from gradverify.verification.experiments.nri.metrics import accuracies, evaluate, forecast_errors
+from gradverify.verification.experiments.nri.metrics import evaluate, forecast_errors, measure_accuracies
 from gradverify.verification.problems.relational.losses import kl_as_plotted, trajectory_nll, true_kl
 
 
@@ -41,10 +41,10 @@ def test_likelihood_is_of_each_graph_and_each_particles_mean() -> None:
 def test_one_relabelling_serves_the_whole_split() -> None:
     truth = torch.tensor([[0, 1, 2], [0, 1, 2]])
     turned = (truth + 1) % 3
-    assert accuracies(turned, truth, 3) == (1.0, 0.0)
+    assert measure_accuracies(turned, truth, 3) == (1.0, 0.0)
     mixed = torch.stack((turned[0], truth[1]))
-    assert accuracies(mixed, truth, 3) == (0.5, 0.5)
-    assert accuracies(torch.zeros_like(truth), truth, 3) == (1 / 3, 1 / 3)
+    assert measure_accuracies(mixed, truth, 3) == (0.5, 0.5)
+    assert measure_accuracies(torch.zeros_like(truth), truth, 3) == (1 / 3, 1 / 3)
 
 
 class _Known:

@@ -11,7 +11,13 @@ from torch import Tensor
 from gradverify.estimators import LeaveOneOut, MovingAverageBaseline, ScoreFunction
 from gradverify.estimators.protocol import NoGradientPathError, NotApplicableError
 from gradverify.estimators.registry import ESTIMATORS
-from gradverify.verification.experiments.nri.sampling import Decode, hard_sample, moved_on, prepared, surrogate
+from gradverify.verification.experiments.nri.sampling import (
+    Decode,
+    draw_hard,
+    make_surrogate,
+    prepare_estimator,
+    update_estimator,
+)
 
 GRAPHS, EDGES = 3, 2
 LOGITS = torch.tensor([[[0.3, -0.4], [0.8, 0.1]], [[-0.2, 0.9], [0.0, 0.0]], [[1.0, -1.0], [0.2, 0.5]]], dtype=torch.float64)
@@ -47,7 +53,7 @@ def exact(logits: Tensor) -> tuple[Tensor, Tensor]:
 def estimate(name: str, repeats: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Estimates of every graph's gradient, ``[repeats, graphs, edges, 2]``, and one of the mean's in scale."""
     leaf = LOGITS.repeat(repeats, 1, 1).requires_grad_()
-    made = surrogate(ESTIMATORS[name], leaf, decoding(len(leaf)), (SCALE,), torch.Generator().manual_seed(seed))
+    made = make_surrogate(ESTIMATORS[name], leaf, decoding(len(leaf)), (SCALE,), torch.Generator().manual_seed(seed))
     logits, scale = torch.autograd.grad(made.value, (leaf, SCALE))
     return len(leaf) * logits.unflatten(0, (repeats, GRAPHS)), scale
 
@@ -100,21 +106,21 @@ def test_two_samples_a_graph_are_each_others_baseline() -> None:
     """A loss that is constant has no gradient under leave-one-out, and a noisy one under the plain score."""
     constant = lambda edges: 5 + 0 * (edges[..., 1] * SCALE).sum(-1)  # noqa: E731
     leaf = LOGITS.clone().requires_grad_()
-    made = surrogate(LeaveOneOut(), leaf, constant, (SCALE,), torch.Generator().manual_seed(0))
+    made = make_surrogate(LeaveOneOut(), leaf, constant, (SCALE,), torch.Generator().manual_seed(0))
     assert made.losses.shape == (2 * GRAPHS,)
     assert not torch.autograd.grad(made.value, leaf)[0].any()
-    made = surrogate(ScoreFunction(), leaf, constant, (SCALE,), torch.Generator().manual_seed(0))
+    made = make_surrogate(ScoreFunction(), leaf, constant, (SCALE,), torch.Generator().manual_seed(0))
     assert bool(torch.autograd.grad(made.value, leaf)[0].all())
 
 
 def test_a_moving_average_starts_at_a_loss_and_takes_in_each_step() -> None:
-    started = prepared(MovingAverageBaseline(decay=0.75), 100.0)
+    started = prepare_estimator(MovingAverageBaseline(decay=0.75), 100.0)
     assert isinstance(started, MovingAverageBaseline)
     assert started.baseline == 100.0
-    moved = moved_on(started, torch.tensor([10.0, 30.0]))
+    moved = update_estimator(started, torch.tensor([10.0, 30.0]))
     assert isinstance(moved, MovingAverageBaseline)
     assert moved.baseline == pytest.approx(0.75 * 100 + 0.25 * 20)
-    assert moved_on(LeaveOneOut(), torch.ones(2)) == LeaveOneOut()
+    assert update_estimator(LeaveOneOut(), torch.ones(2)) == LeaveOneOut()
 
 
 def test_every_registered_estimator_is_usable_or_says_why_not() -> None:
@@ -122,7 +128,7 @@ def test_every_registered_estimator_is_usable_or_says_why_not() -> None:
     for name, estimator in ESTIMATORS.items():
         leaf = LOGITS.clone().requires_grad_()
         try:
-            made = surrogate(prepared(estimator, 1.0), leaf, decode, (SCALE,), torch.Generator().manual_seed(0))
+            made = make_surrogate(prepare_estimator(estimator, 1.0), leaf, decode, (SCALE,), torch.Generator().manual_seed(0))
         except (NotApplicableError, NoGradientPathError) as error:
             said[name] = str(error)
             continue
@@ -138,7 +144,7 @@ def test_every_registered_estimator_is_usable_or_says_why_not() -> None:
 
 def test_an_index_rule_needs_two_types() -> None:
     with pytest.raises(NotApplicableError, match="edges of 3 types are one-hot"):
-        surrogate(
+        make_surrogate(
             ESTIMATORS["agent_torch_categorical_float"],
             torch.zeros(2, 2, 3, requires_grad=True),
             decode,
@@ -149,7 +155,7 @@ def test_an_index_rule_needs_two_types() -> None:
 
 def test_hard_samples_follow_the_posterior() -> None:
     """20,000 draws: a share off by 0.02 is five standard errors or more; false-fail rate 4e-6 for six shares."""
-    drawn = hard_sample(LOGITS.repeat(20_000, 1, 1), torch.Generator().manual_seed(0)).unflatten(0, (20_000, GRAPHS))
+    drawn = draw_hard(LOGITS.repeat(20_000, 1, 1), torch.Generator().manual_seed(0)).unflatten(0, (20_000, GRAPHS))
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
     assert bool((drawn.sum(-1) == 1).all())
     error = (drawn.mean(0) - LOGITS.softmax(-1)).abs().max()

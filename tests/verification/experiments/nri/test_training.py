@@ -86,7 +86,7 @@ def test_a_model_that_diverges_is_said_to(estimator: str) -> None:
 
 def test_progress_counts_steps() -> None:
     told: list[int] = []
-    train(ARM, TRAINING, data(), 0, told=told.append)
+    train(ARM, TRAINING, data(), 0, progress=told.append)
     assert told == [2, 1]
 
 

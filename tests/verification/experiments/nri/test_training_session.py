@@ -10,7 +10,7 @@ import torch
 
 from gradverify.verification.experiments.nri import training_session
 from gradverify.verification.experiments.nri.dataset import DataSpec
-from gradverify.verification.experiments.nri.job_outcome import Outcome, checkpoint_files
+from gradverify.verification.experiments.nri.job_outcome import Outcome, outcome_files
 from gradverify.verification.experiments.nri.training import Arm, Training
 from gradverify.verification.experiments.nri.training_plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
 from gradverify.verification.experiments.nri.training_session import run_plan
@@ -64,23 +64,23 @@ def test_without_resume_everything_is_done_again(tmp_path: Path, monkeypatch: py
 def test_a_broken_or_foreign_checkpoint_counts_as_none(tmp_path: Path) -> None:
     asked = plan("reinmax")
     outcomes, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path)
-    path = checkpoint_files(tmp_path, asked, "cpu")[asked.jobs[0]]
+    path = outcome_files(tmp_path, asked, "cpu")[asked.jobs[0]]
     path.write_text(path.read_text()[:-20])
     again, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert without_clocks(again) == without_clocks(outcomes)
     other = replace(asked, training=replace(asked.training, rate=1e-3))
-    assert checkpoint_files(tmp_path, other, "cpu")[other.jobs[0]] != path
-    assert checkpoint_files(tmp_path, asked, "cuda")[asked.jobs[0]] != path
+    assert outcome_files(tmp_path, other, "cpu")[other.jobs[0]] != path
+    assert outcome_files(tmp_path, asked, "cuda")[asked.jobs[0]] != path
 
 
 def test_a_checkpoint_of_other_code_counts_as_none(tmp_path: Path) -> None:
     target = tmp_path / "mine.py"
     target.write_text("from gradverify.estimators.reinmax import ReinMax\n\nmine = ReinMax()\n")
     asked = plan(f"{target}:mine")
-    before = checkpoint_files(tmp_path, asked, "cpu")
-    assert checkpoint_files(tmp_path, asked, "cpu") == before
+    before = outcome_files(tmp_path, asked, "cpu")
+    assert outcome_files(tmp_path, asked, "cpu") == before
     (tmp_path / "helper.py").write_text("SCALE = 2\n")
-    assert set(checkpoint_files(tmp_path, asked, "cpu").values()).isdisjoint(before.values())
+    assert set(outcome_files(tmp_path, asked, "cpu").values()).isdisjoint(before.values())
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
@@ -111,7 +111,9 @@ def test_training_has_one_thread_wherever_it_runs(tmp_path: Path, monkeypatch: p
 
 def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = plan("reinmax", "leave_one_out")
-    monkeypatch.setattr(training_session, "in_processes", lambda work, jobs, workers, told: ((each, None) for each in jobs))
+    monkeypatch.setattr(
+        training_session, "run_in_processes", lambda work, jobs, workers, listen: ((each, None) for each in jobs)
+    )
     outcomes, complete = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, workers=2)
     assert complete
     assert [each.status for each in outcomes] == ["crashed", "crashed"]

@@ -15,7 +15,7 @@ from gradverify.verification.experiments.published.polynomial_training import (
     end_values,
     resting_loss,
     train,
-    trained,
+    train_all,
 )
 
 TINY = Schedule(powers=(2.0,), dimension=4, epochs=2, steps=5, seeds=2)
@@ -76,13 +76,13 @@ def test_rules_end_where_their_mean_gradient_is_zero() -> None:
 def test_every_rule_is_trained_at_every_power(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published_training, "TRAINED", (EXACT, "reinmax"))
     told: list[str] = []
-    runs = trained(TINY, 0, told=told.append)
+    runs = train_all(TINY, 0, progress=told.append)
     assert [(each.estimator, each.power) for each in runs] == [(EXACT, 2.0), ("reinmax", 2.0)]
     assert told == ["exact gradient, power 2", "reinmax, power 2"]
     assert np.array_equal(runs[1].losses, train("reinmax", 2.0, TINY, 0))
 
 
 def test_a_training_whose_worker_died_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published_training, "in_processes", lambda work, jobs, workers: ((each, None) for each in jobs))
+    monkeypatch.setattr(published_training, "run_in_processes", lambda work, jobs, workers: ((each, None) for each in jobs))
     with pytest.raises(RuntimeError, match="the process that trained exact gradient at power 2 died"):
-        trained(TINY, 0, workers=1)
+        train_all(TINY, 0, workers=1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from gradverify.verification.experiments.walk.baseline import baseline, simulated
+from gradverify.verification.experiments.walk.baseline import baseline, simulate_walks
 from gradverify.verification.problems.calibration_law import path_moments
 
 from .designs import TINY
@@ -17,7 +17,7 @@ Z = 5.3  # 200 comparisons of which a right law fails one with probability 2.3e-
 
 def test_walks_have_the_exact_law() -> None:
     """Mean at every step; a shift of theta by 0.5 would be seen."""
-    paths = simulated(torch.full((ROWS,), 20.0, dtype=torch.float64), 100, torch.Generator().manual_seed(0))
+    paths = simulate_walks(torch.full((ROWS,), 20.0, dtype=torch.float64), 100, torch.Generator().manual_seed(0))
     error = paths.std(0) / ROWS**0.5
     for theta, alike in ((20.0, True), (20.5, False)):
         distance = abs(paths.mean(0) - path_moments(torch.tensor([theta]).double(), 100).mean[:, 0]) / error

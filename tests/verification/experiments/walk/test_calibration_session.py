@@ -93,7 +93,9 @@ def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_job_whose_worker_died_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration_session, "in_processes", lambda work, wanted, workers: ((each, None) for each in wanted))
+    monkeypatch.setattr(
+        calibration_session, "run_in_processes", lambda work, wanted, workers: ((each, None) for each in wanted)
+    )
     found = run_jobs(TINY, workers=2, folder=tmp_path)
     assert found.complete
     assert {each.status for each in found.results} == {"crashed"}
@@ -110,7 +112,7 @@ def test_checkpoints_are_written_anew_unless_asked(tmp_path: Path, monkeypatch: 
             seen.append(job.estimator)
             yield made_up(job)
 
-    monkeypatch.setattr(calibration_session, "_performed", pretend)
+    monkeypatch.setattr(calibration_session, "_perform_all", pretend)
     told: list[int] = []
     run_jobs(TINY, folder=tmp_path)
     run_jobs(TINY, folder=tmp_path)

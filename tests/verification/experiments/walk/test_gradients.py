@@ -11,7 +11,7 @@ from torch import Tensor
 from gradverify.estimators import Program
 from gradverify.estimators.protocol import NoGradientPathError
 from gradverify.estimators.registry import ESTIMATORS
-from gradverify.verification.experiments.walk.baseline import simulated
+from gradverify.verification.experiments.walk.baseline import simulate_walks
 from gradverify.verification.experiments.walk.design import Loss
 from gradverify.verification.experiments.walk.gradients import batch_gradient
 from gradverify.verification.experiments.walk.walk_losses import Target, exact_gradient, one_behind_another, side_by_side
@@ -19,7 +19,7 @@ from gradverify.verification.experiments.walk.walk_losses import Target, exact_g
 Z = 4.9  # a sound mean fails one of the 24 comparisons below with probability 2.3e-5 in all; seeds are fixed
 BATCHES = 200
 POINTS = torch.tensor([0.0, 12.5, 30.0], dtype=torch.float64)
-BASELINE = simulated(torch.full((40,), 20.0, dtype=torch.float64), 12, torch.Generator().manual_seed(1))
+BASELINE = simulate_walks(torch.full((40,), 20.0, dtype=torch.float64), 12, torch.Generator().manual_seed(1))
 
 
 def batches(name: str, loss: Loss, batch: int = 16) -> Tensor:
@@ -88,7 +88,7 @@ def test_one_point_at_a_time_is_the_same_in_the_mean() -> None:
 def test_relaxed_walks_give_their_own_residual() -> None:
     """At the truth the exact gradient is that of noise; a relaxed walk's mean path is another, so its gradient is not."""
     theta = torch.full((400,), 20.0, dtype=torch.float64)
-    law = simulated(torch.full((4000,), 20.0, dtype=torch.float64), 60, torch.Generator().manual_seed(8))
+    law = simulate_walks(torch.full((4000,), 20.0, dtype=torch.float64), 60, torch.Generator().manual_seed(8))
     found = {}
     for name in ("gumbel_softmax", "straight_through"):
         gradient = batch_gradient(ESTIMATORS[name], "mean", 16)
