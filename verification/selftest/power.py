@@ -10,9 +10,10 @@ from scipy import stats
 
 from ..statistics.bias import BiasPlan
 from ..statistics.confidence import boundary, detectable
+from ..statistics.proportion import clopper_pearson
 from .laws import Law
 from .outcome import PowerRow
-from .rates import FALSE_ACCUSATION, exact_interval
+from .rates import FALSE_ACCUSATION
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]
@@ -54,7 +55,7 @@ def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
         detected=detected,
         closed=closed,
         rate=detected / runs,
-        interval=exact_interval(detected, runs),
+        interval=clopper_pearson(detected, runs),
         predicted=predicted_power(plan, multiple * unit),
         passed=multiple < 1 or float(stats.binom.cdf(detected, runs - closed, PROMISED)) > FALSE_ACCUSATION,
     )

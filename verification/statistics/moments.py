@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+from .proportion import clopper_pearson
 
 __all__ = ["GROUPS", "Moments"]
 
@@ -171,14 +172,6 @@ class Moments:
         error = np.sqrt(np.maximum(self.kurtosis - normal, 0.0) / self.count)
         return np.where(self.m2 > 0, error, math.inf)
 
-    def log_variance_jackknife(self) -> Array:
-        """Standard error of the log variance ``[c]``, 30 groups left out in turn; its law is Student's t_29."""
-        if self.group_count.min() < 2:
-            return np.full_like(self.m2, math.inf)
-        logs = self.leave_one_out_log_variance()
-        spread = np.sqrt((GROUPS - 1) / GROUPS * ((logs - logs.mean(axis=0)) ** 2).sum(axis=0))
-        return np.where(self.m2 > 0, spread, math.inf)
-
     def leave_one_out_log_variance(self) -> Array:
         """Log variance without group g ``[30, c]``; the difference of two tables is a paired jackknife."""
         size = self.group_count[:, None]
@@ -189,11 +182,8 @@ class Moments:
             return np.asarray(np.log(m2 / (rest - 1)))
 
     def nonfinite_rate(self, *, confidence: float = 0.95) -> tuple[float, float]:
-        """Clopper-Pearson interval for the rate of non-finite rows."""
-        bad, total, tail = self.nonfinite, self.nonfinite + self.count, (1 - confidence) / 2
-        lower = float(stats.beta.ppf(tail, bad, total - bad + 1)) if bad else 0.0
-        upper = float(stats.beta.isf(tail, bad + 1, total - bad)) if bad < total else 1.0
-        return lower, upper
+        """Return the Clopper-Pearson interval for the rate of non-finite rows."""
+        return clopper_pearson(self.nonfinite, self.nonfinite + self.count, confidence=confidence)
 
 
 def _with_nonfinite(moments: Moments, nonfinite: int) -> Moments:
