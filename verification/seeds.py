@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["SeedStage", "chunk_generator", "directions", "stable_repr"]
-
-SeedStage = Literal["fit", "reference", "conformance", "forward_law", "screen", "confirm"]
+__all__ = ["chunk_generator", "directions", "stable_repr"]
 
 _WORD = 2**32  # PyTorch's CPU generator uses the low 32 bits of a seed
 

@@ -101,11 +101,6 @@ class BiasPlan:
         return self.channels.names
 
     @property
-    def channel_matrix(self) -> Array:
-        """``[c, d]``: channels = matrix @ (row - truth)."""
-        return self.channels.matrix
-
-    @property
     def size(self) -> int:
         """Number of coordinates d."""
         return int(np.size(self.truth))
