@@ -16,6 +16,7 @@ from ..seeds import directions
 from ..statistics.bias import BiasPlan, BiasTest, BiasVerdict
 from ..statistics.channels import scales
 from ..statistics.moments import Moments
+from ..statistics.rounding import bias_rounding
 from ..verdicts import BiasOutcome
 from ..workbench import Workbench
 from .exact_sites import with_exact_sites
@@ -106,11 +107,10 @@ class Trials:
     def _plan(self, alpha: float, r_target: float, r_accept: float) -> BiasPlan:
         reference = self.reference
         scale = scales(reference.gradient, self.problem.scale_floor)
-        rounding = 1e-6 if self.problem.params.dtype == torch.float32 else 1e-12
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
-            tau_numeric=np.where(scale > 0, scale, 1.0) * rounding,
+            tau_numeric=bias_rounding(scale, self.problem.params.dtype),
             r_target=r_target,
             r_accept=r_accept,
             alpha=alpha,

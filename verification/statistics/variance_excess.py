@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from .moments import GROUPS, Moments
-from .variance import measurable
+from .variance import measurable, single_row_dominates
 
 __all__ = ["Excess", "Looks", "variance_above", "variance_above_baseline"]
 
@@ -222,8 +222,7 @@ def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -
         return ""
     if not measurable(seen, widest):
         return "tail"
-    far = max(seen.maximum[widest] - seen.mean[widest], seen.mean[widest] - seen.minimum[widest])
-    return "tail" if outcome == "above" and far**4 > MAX_SHARE * seen.m4[widest] else ""
+    return "tail" if outcome == "above" and single_row_dominates(seen, widest, share=MAX_SHARE) else ""
 
 
 @dataclass(frozen=True)
