@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..statistics.proportion import clopper_pearson
 from .laws import Law
 from .outcome import NullRow, RefusalRow
-from .rates import fail_above
+from .rates import exact_interval, fail_above
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["NULL_RATES", "NullCount", "count_alarms", "null_rows", "refusal_row"]
@@ -119,7 +118,7 @@ def _null_row(count: NullCount, event: str, nominal: float, alarms: int) -> Null
         runs=count.runs,
         alarms=alarms,
         rate=alarms / count.runs,
-        interval=clopper_pearson(alarms, count.runs),
+        interval=exact_interval(alarms, count.runs),
         limit=limit,
         opened=count.opened / count.runs,
         passed=alarms <= limit,

@@ -10,10 +10,9 @@ from scipy import stats
 
 from ..statistics.bias import BiasPlan
 from ..statistics.confidence import boundary, detectable
-from ..statistics.proportion import clopper_pearson
 from .laws import Law
 from .outcome import PowerRow
-from .rates import FALSE_ACCUSATION
+from .rates import FALSE_ACCUSATION, exact_interval
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]
@@ -55,7 +54,7 @@ def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
         detected=detected,
         closed=closed,
         rate=detected / runs,
-        interval=clopper_pearson(detected, runs),
+        interval=exact_interval(detected, runs),
         predicted=predicted_power(plan, multiple * unit),
         passed=multiple < 1 or float(stats.binom.cdf(detected, runs - closed, PROMISED)) > FALSE_ACCUSATION,
     )

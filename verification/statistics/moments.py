@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from .proportion import clopper_pearson
+from scipy import stats
 
 __all__ = ["GROUPS", "Moments"]
 
@@ -182,8 +181,11 @@ class Moments:
             return np.asarray(np.log(m2 / (rest - 1)))
 
     def nonfinite_rate(self, *, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the Clopper-Pearson interval for the rate of non-finite rows."""
-        return clopper_pearson(self.nonfinite, self.nonfinite + self.count, confidence=confidence)
+        """Clopper-Pearson interval for the rate of non-finite rows."""
+        bad, total, tail = self.nonfinite, self.nonfinite + self.count, (1 - confidence) / 2
+        lower = float(stats.beta.ppf(tail, bad, total - bad + 1)) if bad else 0.0
+        upper = float(stats.beta.isf(tail, bad + 1, total - bad)) if bad < total else 1.0
+        return lower, upper
 
 
 def _with_nonfinite(moments: Moments, nonfinite: int) -> Moments:
