@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..statistics.binomial import exact_interval
 from .laws import Law
 from .outcome import NullRow, RefusalRow
-from .rates import exact_interval, fail_above
+from .rates import fail_above
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["NULL_RATES", "NullCount", "count_alarms", "null_rows", "refusal_row"]

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..statistics.bias import BiasPlan
+from ..statistics.binomial import exact_interval
 from ..statistics.confidence import boundary, detectable
 from .laws import Law
 from .outcome import PowerRow
-from .rates import FALSE_ACCUSATION, exact_interval
+from .rates import FALSE_ACCUSATION
 from .watching import Stream, source_of, watch_to_the_end
 
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]

@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from scipy import stats
+from .binomial import exact_interval
 
 __all__ = ["GROUPS", "Moments"]
 
@@ -181,11 +182,8 @@ class Moments:
             return np.asarray(np.log(m2 / (rest - 1)))
 
     def nonfinite_rate(self, *, confidence: float = 0.95) -> tuple[float, float]:
-        """Clopper-Pearson interval for the rate of non-finite rows."""
-        bad, total, tail = self.nonfinite, self.nonfinite + self.count, (1 - confidence) / 2
-        lower = float(stats.beta.ppf(tail, bad, total - bad + 1)) if bad else 0.0
-        upper = float(stats.beta.isf(tail, bad + 1, total - bad)) if bad < total else 1.0
-        return lower, upper
+        """Return the Clopper-Pearson interval for the rate of non-finite rows."""
+        return exact_interval(self.nonfinite, self.nonfinite + self.count, confidence=confidence)
 
 
 def _with_nonfinite(moments: Moments, nonfinite: int) -> Moments:
