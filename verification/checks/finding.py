@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..verdicts import ConformanceOutcome
+from ..verdicts import ConformanceOutcome, ConformanceReason
 
 __all__ = ["Conformance"]
 
@@ -20,5 +20,5 @@ class Conformance:
     """
 
     outcome: ConformanceOutcome
-    reason: str = ""
+    reason: ConformanceReason = ""
     note: str = ""

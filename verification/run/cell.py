@@ -19,6 +19,7 @@ from ..problems.problem import Probe
 from ..statistics.bias import BiasPlan, BiasTest
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.moments import Moments
+from ..verdicts import EndReason
 
 __all__ = ["CellRun"]
 
@@ -109,7 +110,7 @@ class CellRun:
             while isinstance(self._ahead.get(self._used), ChunkResult) and not self.closed:
                 self._use(self._ahead.pop(self._used), self._tasks.pop(self._used))  # type: ignore[arg-type]
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: EndReason) -> None:
         """Close the cell with what it has; a difference of variances that was not yet confirmed is none."""
         self.test.end(reason)
         self.min_rows = 0

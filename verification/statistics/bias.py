@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..verdicts import BiasOutcome, Material
+from ..verdicts import BiasOutcome, BiasReason, EndReason, Material
 from .bias_look import Look, look
 from .bias_plan import RARE_SIGHTINGS, BiasPlan, Stage
 from .bias_verdict import BiasVerdict, describe, reach, rows_to_accept
@@ -90,7 +90,7 @@ class BiasTest:
         if self.verdict is None and self.stage == seen.stage:
             self.next_look = next(rows for rows in self.planned if rows > seen.count)
 
-    def end(self, reason: str = "budget") -> None:
+    def end(self, reason: EndReason = "budget") -> None:
         """Close the cell early. What the last look supports at the accepted tolerance stands; the rest is open."""
         if self.verdict is not None:
             return
@@ -182,7 +182,7 @@ class BiasTest:
         far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
         return bool(((far <= room) & (seen.settled[:size] | ~self.plan.degenerate)).all())
 
-    def _accept(self, seen: Look, r: float, reason: str = "") -> None:
+    def _accept(self, seen: Look, r: float, reason: BiasReason = "") -> None:
         if not self.plan.reference_supports:
             note = "no bias was seen, but the reference rests on an assumption and cannot support the claim"
             self._decide("inconclusive", self._worst(seen), r=r, reason="reference", note=note)
@@ -191,15 +191,14 @@ class BiasTest:
             reason = "deterministic"
         self._decide("unbiased", self._worst(seen), r=r, reason=reason)
 
-    def _close(self, seen: Look, reason: str) -> None:
+    def _close(self, seen: Look, ended: EndReason) -> None:
         """The last look of the screen stage."""
         if self._inside(seen, self.plan.r_accept):
             self._accept(seen, self.plan.r_accept)
         else:
-            reason = self._obstacle(seen, reason)
-            self._decide("inconclusive", self._worst(seen), reason=reason, rows_needed=self.forecast)
+            self._decide("inconclusive", self._worst(seen), reason=self._obstacle(seen, ended), rows_needed=self.forecast)
 
-    def _obstacle(self, seen: Look, otherwise: str) -> str:
+    def _obstacle(self, seen: Look, otherwise: EndReason) -> BiasReason:
         """What stands in the way beside the number of rows, else ``otherwise``."""
         size = self.plan.size
         closed = ~seen.open[:size] & ~seen.settled[:size]

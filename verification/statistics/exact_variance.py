@@ -20,6 +20,7 @@ from typing import Literal
 
 from scipy import stats
 
+from ..verdicts import VarianceOutcome
 from .moments import GROUPS, Moments
 from .rounding import variance_rounding as rounding
 from .variance import measurable, single_row_dominates
@@ -63,7 +64,7 @@ class ExactVariance:
     alpha: float
     floor: float = 0.0
     channel: int = -1
-    outcome: Literal["measured", "matches exact", "differs from exact"] = "measured"
+    outcome: VarianceOutcome = "measured"
     rows_wanted: int = 0
     confirming: Moments | None = None
     _side: float = 0.0
