@@ -175,21 +175,21 @@ class BiasTest:
         inside = self.plan.reference_supports and self._inside(seen, self.plan.r_accept)
         return "negligible" if inside else "undetermined"
 
-    def _inside(self, seen: Look, r: float) -> bool:
+    def _inside(self, seen: Look, tolerance: float) -> bool:
         """Whether the equivalence intervals of all coordinates lie within the tolerance."""
         size = self.plan.size
-        room = (self.plan.tolerance(r) - self.plan.reference_error)[:size]
+        room = (self.plan.tolerance(tolerance) - self.plan.reference_error)[:size]
         far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
         return bool(((far <= room) & (seen.settled[:size] | ~self.plan.degenerate)).all())
 
-    def _accept(self, seen: Look, r: float, reason: BiasReason = "") -> None:
+    def _accept(self, seen: Look, tolerance: float, reason: BiasReason = "") -> None:
         if not self.plan.reference_supports:
             note = "no bias was seen, but the reference rests on an assumption and cannot support the claim"
-            self._decide("inconclusive", self._worst(seen), r=r, reason="reference", note=note)
+            self._decide("inconclusive", self._worst(seen), tolerance=tolerance, reason="reference", note=note)
             return
         if seen.settled[: self.plan.size].all():
             reason = "deterministic"
-        self._decide("unbiased", self._worst(seen), r=r, reason=reason)
+        self._decide("unbiased", self._worst(seen), tolerance=tolerance, reason=reason)
 
     def _close(self, seen: Look, ended: EndReason) -> None:
         """The last look of the screen stage."""
@@ -216,9 +216,9 @@ class BiasTest:
         """The coordinate that needs the widest tolerance; a closed one first."""
         return int(np.argmax(reach(self.plan, seen)))
 
-    def _decide(self, outcome: BiasOutcome, channel: int, *, r: float | None = None, **fields: Any) -> None:
-        """Set the verdict on ``channel``, with the tolerance at ``r`` (the accepted one unless given)."""
-        tau = self.plan.tolerance(self.plan.r_accept if r is None else r)[channel]
+    def _decide(self, outcome: BiasOutcome, channel: int, *, tolerance: float | None = None, **fields: Any) -> None:
+        """Set the verdict on a channel, at a relative tolerance; None is the accepted one."""
+        tau = self.plan.tolerance(self.plan.r_accept if tolerance is None else tolerance)[channel]
         seen = describe(self.plan, self.looks, channel, outcome=outcome)
         rows = self.looks[-1].count
         self._settle(outcome, rows=rows, tau=float(tau), **seen, **fields)

@@ -120,7 +120,7 @@ def detectable(std: ArrayLike, count: int, start: ArrayLike, alpha: ArrayLike) -
     return np.asarray((boundary(count, start, alpha) + POWER_QUANTILE) * error)
 
 
-def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) -> int:
+def rows_needed(sigma: float, tolerance: float, alpha: float, *, start: int = 1000) -> int:
     r"""Rows after which an unbiased estimator's interval lies inside the tolerance, with a quarter to spare.
 
     .. math:: N = \left( (c_N + 1.645) \sigma / \tau \right)^2
@@ -129,7 +129,7 @@ def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) ->
 
     Args:
         sigma: Standard deviation of one row.
-        tau: Tolerance in the same units, positive.
+        tolerance: Tolerance :math:`\tau` in the same units, positive.
         alpha: Error rate of the equivalence test.
         start: Rows at the first open look.
 
@@ -137,20 +137,20 @@ def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) ->
         1.25 N, not less than ``start``.
 
     Raises:
-        ValueError: If ``tau`` is not positive.
+        ValueError: If ``tolerance`` is not positive.
 
     Example:
         >>> rows_needed(1.0, 0.02, 0.05)
         81533
     """
-    if not tau > 0:
-        raise ValueError(f"the tolerance must be positive; got {tau}")
+    if not tolerance > 0:
+        raise ValueError(f"the tolerance must be positive; got {tolerance}")
     if not math.isfinite(sigma):
         raise ValueError(f"the standard deviation must be finite; got {sigma}")
     count = float(start)
     for _ in range(100):
         critical = float(boundary(count, start, alpha))
-        updated = max(float(start), ((critical + EQUIVALENCE_QUANTILE) * sigma / tau) ** 2)
+        updated = max(float(start), ((critical + EQUIVALENCE_QUANTILE) * sigma / tolerance) ** 2)
         if abs(updated - count) <= 1e-6 * count:
             break
         count = updated
