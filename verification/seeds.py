@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["SeedStage", "chunk_generator", "directions", "stable_repr"]
-
-SeedStage = Literal["fit", "reference", "conformance", "forward_law", "screen", "confirm"]
+__all__ = ["chunk_generator", "directions", "stable_repr"]
 
 _WORD = 2**32  # PyTorch's CPU generator uses the low 32 bits of a seed
 
 
 def chunk_generator(
-    entropy: int, estimator: str, problem: str, dtype: str, stage: str, chunk: int, device: str = "cpu"
+    seed: int, estimator: str, problem: str, dtype: str, stage: str, chunk: int, device: str = "cpu"
 ) -> torch.Generator:
     """The generator of one chunk.
 
     The seed hashes names, never positions in a run, so that a subset of a run repeats its rows.
 
     Args:
-        entropy: The run's seed.
+        seed: The run's seed.
         estimator: The estimator with its hyper-parameters.
         problem: The problem's name.
         dtype: The floating type.
@@ -34,14 +31,14 @@ def chunk_generator(
         chunk: Number of the chunk within the stage.
         device: Where the rows are drawn.
     """
-    return torch.Generator(device).manual_seed((_word([entropy, estimator, problem, dtype, stage]) + chunk) % _WORD)
+    return torch.Generator(device).manual_seed((_word([seed, estimator, problem, dtype, stage]) + chunk) % _WORD)
 
 
-def directions(entropy: int, problem: str, dimension: int, count: int = 3) -> NDArray[np.float64]:
+def directions(seed: int, problem: str, dimension: int, count: int = 3) -> NDArray[np.float64]:
     """Random unit vectors ``[count, dimension]``, the same for every estimator on a problem; none in one dimension."""
     if dimension < 2:
         return np.zeros((0, dimension))
-    vectors = np.random.default_rng(_word([entropy, problem, "directions"])).normal(size=(count, dimension))
+    vectors = np.random.default_rng(_word([seed, problem, "directions"])).normal(size=(count, dimension))
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 

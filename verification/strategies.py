@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from hypothesis import strategies as st
@@ -21,7 +22,8 @@ from .problems.problem import Problem
 
 __all__ = ["Polynomial", "SmallProgram", "SmallSite", "logits", "objectives", "probabilities", "small_programs"]
 
-KINDS = ("bit", "index", "one-hot")
+SiteKind = Literal["bit", "index", "one-hot"]
+KINDS: tuple[SiteKind, ...] = ("bit", "index", "one-hot")
 """How a site hands out its value: a Bernoulli's, a Categorical's, a OneHotCategorical's."""
 
 _TINY = 1e-12
@@ -127,7 +129,7 @@ class SmallSite:
         coupling: What the previous site's value adds to its logits; zero where sites are independent.
     """
 
-    kind: str
+    kind: SiteKind
     num_categories: int
     weight: float
     coupling: float
@@ -184,7 +186,7 @@ def small_programs(
     *,
     max_sites: int = 3,
     max_categories: int = 3,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[SiteKind] = KINDS,
     chained: bool | None = None,
     degree: int | None = None,
     bound: float = 3.0,
@@ -217,7 +219,7 @@ def small_programs(
 
 
 def _programs(
-    chain: bool, max_sites: int, max_categories: int, kinds: Sequence[str], degree: int | None
+    chain: bool, max_sites: int, max_categories: int, kinds: Sequence[SiteKind], degree: int | None
 ) -> st.SearchStrategy[SmallProgram]:
     coupling = st.sampled_from([1.0, -1.0, 2.0]) if chain else st.just(0.0)
     site = st.builds(
@@ -227,7 +229,7 @@ def _programs(
     return st.builds(SmallProgram, sites, objectives(degree=degree))
 
 
-def _site(kind: str, num_categories: int, weight: float, coupling: float) -> SmallSite:
+def _site(kind: SiteKind, num_categories: int, weight: float, coupling: float) -> SmallSite:
     return SmallSite(kind, 2 if kind == "bit" else num_categories, weight, coupling)
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..estimators.adapters import convention_of
@@ -18,6 +17,7 @@ from .problems.problem import Probe, Problem
 from .seeds import chunk_generator, directions, stable_repr
 from .statistics.bias import BiasPlan
 from .statistics.channels import scales
+from .statistics.rounding import bias_rounding
 from .truth.reference import Reference
 
 __all__ = ["FIT_ROWS", "Subject", "estimator_facts"]
@@ -102,11 +102,10 @@ class Subject:
         """
         reference = self.reference
         scale = scales(reference.gradient, self.problem.scale_floor)
-        single = self.problem.params.dtype == torch.float32
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
-            tau_numeric=np.where(scale > 0, scale, 1.0) * (1e-6 if single else 1e-12),
+            tau_numeric=bias_rounding(scale, self.problem.params.dtype),
             r_target=r_target,
             r_accept=r_accept,
             alpha=alpha,

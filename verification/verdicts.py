@@ -9,14 +9,18 @@ from typing import Literal
 
 __all__ = [
     "BiasOutcome",
+    "BiasReason",
     "Claim",
     "ConformanceOutcome",
+    "ConformanceReason",
+    "EndReason",
     "Ending",
     "ExactOutcome",
     "Expectation",
     "FamilyOutcome",
     "LawOutcome",
     "LimitOutcome",
+    "LimitReason",
     "Material",
     "Outcome",
     "ReferencesOutcome",
@@ -79,3 +83,43 @@ Material = Literal["material", "negligible", "undetermined", ""]
 
 Expectation = Literal["claims", "unbiased", "biased", "any", "no_gradient"]
 """What an estimator is held to: its own ``claims``, or one of the other words."""
+
+EndReason = Literal["budget", "time", "interrupted"]
+"""The reason why a bias test was ended before it was decided."""
+
+BiasReason = (
+    Literal[
+        "",
+        "gate",
+        "tail",
+        "suspect",
+        "degenerate",
+        "reference",
+        "deterministic",
+        "alarm not confirmed",
+        "non-finite",
+        "not reproducible",
+    ]
+    | EndReason
+)
+"""The reason for a bias outcome; empty where the outcome says it all."""
+
+ConformanceReason = Literal[
+    "",
+    "refused",
+    "no gradient path",
+    "global random state",
+    "shape",
+    "dtype or device",
+    "attached",
+    "not finite",
+    "not reproducible",
+    "dependent rows",
+    "repeated rows",
+    "rows not isolated",
+    "compiled walk differs",
+]
+"""The structural check that an estimator did not pass; empty where it passed all."""
+
+LimitReason = Literal["", "tail", "gate", "not finite"]
+"""The reason why an assertion about a variance has no answer; empty where it has one."""

@@ -15,8 +15,8 @@ from .targets.wrong import Forgetful
 ADDRESS = ("an estimator", "a problem", "torch.float64", "screen", 0)
 
 
-def stream(entropy: int, *address: object) -> list[float]:
-    return torch.rand(4, generator=chunk_generator(entropy, *address)).tolist()  # type: ignore[arg-type]
+def stream(seed: int, *address: object) -> list[float]:
+    return torch.rand(4, generator=chunk_generator(seed, *address)).tolist()  # type: ignore[arg-type]
 
 
 def test_an_address_is_a_stream() -> None:

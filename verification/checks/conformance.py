@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from torch import Tensor
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
 from ..problems.problem import Probe, Problem
-from ..verdicts import ConformanceOutcome
 from .dependence import repeated_lag
 from .extreme_noise import ExtremeNoise
+from .finding import Conformance
 
 __all__ = ["Conformance", "applicability", "check_conformance"]
 
@@ -28,21 +28,6 @@ _PASSES = 2
 _MARK = 0x9E3779B9
 
 Seeded = Callable[[int], torch.Generator]
-
-
-@dataclass(frozen=True)
-class Conformance:
-    """What the structural checks found.
-
-    Attributes:
-        outcome: ``pass``, ``failed``, ``no-gradient`` or ``not-applicable``.
-        reason: The check that failed, e.g. ``shape``, ``rows not isolated``; empty where all passed.
-        note: One sentence for a reader.
-    """
-
-    outcome: ConformanceOutcome
-    reason: str = ""
-    note: str = ""
 
 
 def applicability(estimator: Estimator, problem: Problem, probe: Probe) -> str:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..statistics.moments import Moments
+from .finding import Conformance
 
 __all__ = [
     "correlation",
     "digest",
     "dispersion",
     "distances",
+    "find_dependence",
+    "find_shared_noise",
     "largest_correlation",
     "largest_dispersion",
     "repeated_lag",
@@ -165,10 +168,53 @@ def digest(rows: Array) -> bytes:
     return hashlib.blake2s(np.ascontiguousarray(rows).tobytes()).digest() if differing >= TELLING_ROWS else b""
 
 
-def stale_seed(digests: list[bytes]) -> bool:
+def stale_seed(digests: Sequence[bytes]) -> bool:
     """Whether chunks of different seeds hold the same rows; an empty digest is of rows that may be equal by chance."""
     telling = [each for each in digests if each]
     return len(set(telling)) < len(telling)
+
+
+def find_dependence(digests: Sequence[bytes], correlations: Sequence[float], rows: int) -> Conformance | None:
+    """Judge the rows of a chunk: return the failure if they repeat another chunk's or follow each other, else None.
+
+    Independent rows are refused with a probability of 1e-12 a coordinate, distance and chunk.
+
+    Args:
+        digests: `digest` of every chunk so far, this one's among them.
+        correlations: `correlation` of this chunk's rows.
+        rows: The number of this chunk's rows.
+
+    Example:
+        >>> find_dependence([b"a", b"b"], [0.01], 1024)
+        >>> find_dependence([b"a", b"b"], [0.5], 1024).reason, find_dependence([b"a", b"a"], [0.01], 1024).reason
+        ('dependent rows', 'repeated rows')
+    """
+    if stale_seed(digests):
+        note = "chunks drawn from different seeds hold the same rows: it reseeds itself, or ignores the generator given"
+        return Conformance("failed", "repeated rows", note)
+    limit, worst = largest_correlation(rows), max(map(abs, correlations), default=0.0)
+    if worst > limit:
+        note = f"rows of a chunk have correlation {worst:.3f} (limit {limit:.3f}); rows must be independent replicates"
+        return Conformance("failed", "dependent rows", note)
+    return None
+
+
+def find_shared_noise(chunks: Sequence[Moments]) -> Conformance | None:
+    """Judge the means of chunks: return the failure if they vary more than their rows' variance explains, else None.
+
+    Args:
+        chunks: Moments of every chunk so far; fewer than two show nothing.
+    """
+    if len(chunks) < 2:
+        return None
+    largest, limit = float(dispersion(chunks).max()), largest_dispersion(len(chunks))
+    if largest <= limit:
+        return None
+    note = (
+        f"the means of {len(chunks)} chunks vary {largest:.3g} times as much as those of independent rows "
+        f"(limit {limit:.3g}): rows of a call share noise"
+    )
+    return Conformance("failed", "dependent rows", note)
 
 
 def _trimmed_sum(products: Array) -> Array:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Change", "Direction", "Quantity"]
+__all__ = ["Change", "Direction", "Method", "Quantity"]
 
 Direction = Literal["worse", "different", "lost", "gone", "new", "better", "changed"]
 """``lost``: it was known and is so no longer; ``different``: what was said to be the same is not; ``changed``: neither better
 nor worse."""
 
 Quantity = Literal["verdict", "bias", "variance", "exponent", "evaluations", "seconds", "cell", "family"]
+
+Method = Literal["", "paired", "unpaired", "anytime", "sign test", "exact"]
+"""``anytime``: valid at the row at which sampling stopped; empty where nothing was tested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class Change:
     effect: float | None = None
     interval: tuple[float, float] | None = None
     p_value: float | None = None
-    method: str = ""
+    method: Method = ""
     rows: tuple[int, int] | None = None
     advisory: bool = False
     note: str = ""

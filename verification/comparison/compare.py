@@ -30,7 +30,7 @@ EXIT_MEANING = {
 }
 _SAME_MEANING = {0: "no difference was found", 1: "they differ", 3: "no difference was found, and not all could be compared"}
 _TIMED = "median over {} problems; it means something where one quiet machine made both records"
-_DIRECTIONS = ("worse", "different", "lost", "gone", "new", "changed", "better")
+_DIRECTIONS: tuple[Direction, ...] = ("worse", "different", "lost", "gone", "new", "changed", "better")
 
 
 @dataclass(frozen=True, kw_only=True)

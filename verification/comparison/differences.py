@@ -15,6 +15,7 @@ from scipy import stats
 
 from ..record.record import Check, Family
 from ..statistics.moments import GROUPS
+from .change import Method
 
 __all__ = [
     "CONFIDENCE_TAIL",
@@ -54,7 +55,7 @@ class Difference:
     interval: tuple[float, float]
     p_value: float
     worse: bool
-    method: str
+    method: Method
     error: float
 
 
@@ -97,7 +98,8 @@ def variance_difference(base: Check, head: Check, *, margin: float, paired: bool
     if min(before, after) <= 0:
         return _from_zero(base, head)
     change = math.log(after) - math.log(before)
-    error, method = math.hypot(log_variance_error(base), log_variance_error(head)), "unpaired"
+    error = math.hypot(log_variance_error(base), log_variance_error(head))
+    method: Method = "unpaired"
     law: Any = stats.norm
     together = _paired_error(base, head) if paired else math.inf
     if together < _WORTH_PAIRING * error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from ..record.record import Cell, Check
+from ..verdicts import Material
 from .change import Change, Direction
 
 __all__ = ["verdict_change"]
@@ -82,9 +85,9 @@ def _material(cell: Cell) -> bool:
     return _size(cell) == "material"
 
 
-def _size(cell: Cell) -> str:
+def _size(cell: Cell) -> Material:
     bias = cell.find("bias")
-    return "" if bias is None else str(bias.details.get("material", ""))
+    return "" if bias is None else cast(Material, bias.details.get("material", ""))
 
 
 def _newly_refuted(base: Cell, head: Cell) -> Check | None:

@@ -17,6 +17,7 @@ from ..statistics.bias import BiasPlan, BiasTest
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.moments import Moments
 from ..subject import Subject
+from ..verdicts import EndReason
 from .stage import Stage
 from .totals import Totals
 
@@ -123,7 +124,7 @@ class CellRun:
             while not self.closed and (ready := self._stage.take()) is not None:
                 self._use(*ready)
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: EndReason) -> None:
         """Close the cell with what it has; a difference of variances that was not yet confirmed is none."""
         self.test.end(reason)
         self._min_rows = 0

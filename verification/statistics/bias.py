@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..verdicts import BiasOutcome, Material
+from ..verdicts import BiasOutcome, BiasReason, EndReason, Material
 from .bias_look import Look, look
 from .bias_plan import RARE_SIGHTINGS, BiasPlan, Stage
 from .bias_verdict import BiasVerdict, describe, reach, rows_to_accept
@@ -90,7 +90,7 @@ class BiasTest:
         if self.verdict is None and self.stage == seen.stage:
             self.next_look = next(rows for rows in self.planned if rows > seen.count)
 
-    def end(self, reason: str = "budget") -> None:
+    def end(self, reason: EndReason = "budget") -> None:
         """Close the cell early. What the last look supports at the accepted tolerance stands; the rest is open."""
         if self.verdict is not None:
             return
@@ -175,31 +175,30 @@ class BiasTest:
         inside = self.plan.reference_supports and self._inside(seen, self.plan.r_accept)
         return "negligible" if inside else "undetermined"
 
-    def _inside(self, seen: Look, r: float) -> bool:
+    def _inside(self, seen: Look, tolerance: float) -> bool:
         """Whether the equivalence intervals of all coordinates lie within the tolerance."""
         size = self.plan.size
-        room = (self.plan.tolerance(r) - self.plan.reference_error)[:size]
+        room = (self.plan.tolerance(tolerance) - self.plan.reference_error)[:size]
         far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
         return bool(((far <= room) & (seen.settled[:size] | ~self.plan.degenerate)).all())
 
-    def _accept(self, seen: Look, r: float, reason: str = "") -> None:
+    def _accept(self, seen: Look, tolerance: float, reason: BiasReason = "") -> None:
         if not self.plan.reference_supports:
             note = "no bias was seen, but the reference rests on an assumption and cannot support the claim"
-            self._decide("inconclusive", self._worst(seen), r=r, reason="reference", note=note)
+            self._decide("inconclusive", self._worst(seen), tolerance=tolerance, reason="reference", note=note)
             return
         if seen.settled[: self.plan.size].all():
             reason = "deterministic"
-        self._decide("unbiased", self._worst(seen), r=r, reason=reason)
+        self._decide("unbiased", self._worst(seen), tolerance=tolerance, reason=reason)
 
-    def _close(self, seen: Look, reason: str) -> None:
+    def _close(self, seen: Look, ended: EndReason) -> None:
         """The last look of the screen stage."""
         if self._inside(seen, self.plan.r_accept):
             self._accept(seen, self.plan.r_accept)
         else:
-            reason = self._obstacle(seen, reason)
-            self._decide("inconclusive", self._worst(seen), reason=reason, rows_needed=self.forecast)
+            self._decide("inconclusive", self._worst(seen), reason=self._obstacle(seen, ended), rows_needed=self.forecast)
 
-    def _obstacle(self, seen: Look, otherwise: str) -> str:
+    def _obstacle(self, seen: Look, otherwise: EndReason) -> BiasReason:
         """What stands in the way beside the number of rows, else ``otherwise``."""
         size = self.plan.size
         closed = ~seen.open[:size] & ~seen.settled[:size]
@@ -217,9 +216,9 @@ class BiasTest:
         """The coordinate that needs the widest tolerance; a closed one first."""
         return int(np.argmax(reach(self.plan, seen)))
 
-    def _decide(self, outcome: BiasOutcome, channel: int, *, r: float | None = None, **fields: Any) -> None:
-        """Set the verdict on ``channel``, with the tolerance at ``r`` (the accepted one unless given)."""
-        tau = self.plan.tolerance(self.plan.r_accept if r is None else r)[channel]
+    def _decide(self, outcome: BiasOutcome, channel: int, *, tolerance: float | None = None, **fields: Any) -> None:
+        """Set the verdict on a channel, at a relative tolerance; None is the accepted one."""
+        tau = self.plan.tolerance(self.plan.r_accept if tolerance is None else tolerance)[channel]
         seen = describe(self.plan, self.looks, channel, outcome=outcome)
         rows = self.looks[-1].count
         self._settle(outcome, rows=rows, tau=float(tau), **seen, **fields)

@@ -101,11 +101,6 @@ class BiasPlan:
         return self.channels.names
 
     @property
-    def channel_matrix(self) -> Array:
-        """``[c, d]``: channels = matrix @ (row - truth)."""
-        return self.channels.matrix
-
-    @property
     def size(self) -> int:
         """Number of coordinates d."""
         return int(np.size(self.truth))
@@ -127,9 +122,9 @@ class BiasPlan:
         """Bias that is no alarm ``[c]``: rounding and the reference's own error."""
         return self.channels.bound(np.asarray(self.tau_numeric) + np.asarray(self.reference_bias))
 
-    def tolerance(self, r: float) -> Array:
-        """Tolerance ``[c]`` at relative tolerance ``r``; beyond it in any channel, some coordinate is beyond its own."""
-        return self.channels.bound(r * np.asarray(self.scale) + np.asarray(self.tau_numeric))
+    def tolerance(self, relative: float) -> Array:
+        """Tolerance ``[c]`` at a relative tolerance; beyond it in any channel, some coordinate is beyond its own."""
+        return self.channels.bound(relative * np.asarray(self.scale) + np.asarray(self.tau_numeric))
 
     @cached_property
     def reference_error(self) -> Array:

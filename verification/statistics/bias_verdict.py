@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..verdicts import BiasOutcome, Material
+from ..verdicts import BiasOutcome, BiasReason, Material
 from .bias_look import Look
 from .bias_plan import BiasPlan, Stage
 from .confidence import detectable, rows_needed
@@ -47,7 +47,7 @@ class BiasVerdict:
     """
 
     outcome: BiasOutcome
-    reason: str = ""
+    reason: BiasReason = ""
     material: Material = ""
     stage: Stage = "screen"
     channel: str = ""

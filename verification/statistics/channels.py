@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Channels", "scales", "watch"]
+__all__ = ["ChannelKind", "Channels", "scales", "watch"]
 
 Array = NDArray[np.float64]
+ChannelKind = Literal["coordinate", "gain", "projection"]
 
 # How the error rate of a stage is divided between the kinds of channel that exist.
-SHARES = {"coordinate": 0.5, "gain": 0.25, "projection": 0.25}
+SHARES: dict[ChannelKind, float] = {"coordinate": 0.5, "gain": 0.25, "projection": 0.25}
 
 
 def scales(truth: ArrayLike, floor: ArrayLike = 0.0) -> Array:
@@ -52,7 +54,7 @@ class Channels:
     """
 
     names: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[ChannelKind, ...]
     matrix: Array
     scale: Array
     shares: Array
@@ -91,7 +93,7 @@ def watch(truth: Array, scale: Array, directions: Array) -> Channels:
     size = truth.size
     norm = float(np.linalg.norm(truth))
     names = [f"coordinate {j}" for j in range(size)]
-    kinds = ["coordinate"] * size
+    kinds: list[ChannelKind] = ["coordinate"] * size
     rows, units = [np.eye(size)], [scale]
     if size > 1 and norm > 0:
         names.append("gain")
@@ -112,6 +114,6 @@ def watch(truth: Array, scale: Array, directions: Array) -> Channels:
     )
 
 
-def _shares(kinds: list[str]) -> Array:
+def _shares(kinds: list[ChannelKind]) -> Array:
     total = sum(SHARES[kind] for kind in set(kinds))
     return np.array([SHARES[kind] / total / kinds.count(kind) for kind in kinds])

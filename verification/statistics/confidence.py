@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-__all__ = ["boundary", "detectable", "hall", "hall_inverse", "interval", "looks", "rows_needed"]
+__all__ = ["boundary", "detectable", "hall_inverse", "interval", "looks", "rows_needed"]
 
 Array = NDArray[np.float64]
 
@@ -44,39 +44,26 @@ def boundary(count: ArrayLike, start: ArrayLike, alpha: ArrayLike) -> Array:
     return np.asarray(np.sqrt(special.chdtri(3, alpha) + growth))
 
 
-def hall(t: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
-    r"""Hall's cubic transform, which takes the skewness out of a studentised mean.
+def hall_inverse(y: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
+    r"""Return the studentised mean whose Hall transform is ``y``.
 
-    .. math:: H = T + \frac{\gamma T^2}{3 \sqrt n} + \frac{\gamma^2 T^3}{27 n} + \frac{\gamma}{6 \sqrt n}
+    Hall's cubic transform takes the skewness out of a studentised mean :math:`T = \sqrt n (\bar y - \mu) / s`; it is monotone,
+    and its value is closer to normal than T:
+
+    .. math:: g(T) = T + \frac{k T^2}{3} + \frac{k^2 T^3}{27} + \frac{k}{6}, \qquad k = \gamma / \sqrt n
+
+    .. math:: g^{-1}(y) = \frac{3}{k} \left[ (1 + k (y - k / 6))^{1/3} - 1 \right]
 
     Args:
-        t: Studentised mean :math:`\sqrt n (\bar y - \mu) / s`.
+        y: Transformed statistic.
         skewness: Sample skewness :math:`\gamma`.
         count: Rows n.
 
     Returns:
-        A statistic closer to normal than ``t``; monotone in ``t``.
+        The studentised mean.
 
     References:
         Hall (1992), On the removal of skewness by transformation.
-    """
-    t = np.asarray(t, dtype=np.float64)
-    k = np.asarray(skewness, dtype=np.float64) / np.sqrt(np.asarray(count, dtype=np.float64))
-    return np.asarray(t + k * t**2 / 3 + k**2 * t**3 / 27 + k / 6)
-
-
-def hall_inverse(y: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
-    r"""The ``t`` whose Hall transform is ``y``.
-
-    .. math:: g^{-1}(y) = \frac{3}{k} \left[ (1 + k (y - k / 6))^{1/3} - 1 \right], \quad k = \gamma / \sqrt n
-
-    Args:
-        y: Transformed statistic.
-        skewness: Sample skewness.
-        count: Rows n.
-
-    Returns:
-        The studentised mean.
     """
     y = np.asarray(y, dtype=np.float64)
     k = np.asarray(skewness, dtype=np.float64) / np.sqrt(np.asarray(count, dtype=np.float64))
@@ -133,7 +120,7 @@ def detectable(std: ArrayLike, count: int, start: ArrayLike, alpha: ArrayLike) -
     return np.asarray((boundary(count, start, alpha) + POWER_QUANTILE) * error)
 
 
-def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) -> int:
+def rows_needed(sigma: float, tolerance: float, alpha: float, *, start: int = 1000) -> int:
     r"""Rows after which an unbiased estimator's interval lies inside the tolerance, with a quarter to spare.
 
     .. math:: N = \left( (c_N + 1.645) \sigma / \tau \right)^2
@@ -142,7 +129,7 @@ def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) ->
 
     Args:
         sigma: Standard deviation of one row.
-        tau: Tolerance in the same units, positive.
+        tolerance: Tolerance :math:`\tau` in the same units, positive.
         alpha: Error rate of the equivalence test.
         start: Rows at the first open look.
 
@@ -150,20 +137,20 @@ def rows_needed(sigma: float, tau: float, alpha: float, *, start: int = 1000) ->
         1.25 N, not less than ``start``.
 
     Raises:
-        ValueError: If ``tau`` is not positive.
+        ValueError: If ``tolerance`` is not positive.
 
     Example:
         >>> rows_needed(1.0, 0.02, 0.05)
         81533
     """
-    if not tau > 0:
-        raise ValueError(f"the tolerance must be positive; got {tau}")
+    if not tolerance > 0:
+        raise ValueError(f"the tolerance must be positive; got {tolerance}")
     if not math.isfinite(sigma):
         raise ValueError(f"the standard deviation must be finite; got {sigma}")
     count = float(start)
     for _ in range(100):
         critical = float(boundary(count, start, alpha))
-        updated = max(float(start), ((critical + EQUIVALENCE_QUANTILE) * sigma / tau) ** 2)
+        updated = max(float(start), ((critical + EQUIVALENCE_QUANTILE) * sigma / tolerance) ** 2)
         if abs(updated - count) <= 1e-6 * count:
             break
         count = updated

@@ -18,13 +18,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike
 from scipy import stats
 
+from ..verdicts import VarianceOutcome
 from .moments import GROUPS, Moments
-from .variance import measurable
+from .rounding import variance_rounding as rounding
+from .variance import measurable, single_row_dominates
 
 __all__ = ["ExactVariance", "rounding"]
 
@@ -33,16 +32,6 @@ MAX_SHARE = 0.05
 
 MARGIN = math.log(1.1)
 """How far the logarithm of the variance may be from the exact one's, with its error, when the two are said to match."""
-
-
-def rounding(scale: ArrayLike, dtype: torch.dtype) -> float:
-    """The variance that rounding may leave to rows of a gradient of this size: both what is computed and what is drawn err.
-
-    Args:
-        scale: Of every coordinate.
-        dtype: The floating type of the rows.
-    """
-    return (float(np.max(scale)) * (1e-6 if dtype == torch.float64 else 1e-3)) ** 2
 
 
 @dataclass(eq=False)
@@ -75,7 +64,7 @@ class ExactVariance:
     alpha: float
     floor: float = 0.0
     channel: int = -1
-    outcome: Literal["measured", "matches exact", "differs from exact"] = "measured"
+    outcome: VarianceOutcome = "measured"
     rows_wanted: int = 0
     confirming: Moments | None = None
     _side: float = 0.0
@@ -134,6 +123,5 @@ class ExactVariance:
             distance = math.log(moments.variance[j] / self.exact)
             if abs(distance) <= self._reach(moments):
                 return 0.0
-            far = max(moments.maximum[j] - moments.mean[j], moments.mean[j] - moments.minimum[j])
-            return math.copysign(1.0, distance) if far**4 <= MAX_SHARE * moments.m4[j] else None
+            return None if single_row_dominates(moments, j, share=MAX_SHARE) else math.copysign(1.0, distance)
         return 1.0

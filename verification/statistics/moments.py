@@ -172,14 +172,6 @@ class Moments:
         error = np.sqrt(np.maximum(self.kurtosis - normal, 0.0) / self.count)
         return np.where(self.m2 > 0, error, math.inf)
 
-    def log_variance_jackknife(self) -> Array:
-        """Standard error of the log variance ``[c]``, 30 groups left out in turn; its law is Student's t_29."""
-        if self.group_count.min() < 2:
-            return np.full_like(self.m2, math.inf)
-        logs = self.leave_one_out_log_variance()
-        spread = np.sqrt((GROUPS - 1) / GROUPS * ((logs - logs.mean(axis=0)) ** 2).sum(axis=0))
-        return np.where(self.m2 > 0, spread, math.inf)
-
     def leave_one_out_log_variance(self) -> Array:
         """Log variance without group g ``[30, c]``; the difference of two tables is a paired jackknife."""
         size = self.group_count[:, None]

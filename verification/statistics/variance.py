@@ -10,7 +10,14 @@ from scipy import stats
 
 from .moments import GROUPS, Moments
 
-__all__ = ["VarianceRatio", "left_out_log_variances", "measurable", "variance_interval", "variance_ratio"]
+__all__ = [
+    "VarianceRatio",
+    "left_out_log_variances",
+    "measurable",
+    "single_row_dominates",
+    "variance_interval",
+    "variance_ratio",
+]
 
 SKEWNESS_ROWS = 100.0
 MAX_KURTOSIS_SHARE = 0.01
@@ -26,6 +33,18 @@ def measurable(moments: Moments, channel: int) -> bool:
     """
     skewed = SKEWNESS_ROWS * float(moments.skewness[channel]) ** 2
     return moments.count >= skewed and float(moments.kurtosis[channel]) < MAX_KURTOSIS_SHARE * moments.count
+
+
+def single_row_dominates(moments: Moments, channel: int, *, share: float) -> bool:
+    """True if the farthest row holds more than a share of the fourth moment, from which the standard error is made.
+
+    Args:
+        moments: Moments of the rows.
+        channel: Channel of the rows.
+        share: The largest share that one row may hold.
+    """
+    above, below = moments.maximum[channel] - moments.mean[channel], moments.mean[channel] - moments.minimum[channel]
+    return bool(max(above, below) ** 4 > share * moments.m4[channel])
 
 
 def left_out_log_variances(moments: Moments, channel: int) -> list[float] | None:

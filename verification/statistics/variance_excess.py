@@ -32,8 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..verdicts import LimitReason
 from .moments import GROUPS, Moments
-from .variance import measurable
+from .variance import measurable, single_row_dominates
 
 __all__ = ["Excess", "Looks", "variance_above", "variance_above_baseline"]
 
@@ -41,6 +42,8 @@ Array = NDArray[np.float64]
 
 Looks = Callable[[str], Iterable[tuple[Moments, ...]]]
 """Stage name, in; moments of ever more of its rows, out: one a subject, the baseline second."""
+
+ExcessOutcome = Literal["within", "above", "inconclusive", "failed"]
 
 MAX_SHARE = 0.1
 """The most that one row may hold of a baseline's fourth moment when an excess over it is reported."""
@@ -66,8 +69,8 @@ class Excess:
         confirmed: Whether a second stage was drawn.
     """
 
-    outcome: Literal["within", "above", "inconclusive", "failed"]
-    reason: str = ""
+    outcome: ExcessOutcome
+    reason: LimitReason = ""
     coordinate: int
     variance: float
     interval: tuple[float, float]
@@ -182,7 +185,7 @@ def _two_stages(looks: Looks, compare: Compare, *, alpha: float, allowed: float,
     return report(second, "inconclusive" if reason else "above", reason, flag=flag, before=before)
 
 
-def _doubt(second: tuple[Moments, ...], again: _Comparison, flag: int, rarest: float) -> str:
+def _doubt(second: tuple[Moments, ...], again: _Comparison, flag: int, rarest: float) -> LimitReason:
     """Why the second stage's excess cannot be believed, or the empty string."""
     mine, *baselines = second
     for each in baselines:
@@ -207,13 +210,13 @@ def _nonfinite(seen: tuple[Moments, ...]) -> bool:
     return any(each.nonfinite for each in seen)
 
 
-def _believed(seen: Moments, rarest: float) -> tuple[str, str]:
+def _believed(seen: Moments, rarest: float) -> tuple[ExcessOutcome, LimitReason]:
     """Within, once the sample is asked whether it can be believed; the outcome and its reason."""
     reason = _unseen(seen, "within", rarest)
     return ("inconclusive", reason) if reason else ("within", "")
 
 
-def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -> str:
+def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -> LimitReason:
     """Why a sample's variance cannot be believed, or the empty string."""
     if seen.count * rarest < 10:
         return "gate"
@@ -222,8 +225,7 @@ def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -
         return ""
     if not measurable(seen, widest):
         return "tail"
-    far = max(seen.maximum[widest] - seen.mean[widest], seen.mean[widest] - seen.minimum[widest])
-    return "tail" if outcome == "above" and far**4 > MAX_SHARE * seen.m4[widest] else ""
+    return "tail" if outcome == "above" and single_row_dominates(seen, widest, share=MAX_SHARE) else ""
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,13 @@ class _Reporter:
     allowed: float
 
     def __call__(
-        self, seen: tuple[Moments, ...], outcome: str, reason: str, *, flag: int | None = None, before: int = 0
+        self,
+        seen: tuple[Moments, ...],
+        outcome: ExcessOutcome,
+        reason: LimitReason,
+        *,
+        flag: int | None = None,
+        before: int = 0,
     ) -> Excess:
         found, mine = self.compare(seen), seen[0]
         j = int(np.argmax(mine.variance)) if flag is None else flag
@@ -244,7 +252,7 @@ class _Reporter:
         own = reach * float(mine.log_variance_error()[j]) if mine.m2[j] > 0 else 0.0
         variance = float(mine.variance[j])
         return Excess(
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,
             reason=reason,
             coordinate=j,
             variance=variance,

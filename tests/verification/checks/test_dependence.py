@@ -10,6 +10,8 @@ from gradverify.verification.checks.dependence import (
     digest,
     dispersion,
     distances,
+    find_dependence,
+    find_shared_noise,
     largest_correlation,
     largest_dispersion,
     repeated_lag,
@@ -172,3 +174,31 @@ def test_constant_and_huge_chunks_have_no_dispersion() -> None:
         assert (dispersion(constant) == 0).all()
     wide = [Moments.from_rows(1e200 * np.random.default_rng(each).normal(size=(100, 1))) for each in range(3)]
     assert (dispersion(wide) == 0).all()
+
+
+def test_a_finding_names_repeated_rows_first_then_dependent_ones() -> None:
+    rows = np.random.default_rng(20).normal(size=(2, 1024, 2))
+    digests = [digest(chunk) for chunk in rows]
+    assert find_dependence(digests, correlation(rows[1]), 1024) is None
+    assert find_dependence([], [], 1024) is None
+    twice = np.concatenate([rows[0], rows[0]])
+    dependent = find_dependence(digests, correlation(twice), len(twice))
+    assert dependent is not None
+    assert (dependent.outcome, dependent.reason) == ("failed", "dependent rows")
+    assert f"(limit {largest_correlation(2048):.3f})" in dependent.note
+    repeated = find_dependence([*digests, digests[0]], correlation(twice), len(twice))
+    assert repeated is not None
+    assert (repeated.outcome, repeated.reason) == ("failed", "repeated rows")
+
+
+def test_a_finding_of_shared_noise_needs_two_chunks() -> None:
+    """Four chunks of 1,000 rows, moved by one standard deviation: the dispersion is a few hundred, its limit 18."""
+    rows = np.random.default_rng(21).normal(size=(4, 1000, 1))
+    alone = [Moments.from_rows(chunk) for chunk in rows]
+    shared = [Moments.from_rows(chunk + noise) for chunk, noise in zip(rows, (0.0, 1.0, -1.0, 0.5), strict=True)]
+    assert find_shared_noise(alone) is None
+    assert find_shared_noise(shared[:1]) is None
+    finding = find_shared_noise(shared)
+    assert finding is not None
+    assert (finding.outcome, finding.reason) == ("failed", "dependent rows")
+    assert "the means of 4 chunks vary" in finding.note
