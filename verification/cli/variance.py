@@ -78,7 +78,7 @@ def variance(
         settings = sweep_settings(profile=profile, samples=samples, seed=seed, alpha=alpha, device=device, dtype=dtype)
         estimators, series = _estimators(targets), swept(problem, sizes)
     with progress() as told, usage_errors():
-        from ..studies.session import variance_record
+        from ..studies.variance_record import variance_record
 
         record = variance_record(
             estimators,
