@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import claim_folder, command_line, finish, usage_errors
+from ..record.folder import claim_folder
+from .output import command_line, finish, usage_errors
 from .progress import progress
 
 if TYPE_CHECKING:

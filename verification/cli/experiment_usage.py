@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .output import claim_folder, make_writable
+from ..record.folder import claim_folder, make_writable
 
 __all__ = ["checkpoint_folder", "insist"]
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..record.folder import RECORD_NAME, earlier_record, name_in_errors
+
 if TYPE_CHECKING:
     from ..record.record import Record
 
-__all__ = ["RECORD", "claim_folder", "command_line", "earlier_record", "finish", "make_writable", "usage_errors"]
+__all__ = ["RECORD", "command_line", "finish", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -34,43 +36,6 @@ class _RecordPath(click.Path):
 RECORD = _RecordPath(path_type=Path, exists=True)
 
 
-def claim_folder(folder: Path) -> None:
-    """Make sure that a folder may be written to, and holds nothing but an earlier report."""
-    from ..record.record import Record
-
-    make_writable(folder)
-    holds = [each for each in folder.iterdir() if not each.name.startswith(".")]
-    if holds:
-        try:
-            Record.read(folder / "report.json")
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"folder {folder} holds {holds[0].name} and no report of gradverify; "
-                "give an empty or new folder, or one of an earlier run"
-            ) from error
-
-
-def earlier_record(folder: Path) -> Record | None:
-    """The record that a folder holds; None where it holds none that can be read."""
-    from ..record.record import Record
-
-    try:
-        return Record.read(folder / "report.json")
-    except (OSError, ValueError):
-        return None
-
-
-def make_writable(folder: Path) -> None:
-    """Make a folder where there is none, and try to write to it: before a run, not at its end."""
-    from ..record.record import write_atomically
-
-    with _named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        write_atomically(probe, "")
-        probe.unlink()
-
-
 def command_line() -> str:
     """How this run was asked for, to stand in its record."""
     return shlex.join(["gradverify", *sys.argv[1:]])
@@ -86,9 +51,9 @@ def finish(record: Record, out: Path | None) -> None:
     click.echo(render(record, shutil.get_terminal_size((100, 24)).columns, styled=terminal), nl=False)
     if out is not None:
         # After the summary, which is all that is left of a run whose disk is full.
-        with usage_errors(), _named(out):
+        with usage_errors(), name_in_errors(out):
             before = earlier_record(out)
-            record.write(out / "report.json")
+            record.write(out / RECORD_NAME)
             remove_stale(before, out, write_reports(record, out))
             if record.run.complete and not record.run.time_truncated:
                 (out / JOURNAL).unlink(missing_ok=True)
@@ -106,15 +71,6 @@ def usage_errors() -> Iterator[None]:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise click.UsageError(f"cannot write or read{place}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _named(folder: Path) -> Iterator[None]:
-    """Errors of the file system name the user's folder: a full disk names nothing, and a temporary file no one knows."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _as_typed(message: str) -> str:

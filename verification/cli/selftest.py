@@ -9,7 +9,8 @@ from typing import Literal
 import click
 
 from ..drawing.workers import usable_cores
-from .output import make_writable, usage_errors
+from ..record.folder import make_writable
+from .output import usage_errors
 from .progress import progress
 
 __all__ = ["selftest"]

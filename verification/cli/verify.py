@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..drawing.place import Place
+from ..record.folder import claim_folder
 from .foreign import Stated, examined, foreign_options
-from .output import claim_folder, command_line, finish, usage_errors
+from .output import command_line, finish, usage_errors
 from .progress import progress
 from .replay import replay_command
 

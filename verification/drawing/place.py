@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..cli.output import earlier_record
+from ..record.folder import earlier_record
 from .workers import worker_count
 
 if TYPE_CHECKING:
