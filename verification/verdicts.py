@@ -10,6 +10,7 @@ from typing import Literal
 __all__ = [
     "BiasOutcome",
     "BiasReason",
+    "CellWord",
     "Claim",
     "ConformanceOutcome",
     "ConformanceReason",
@@ -68,6 +69,9 @@ Outcome = (
     | Ending
 )
 """The outcome of any check of a record. An attribution's names sites, so it is cast to this type where it is made."""
+
+CellWord = Outcome | Literal["not tested"]
+"""The word that stands for a whole cell in a table: its bias outcome, or how it ended before there was one."""
 
 StatementOutcome = Literal["holds", "fails", "open"]
 """The outcome of a statement that a study makes beforehand."""

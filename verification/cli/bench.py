@@ -71,7 +71,7 @@ def bench(
     from ..problems.registry import find_problems
     from ..record.head import run_head
     from ..record.record import Record
-    from ..throughput.study import BenchSettings, throughput_study
+    from ..throughput.throughput_study import BenchSettings, throughput_study
 
     with usage_errors():
         if out is not None:

@@ -31,7 +31,7 @@ def compare(base: Path, head: Path, margin: float, alpha: float, same: bool, tim
     """
     from ..comparison.compare import compare as compared
     from ..record.record import Record, write_atomically
-    from ..report.comparison import FORMATS
+    from ..report.comparison_report import FORMATS
 
     with usage_errors():
         found = compared(Record.read(base), Record.read(head), margin=margin, alpha=alpha, same=same, timing=timing)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..record.folder import claim_folder, earlier_record
+from ..record.folder import RECORD_NAME, claim_folder, earlier_record
 from .output import RECORD, usage_errors
 
 __all__ = ["report"]
@@ -27,7 +27,7 @@ def report(record: Path, out: Path | None) -> None:
         if out is not None:
             claim_folder(out)
             # The pages name it, and a folder that holds it may be rendered into again.
-            read.write(out / "report.json")
+            read.write(out / RECORD_NAME)
         written = write_reports(read, folder)
         remove_stale(before, folder, written)
         for path in written:

@@ -72,7 +72,7 @@ def variance(
         settings = sweep_settings(samples=samples, **given)
         estimators, series = _estimators(targets), swept(problem, sizes)
     with progress() as told, usage_errors():
-        from ..studies.session import variance_record
+        from ..studies.variance_record import variance_record
 
         record = variance_record(
             estimators,

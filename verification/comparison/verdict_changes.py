@@ -31,7 +31,8 @@ def verdict_change(base: Cell, head: Cell, *, same: bool = False) -> Change | No
         The change; None where the verdicts agree.
     """
     refuted = _newly_refuted(base, head)
-    before, after = base.word, head.word
+    before: str = base.word
+    after: str = head.word
     if same:
         direction: Direction | None = "different" if _contradict(base, head, before, after) else None
     elif refuted is not None:

@@ -1,4 +1,4 @@
-"""The folder of a run: made before the run, and kept from being mixed with anything else."""
+"""The folder that a run writes to: claimed before the run, and read again by the next one."""
 
 from __future__ import annotations
 
@@ -8,43 +8,49 @@ from pathlib import Path
 
 from .record import Record, write_atomically
 
-__all__ = ["claim_folder", "earlier_record", "make_writable", "naming_folder"]
+__all__ = ["RECORD_NAME", "claim_folder", "earlier_record", "make_writable", "name_in_errors"]
+
+RECORD_NAME = "report.json"
+"""The name of the record's file in the folder of a run."""
 
 
 def claim_folder(folder: Path) -> None:
-    """Make sure that a folder may be written to, and holds nothing but an earlier report.
+    """Make sure that a folder can be written to and that it holds nothing but an earlier report.
+
+    Args:
+        folder: The folder; it is made if it does not exist.
 
     Raises:
-        ValueError: The folder holds something else.
-        OSError: It cannot be written to.
+        ValueError: The folder holds other files.
+        OSError: The folder cannot be written to.
     """
     make_writable(folder)
-    holds = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    if holds:
-        try:
-            Record.read(folder / "report.json")
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"folder {folder} holds {holds[0].name} and no report of gradverify; "
-                "give an empty or new folder, or one of an earlier run"
-            ) from error
+    names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if names and earlier_record(folder) is None:
+        raise ValueError(
+            f"folder {folder} holds {names[0]} and no report of gradverify; "
+            "give an empty or new folder, or one of an earlier run"
+        )
 
 
 def earlier_record(folder: Path) -> Record | None:
     """Return the record that a folder holds, or None if it holds none that can be read."""
     try:
-        return Record.read(folder / "report.json")
+        return Record.read(folder / RECORD_NAME)
     except (OSError, ValueError):
         return None
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder where there is none, and try to write to it: before a run, not at its end.
+    """Make a folder if it does not exist, and try to write to it: an error then comes before a run, not at its end.
+
+    Args:
+        folder: The folder.
 
     Raises:
-        OSError: The folder cannot be written to.
+        OSError: The folder cannot be written to; the error names it.
     """
-    with naming_folder(folder):
+    with name_in_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         write_atomically(probe, "")
@@ -52,11 +58,10 @@ def make_writable(folder: Path) -> None:
 
 
 @contextmanager
-def naming_folder(folder: Path) -> Iterator[None]:
-    """Let errors of the file system name the user's folder: a full disk names nothing, or a temporary file.
+def name_in_errors(folder: Path) -> Iterator[None]:
+    """Let errors of the file system name the user's folder.
 
-    Raises:
-        OSError: The error that was met, with the folder's name.
+    The error of a full disk names no file, and other errors name a temporary file that no one knows.
     """
     try:
         yield

@@ -6,11 +6,12 @@ import platform
 import resource
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from .record import Run
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["run_head", "versions"]
 

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..verdicts import Claim, FamilyOutcome, Outcome, Status
+from ..verdicts import CellWord, Claim, FamilyOutcome, Outcome, Status
 from .study import Study, study_from
 
 __all__ = ["SCHEMA_VERSION", "Cell", "Check", "Family", "Record", "Run", "schema"]
@@ -89,9 +89,9 @@ class Cell:
         return next((each for each in self.checks if each.check == check), None)
 
     @property
-    def word(self) -> str:
-        """The word that stands for it in a table: its bias outcome, or how it ended before there was one."""
-        if self.status in ("crashed", "timeout"):
+    def word(self) -> CellWord:
+        """The word that stands for the cell in a table: its bias outcome, or how the cell ended before there was one."""
+        if self.status == "crashed" or self.status == "timeout":
             return self.status
         bias, references = self.find("bias"), self.find("references")
         if bias is not None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from ..verdicts import StatementOutcome
 
 __all__ = ["Chart", "Exhibits", "Region", "Series", "Statement", "Study", "Table", "study_from"]
 
 Value = str | float | int | None
+Entry = TypeVar("Entry")
+
+Style = Literal["line", "points", "both", "dashed"]
+"""How a series is drawn; ``dashed`` is a line that others are compared with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +29,7 @@ class Statement:
     """
 
     claim: str
-    outcome: Literal["holds", "fails", "open"]
+    outcome: StatementOutcome
     measured: str
     note: str = ""
 
@@ -36,6 +42,25 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     caption: str = ""
+
+    @classmethod
+    def of(
+        cls, title: str, columns: Mapping[str, Callable[[Entry], Value]], entries: Iterable[Entry], caption: str = ""
+    ) -> Table:
+        """Make a table with one row for every entry.
+
+        Args:
+            title: The table's title.
+            columns: A column's heading, and the function that gives its value for an entry.
+            entries: What the rows are about.
+            caption: How to read the table.
+
+        Example:
+            >>> Table.of("Squares", {"n": lambda n: n, "square": lambda n: n * n}, [1, 2, 3]).rows
+            ((1, 1), (2, 4), (3, 9))
+        """
+        rows = tuple(tuple(value(entry) for value in columns.values()) for entry in entries)
+        return cls(title=title, columns=tuple(columns), rows=rows, caption=caption)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +81,7 @@ class Series:
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
-    style: Literal["line", "points", "both", "dashed"] = "line"
+    style: Style = "line"
 
 
 @dataclass(frozen=True, kw_only=True)

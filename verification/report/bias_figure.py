@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from ..record.record import Cell, Record
+from ..verdicts import CellWord
 from .canvas import BAND, INK, MUTED, PAPER, SERIES, Picture, drawing, dress, slug, to_picture
 from .overview import REFERENCES, family_of
 from .quantities import number, percent, shorten
@@ -24,7 +25,11 @@ ESTIMATORS_A_PICTURE = 50
 VIEW = 3.0
 """Half the width of a panel, in tolerances; what lies outside is an arrow with its value."""
 
-_STYLE = {"unbiased": (SERIES[0], "o"), "biased": (SERIES[1], "s"), "inconclusive": (MUTED, "D")}
+_STYLE: Mapping[CellWord, tuple[str, str]] = {
+    "unbiased": (SERIES[0], "o"),
+    "biased": (SERIES[1], "s"),
+    "inconclusive": (MUTED, "D"),
+}
 _PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
 """What keeps the grid from running through a label."""
 
@@ -32,7 +37,7 @@ _PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
 @dataclass(frozen=True, kw_only=True)
 class _Mark:
     cell: Cell
-    word: str
+    word: CellWord
     relative: tuple[float, float, float] | None
 
 
@@ -116,7 +121,7 @@ def _inside(mark: _Mark, edge: float) -> bool:
     return mark.word in _STYLE and mark.relative is not None and abs(mark.relative[0]) < edge
 
 
-def _intervals(axes: Axes, inside: Sequence[tuple[float, float, float, int]], word: str, edge: float) -> None:
+def _intervals(axes: Axes, inside: Sequence[tuple[float, float, float, int]], word: CellWord, edge: float) -> None:
     """All marks of one outcome at once: a panel may hold hundreds."""
     colour, marker = _STYLE[word]
     estimates, lows, highs, lines = zip(*inside, strict=True)

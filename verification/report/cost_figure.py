@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..record.record import Cell, Record
+from ..record.record import Cell, Check, Record
 from .canvas import INK, MUTED, SERIES, Picture, decades, drawing, dress, slug, to_picture
 from .overview import REFERENCES, family_of
 from .quantities import count, finite, number, positive, rate, shorten, size
 
 __all__ = ["cost_picture"]
 
-_COLUMNS = ("estimator", "variance x seconds", "rows a second", "variance", "evaluations a row", "peak memory")
+_COLUMNS: Mapping[str, Callable[[Cell, Check], str]] = {
+    "estimator": lambda cell, cost: cell.estimator,
+    "variance x seconds": lambda cell, cost: number(cost.timing.get("variance_seconds")),
+    "rows a second": lambda cell, cost: rate(cost.timing.get("rows_per_second")),
+    "variance": lambda cell, cost: number(None if (variance := cell.find("variance")) is None else variance.estimate),
+    "evaluations a row": lambda cell, cost: count(cost.details.get("evaluations")),
+    "peak memory": lambda cell, cost: size(cost.timing.get("peak_bytes")),
+}
+"""The picture's data table: the heading of a column and the text of its cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +60,14 @@ def _timed(cell: Cell) -> bool:
 
 
 def _cost(cell: Cell) -> _Cost:
-    check, variance = cell.find("cost"), cell.find("variance")
+    check = cell.find("cost")
     assert check is not None
     work, speed = check.timing.get("variance_seconds"), check.timing.get("rows_per_second")
     return _Cost(
         estimator=cell.estimator,
         work=work if finite(work) else None,
         speed=speed if positive(speed) else None,
-        row=(
-            cell.estimator,
-            number(work),
-            rate(speed),
-            number(variance.estimate if variance is not None else None),
-            count(check.details.get("evaluations")),
-            size(check.timing.get("peak_bytes")),
-        ),
+        row=tuple(text(cell, check) for text in _COLUMNS.values()),
     )
 
 
@@ -89,7 +90,7 @@ def _picture(problem: str, costs: Sequence[_Cost], taken: set[str]) -> Picture:
                 "Left, the variance that one second of work leaves, the best estimator first; right, replicate rows "
                 "a second. Logarithmic axes. Clocks differ between machines."
             ),
-            columns=_COLUMNS,
+            columns=tuple(_COLUMNS),
             rows=[each.row for each in costs],
         )
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from ..record.record import Record
+from ..record.record import Family, Record
+from ..verdicts import FamilyOutcome
 from .quantities import MISSING, clip, number, span
 
 __all__ = ["COLUMNS", "FITS", "exponent_rows", "fits"]
 
-COLUMNS = ("estimator", "family", "exponent", "95 % interval", "fit", "claim", "note")
-
-FITS: Mapping[str, str] = {
+FITS: Mapping[FamilyOutcome, str] = {
     "fitted": "one power describes the sizes measured",
     "poor fit": "no single power does (chi-square, p < 0.01), as where the growth still bends: the exponent depends on the "
     "range of sizes, and its interval is widened by the misfit",
@@ -22,22 +21,26 @@ FITS: Mapping[str, str] = {
 _LONGEST = {"name": 160, "note": 400}
 
 
-def exponent_rows(record: Record) -> Iterator[tuple[str, ...]]:
-    """One row of `COLUMNS` for every estimator and family."""
-    for each in record.families:
-        yield (
-            clip(each.estimator, _LONGEST["name"]),
-            clip(each.family, _LONGEST["name"]),
-            number(each.exponent),
-            span(each.interval),
-            each.outcome,
-            each.claim,
-            clip(each.note, _LONGEST["note"]) or MISSING,
-        )
+COLUMNS: Mapping[str, Callable[[Family], str]] = {
+    "estimator": lambda family: clip(family.estimator, _LONGEST["name"]),
+    "family": lambda family: clip(family.family, _LONGEST["name"]),
+    "exponent": lambda family: number(family.exponent),
+    "95 % interval": lambda family: span(family.interval),
+    "fit": lambda family: family.outcome,
+    "claim": lambda family: family.claim,
+    "note": lambda family: clip(family.note, _LONGEST["note"]) or MISSING,
+}
+"""The table of exponents: the heading of a column and the text of its cells."""
+
+
+def exponent_rows(record: Record) -> list[tuple[str, ...]]:
+    """Return one row of `COLUMNS` for every estimator and family."""
+    return [tuple(text(family) for text in COLUMNS.values()) for family in record.families]
 
 
 def fits(record: Record) -> str:
-    """What the words of the column `fit` say, those that occur."""
-    present = {each.outcome for each in record.families}
-    said = "; ".join(f"{word}: {words}" for word, words in FITS.items() if word in present)
-    return f"The exponent is the slope of ln variance on ln size. {said[:1].upper()}{said[1:]}." if said else ""
+    """Explain those words of the column `fit` that occur."""
+    present = {family.outcome for family in record.families}
+    explanation = "; ".join(f"{word}: {meaning}" for word, meaning in FITS.items() if word in present)
+    capital = explanation[:1].upper() + explanation[1:]
+    return f"The exponent is the slope of ln variance on ln size. {capital}." if explanation else ""

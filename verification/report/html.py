@@ -18,11 +18,14 @@ from .html_cells import TONES, families, finding, references, undecided, verdict
 from .html_studies import studies
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
-from .overview import KINDS, exit_status, findings, headline, judges, meaning, outcome_counts
+from .overview import KINDS, Attention, exit_status, findings, headline, judges, meaning, outcome_counts
 from .quantities import count, duration, finite, number, percent
 from .undecided import undecided_line
 
 __all__ = ["to_html"]
+
+_URGENT: tuple[Attention, ...] = ("refuted", "failed", "not run")
+"""Kinds of findings that stand before the studies and the verdicts."""
 
 
 def to_html(record: Record, pictures: Pictures) -> str:
@@ -49,12 +52,12 @@ def to_html(record: Record, pictures: Pictures) -> str:
         verdicts=verdicts(record),
         families=families(record, pictures.families),
         references=references(record),
-        origins={"columns": ORIGINS, "rows": origin_rows(record), "title": TITLE},
-        exponents={"columns": EXPONENTS, "rows": list(exponent_rows(record)), "said": fits(record)},
+        origins={"columns": tuple(ORIGINS), "rows": origin_rows(record), "title": TITLE},
+        exponents={"columns": tuple(EXPONENTS), "rows": exponent_rows(record), "explanation": fits(record)},
         undecided_line=undecided_line(record),
         studies=studies(record, pictures.studies),
         tones=TONES,
-        urgent=("refuted", "failed", "not run"),
+        urgent=_URGENT,
         undecided=undecided,
     ) + "\n"  # fmt: skip
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
 from ..record.record import Cell, Check, Record
+from ..verdicts import Outcome, StatementOutcome
 from .canvas import Picture, for_page
 from .cell_words import bias_detail
 from .overview import REFERENCES, Finding, family_of
@@ -17,7 +18,9 @@ from .relative import relative_bias
 
 __all__ = ["TONES", "families", "finding", "references", "undecided", "verdicts"]
 
-TONES = {
+Tone = Literal["good", "off", "open", "bad"]
+
+TONES: Mapping[Outcome | StatementOutcome | Literal["not tested"], Tone] = {
     "unbiased": "good",
     "pass": "good",
     "agree": "good",
@@ -31,7 +34,7 @@ TONES = {
     "fails": "off",
     "open": "open",
 }
-
+"""The colour in which the page shows a word, as a class of its style sheet."""
 
 _CHANNEL = ("name", "kind", "estimate", "interval", "sigma", "skewness", "tau", "open")
 _VALUE = ("kind", "outcome", "value", "difference", "interval", "relative", "note")
@@ -144,57 +147,68 @@ def families(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[di
         {
             "name": family,
             "pictures": [(each, Markup(for_page(each))) for owner, each in pictures if owner == family],
-            "bias": {"columns": _BIAS_COLUMNS, "rows": [_bias_row(cell) for cell in several]},
-            "other": {"columns": _OTHER_COLUMNS, "rows": [_other_row(cell) for cell in several]},
+            "bias": _table_of(_BIAS_COLUMNS, several),
+            "other": _table_of(_OTHER_COLUMNS, several),
         }
         for family, several in cells.items()
     ]
 
 
-_BIAS_COLUMNS = ("Estimator", "Problem", "Verdict", "Claim", "Relative bias", "Relative interval", "Bias", "Interval",
-                 "Tolerance", "Sigma", "Rows", "Reference", "Note")  # fmt: skip
-_OTHER_COLUMNS = ("Estimator", "Problem", "Conformance", "Forward law", "Variance", "Interval", "Against exact",
-                  "Rows a second", "Variance x seconds", "Evaluations a row", "Peak memory")  # fmt: skip
+_NOTHING = Check(check="", outcome="not compared")
+"""The check whose figures a cell shows where it has no such check."""
 
 
-def _bias_row(cell: Cell) -> list[str]:
-    bias = cell.find("bias")
-    check = bias or Check(check="bias", outcome="not compared")
-    relative = relative_bias(cell, check)
-    interval = f"[{percent(relative[1])}, {percent(relative[2])}]" if relative else MISSING
-    return [
-        cell.estimator,
-        cell.problem,
-        cell.word if bias is None else bias.outcome,
-        check.claim,
-        percent(check.relative),
-        interval,
-        number(check.estimate),
-        span(check.interval),
-        number(check.details.get("tau")),
-        number(check.details.get("sigma")),
-        count(check.num_samples),
-        check.reference or MISSING,
-        ": ".join(filter(None, (str(check.details.get("reason") or ""), check.note))) or MISSING,
-    ]
+def _check(cell: Cell, name: str) -> Check:
+    return cell.find(name) or _NOTHING
 
 
-def _other_row(cell: Cell) -> list[str]:
-    nothing = Check(check="", outcome="not compared")
-    variance, cost = cell.find("variance") or nothing, cell.find("cost") or nothing
-    return [
-        cell.estimator,
-        cell.problem,
-        _outcome(cell, "conformance"),
-        _outcome(cell, "forward_law"),
-        number(variance.estimate),
-        span(variance.interval),
-        _outcome(cell, "variance"),
-        rate(cost.timing.get("rows_per_second")),
-        number(cost.timing.get("variance_seconds")),
-        count(cost.details.get("evaluations")),
-        size(cost.timing.get("peak_bytes")),
-    ]
+def _relative_interval(cell: Cell) -> str:
+    relative = relative_bias(cell, _check(cell, "bias"))
+    return f"[{percent(relative[1])}, {percent(relative[2])}]" if relative else MISSING
+
+
+def _bias_note(cell: Cell) -> str:
+    bias = _check(cell, "bias")
+    return ": ".join(filter(None, (str(bias.details.get("reason") or ""), bias.note))) or MISSING
+
+
+_Columns = Mapping[str, Callable[[Cell], str]]
+
+_BIAS_COLUMNS: _Columns = {
+    "Estimator": lambda cell: cell.estimator,
+    "Problem": lambda cell: cell.problem,
+    "Verdict": lambda cell: cell.word if (bias := cell.find("bias")) is None else bias.outcome,
+    "Claim": lambda cell: _check(cell, "bias").claim,
+    "Relative bias": lambda cell: percent(_check(cell, "bias").relative),
+    "Relative interval": _relative_interval,
+    "Bias": lambda cell: number(_check(cell, "bias").estimate),
+    "Interval": lambda cell: span(_check(cell, "bias").interval),
+    "Tolerance": lambda cell: number(_check(cell, "bias").details.get("tau")),
+    "Sigma": lambda cell: number(_check(cell, "bias").details.get("sigma")),
+    "Rows": lambda cell: count(_check(cell, "bias").num_samples),
+    "Reference": lambda cell: _check(cell, "bias").reference or MISSING,
+    "Note": _bias_note,
+}
+"""A family's table of biases: the heading of a column and the text of its cells."""
+
+_OTHER_COLUMNS: _Columns = {
+    "Estimator": lambda cell: cell.estimator,
+    "Problem": lambda cell: cell.problem,
+    "Conformance": lambda cell: _outcome(cell, "conformance"),
+    "Forward law": lambda cell: _outcome(cell, "forward_law"),
+    "Variance": lambda cell: number(_check(cell, "variance").estimate),
+    "Interval": lambda cell: span(_check(cell, "variance").interval),
+    "Against exact": lambda cell: _outcome(cell, "variance"),
+    "Rows a second": lambda cell: rate(_check(cell, "cost").timing.get("rows_per_second")),
+    "Variance x seconds": lambda cell: number(_check(cell, "cost").timing.get("variance_seconds")),
+    "Evaluations a row": lambda cell: count(_check(cell, "cost").details.get("evaluations")),
+    "Peak memory": lambda cell: size(_check(cell, "cost").timing.get("peak_bytes")),
+}
+"""A family's table of the other checks."""
+
+
+def _table_of(columns: _Columns, cells: Sequence[Cell]) -> dict[str, Any]:
+    return {"columns": tuple(columns), "rows": [[text(cell) for text in columns.values()] for cell in cells]}
 
 
 def _outcome(cell: Cell, name: str) -> str:
@@ -206,22 +220,26 @@ def _outcome(cell: Cell, name: str) -> str:
 def references(record: Record) -> dict[str, Any] | None:
     """Every reference of every problem, with what it gave or how far it is from the deciding one."""
     rows = [
-        [
-            cell.problem,
-            str(each.get("kind") or MISSING),
-            str(each.get("outcome") or check.outcome),
-            number(each.get("value")),
-            number(each.get("difference")),
-            span(each.get("interval")),
-            percent(each.get("relative")),
-            str(each.get("reason") or each.get("note") or MISSING),
-        ]
+        [text(cell, check, entry) for text in _REFERENCE_COLUMNS.values()]
         for cell in record.cells
         for check in cell.checks
         if check.check == "references"
-        for each in check.details.get("values") or ({"note": check.note},)
-        if isinstance(each, Mapping)
+        for entry in check.details.get("values") or ({"note": check.note},)
+        if isinstance(entry, Mapping)
     ]
-    columns = ("Problem", "Reference", "Outcome", "Value", "Difference", "Interval", "Relative", "Reason")
+    columns = tuple(_REFERENCE_COLUMNS)
     shown = [at for at in range(len(columns)) if any(row[at] != MISSING for row in rows)]
     return {"columns": [columns[at] for at in shown], "rows": [[row[at] for at in shown] for row in rows]} if rows else None
+
+
+_REFERENCE_COLUMNS: Mapping[str, Callable[[Cell, Check, Mapping[str, Any]], str]] = {
+    "Problem": lambda cell, check, entry: cell.problem,
+    "Reference": lambda cell, check, entry: str(entry.get("kind") or MISSING),
+    "Outcome": lambda cell, check, entry: str(entry.get("outcome") or check.outcome),
+    "Value": lambda cell, check, entry: number(entry.get("value")),
+    "Difference": lambda cell, check, entry: number(entry.get("difference")),
+    "Interval": lambda cell, check, entry: span(entry.get("interval")),
+    "Relative": lambda cell, check, entry: percent(entry.get("relative")),
+    "Reason": lambda cell, check, entry: str(entry.get("reason") or entry.get("note") or MISSING),
+}
+"""The table of references: the heading of a column and the text of its cells."""

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from xml.etree import ElementTree
 
 from ..record.record import Record
-from .overview import REPEATED, Finding, answers
+from ..verdicts import Outcome
+from .overview import REPEATED, Finding, Kind, answers
 from .quantities import number, span
 
 __all__ = ["to_junit"]
 
-_SKIPPED = ("not-applicable", "not-tested", "not tested", "inconclusive")
+_SKIPPED: tuple[Outcome, ...] = ("not-applicable", "not-tested", "inconclusive")
+_RESULTS: Mapping[Kind, str] = {
+    "refuted": "failure",
+    "failed": "failure",
+    "not run": "error",
+    "inconclusive": "skipped",
+    REPEATED: "skipped",
+}
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -71,8 +79,7 @@ def _case(record: Record, finding: Finding, position: int) -> ElementTree.Elemen
 
 
 def _result(finding: Finding) -> str:
-    by_kind = {"refuted": "failure", "failed": "failure", "not run": "error", "inconclusive": "skipped", REPEATED: "skipped"}
-    return by_kind.get(finding.kind, "skipped" if finding.check.outcome in _SKIPPED else "")
+    return _RESULTS.get(finding.kind, "skipped" if finding.check.outcome in _SKIPPED else "")
 
 
 def _message(finding: Finding) -> str:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..record.record import Record
 from ..record.study import Study
+from ..verdicts import CellWord
 from .cell_words import cell_line
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
 from .markdown_text import code, escape, folded, table, within
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
-from .overview import KINDS, REFERENCES, Finding, exit_status, findings, grid, headline, judges, meaning, outcome_counts
+from .overview import (
+    KINDS,
+    REFERENCES,
+    Attention,
+    Finding,
+    exit_status,
+    findings,
+    grid,
+    headline,
+    judges,
+    meaning,
+    outcome_counts,
+)
 from .quantities import clip, count, duration, number, percent, span
 from .undecided import undecided_line
 
 __all__ = ["to_markdown"]
 
-_SHARES = {"refuted": 300_000, "failed": 150_000, "not run": 100_000, "inconclusive": 100_000, "warning": 50_000}
+_SHARES: Mapping[Attention, int] = {
+    "refuted": 300_000,
+    "failed": 150_000,
+    "not run": 100_000,
+    "inconclusive": 100_000,
+    "warning": 50_000,
+}
 _TABLE_SHARE = 150_000
 _EXPONENT_SHARE = 50_000
 _STUDY_SHARE = 60_000
@@ -41,7 +60,8 @@ def to_markdown(record: Record) -> str:
     for kind, several in findings(record).items():
         lines += ["", f"## {KINDS[kind]} ({len(several)})", ""]
         lines += [escape(undecided_line(record)), ""] if kind == "inconclusive" else []
-        lines += table(_FINDING_COLUMNS, map(_finding_row, several), _SHARES[kind])
+        rows = [[text(finding) for text in _FINDING_COLUMNS.values()] for finding in several]
+        lines += table(tuple(_FINDING_COLUMNS), rows, _SHARES[kind])
         lines += _replays(several) if kind in ("refuted", "failed") else []
     cells = [each for each in record.cells if each.estimator != REFERENCES]
     if 0 < len(cells) <= _MOST_CELLS:
@@ -50,30 +70,16 @@ def to_markdown(record: Record) -> str:
         ]
         lines += ["", "## What was found", "", *table(("estimator", "problem", "found"), rows, _TABLE_SHARE)]
     if origins := origin_rows(record):
-        lines += ["", f"## {TITLE}", "", *table(ORIGINS, origins, _EXPONENT_SHARE)]
+        lines += ["", f"## {TITLE}", "", *table(tuple(ORIGINS), origins, _EXPONENT_SHARE)]
     for study in record.studies[:_MOST_STUDIES]:
         lines += ["", f"## {escape(study.title)}", "", *_study(study)]
     if record.cells:
         lines += ["", "## Outcomes", "", *_outcomes(record)]
         lines += ["", "## Bias, by estimator and family of problems", "", *_grid(record)]
     if record.families:
-        lines += ["", "## How the variance grows", "", *([escape(said), ""] if (said := fits(record)) else [])]
-        lines += table(EXPONENTS, exponent_rows(record), _EXPONENT_SHARE)
+        lines += ["", "## How the variance grows", "", *([escape(explanation), ""] if (explanation := fits(record)) else [])]
+        lines += table(tuple(EXPONENTS), exponent_rows(record), _EXPONENT_SHARE)
     return "\n".join(lines) + "\n"
-
-
-_FINDING_COLUMNS = (
-    "estimator",
-    "problem",
-    "check",
-    "outcome",
-    "estimate",
-    "interval",
-    "relative",
-    "rows",
-    "reference",
-    "why",
-)
 
 
 def _head(record: Record) -> list[str]:
@@ -94,22 +100,24 @@ def _head(record: Record) -> list[str]:
     ]
 
 
-def _finding_row(finding: Finding) -> list[str]:
-    cell, check = finding.cell, finding.check
-    reason = str(check.details.get("reason") or "")
-    why = ": ".join(each for each in (reason, check.note) if each)
-    return [
-        clip(cell.estimator, _LONGEST["name"]),
-        clip(cell.problem, _LONGEST["name"]),
-        check.check,
-        check.outcome,
-        number(check.estimate),
-        span(check.interval),
-        percent(check.relative),
-        count(check.num_samples),
-        clip(check.reference, _LONGEST["name"]),
-        clip(why, _LONGEST["note"]),
-    ]
+def _why(finding: Finding) -> str:
+    check = finding.check
+    return ": ".join(filter(None, (str(check.details.get("reason") or ""), check.note)))
+
+
+_FINDING_COLUMNS: Mapping[str, Callable[[Finding], str]] = {
+    "estimator": lambda finding: clip(finding.cell.estimator, _LONGEST["name"]),
+    "problem": lambda finding: clip(finding.cell.problem, _LONGEST["name"]),
+    "check": lambda finding: finding.check.check,
+    "outcome": lambda finding: finding.check.outcome,
+    "estimate": lambda finding: number(finding.check.estimate),
+    "interval": lambda finding: span(finding.check.interval),
+    "relative": lambda finding: percent(finding.check.relative),
+    "rows": lambda finding: count(finding.check.num_samples),
+    "reference": lambda finding: clip(finding.check.reference, _LONGEST["name"]),
+    "why": lambda finding: clip(_why(finding), _LONGEST["note"]),
+}
+"""The table of findings: the heading of a column and the text of its cells."""
 
 
 def _replays(several: Sequence[Finding]) -> list[str]:
@@ -132,15 +140,17 @@ def _grid(record: Record) -> list[str]:
     shown = grid(record)
     families = shown.families[:_MOST_FAMILIES]
     rows = (
-        [clip(estimator, _LONGEST["name"])]
-        + [", ".join(f"{n} {word}" for word, n in shown.counts.get((estimator, family), {}).items()) for family in families]
+        [clip(estimator, _LONGEST["name"])] + [_grid_cell(shown.counts.get((estimator, family), {})) for family in families]
         for estimator in shown.estimators
     )
     lines = table(("estimator", *(clip(family, _LONGEST["name"]) for family in families)), rows, _TABLE_SHARE)
-    refuted = any(word.endswith("!") for counts in shown.counts.values() for word in counts)
-    lines += ["", "A word with ! is a refuted claim."] if refuted else []
+    lines += ["", "A word with ! is a refuted claim."] if shown.has_refuted else []
     hidden = len(shown.families) - len(families)
     return lines + (["", f"{count(hidden)} more families stand in report.html."] if hidden else [])
+
+
+def _grid_cell(counts: Mapping[tuple[CellWord, bool], int]) -> str:
+    return ", ".join(f"{n} {word}{'!' * refuted}" for (word, refuted), n in counts.items())
 
 
 def _study(study: Study) -> list[str]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from ..record.record import Cell, Check, Family, Record
 from ..record.study import Study
+from ..verdicts import CellWord, StatementOutcome
 
 __all__ = [
     "EXIT_MEANING",
     "KINDS",
     "REFERENCES",
     "REPEATED",
+    "Attention",
     "Finding",
     "Grid",
+    "Kind",
     "answers",
     "exit_status",
     "family_of",
@@ -31,7 +35,13 @@ __all__ = [
     "outcome_counts",
 ]
 
-KINDS: Mapping[str, str] = {
+Attention = Literal["refuted", "failed", "not run", "inconclusive", "warning"]
+"""The attention that an answer needs, the gravest first."""
+
+Kind = Attention | Literal["repeated", ""]
+"""The kind of an answer: the attention that it needs, `REPEATED`, or nothing."""
+
+KINDS: Mapping[Attention, str] = {
     "refuted": "Claims refuted",
     "failed": "Failed",
     "not run": "Could not be run",
@@ -51,8 +61,8 @@ EXIT_MEANING: Mapping[int, str] = {
 REFERENCES = "references"
 """What the cells of the references are entered under."""
 
-REPEATED = "repeated"
-"""The kind of an answer that stands in the record for completeness, and is another's over again."""
+REPEATED: Literal["repeated"] = "repeated"
+"""The kind of an answer that the record holds for completeness: it repeats another answer of the same cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +75,29 @@ class Finding:
         check: The answer.
     """
 
-    kind: str
+    kind: Kind
     cell: Cell
     check: Check
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Bias outcomes counted per (estimator, family of problems)."""
+    """Bias outcomes, counted per estimator and family of problems.
+
+    Attributes:
+        estimators: Names of the estimators, one row each.
+        families: Families of problems, one column each.
+        counts: For an estimator and a family, how often each word occurs; its flag says that a claim on bias is refuted.
+    """
 
     estimators: tuple[str, ...]
     families: tuple[str, ...]
-    counts: Mapping[tuple[str, str], Counter[str]]
+    counts: Mapping[tuple[str, str], Counter[tuple[CellWord, bool]]]
+
+    @property
+    def has_refuted(self) -> bool:
+        """True if any of the words stands for a refuted claim."""
+        return any(refuted for counts in self.counts.values() for _, refuted in counts)
 
 
 def answers(record: Record) -> Iterator[Finding]:
@@ -89,17 +110,15 @@ def answers(record: Record) -> Iterator[Finding]:
         yield Finding(kind=kind_of(cell, check), cell=cell, check=check)
 
 
-def findings(record: Record) -> dict[str, list[Finding]]:
+def findings(record: Record) -> dict[Attention, list[Finding]]:
     """What needs attention, by kind, the gravest kind first; kinds that do not occur are left out."""
-    found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
-    for each in answers(record):
-        if each.kind in found:
-            found[each.kind].append(each)
-    return {kind: several for kind, several in found.items() if several}
+    every = list(answers(record))
+    sorted_by_kind = {kind: [finding for finding in every if finding.kind == kind] for kind in KINDS}
+    return {kind: several for kind, several in sorted_by_kind.items() if several}
 
 
-def kind_of(cell: Cell, check: Check) -> str:
-    """Which kind of attention an answer needs, or the empty string."""
+def kind_of(cell: Cell, check: Check) -> Kind:
+    """Return the attention that an answer needs; `REPEATED` if another answer of the cell says the same."""
     kind = _kind(cell, check)
     first = cell.find("conformance")
     # A bias is not measured where conformance failed: its check bears the same outcome with the same note.
@@ -107,7 +126,7 @@ def kind_of(cell: Cell, check: Check) -> str:
     return REPEATED if kind and again else kind
 
 
-def _kind(cell: Cell, check: Check) -> str:
+def _kind(cell: Cell, check: Check) -> Attention | Literal[""]:
     if check.claim == "refuted":
         return "refuted"
     stopped = cell.status in ("crashed", "timeout")
@@ -153,7 +172,7 @@ def meaning(record: Record) -> str:
 def headline(record: Record) -> str:
     """The run in one line."""
     found = findings(record)
-    phrases = {
+    phrases: Mapping[Attention, tuple[str, str]] = {
         "refuted": ("claim refuted", "claims refuted"),
         "failed": ("check failed", "checks failed"),
         "not run": ("cell could not be run", "cells could not be run"),
@@ -188,8 +207,8 @@ def family_of(cell: Cell) -> str:
 
 
 def grid(record: Record) -> Grid:
-    """Bias outcomes per estimator and family; a word with ``!`` is a refuted claim."""
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    """Count the bias outcomes per estimator and family."""
+    counts: dict[tuple[str, str], Counter[tuple[CellWord, bool]]] = {}
     estimators: dict[str, None] = {}
     families: dict[str, None] = {}
     for cell in record.cells:
@@ -200,20 +219,24 @@ def grid(record: Record) -> Grid:
         families.setdefault(family)
         bias = cell.find("bias")
         refuted = bias is not None and bias.claim == "refuted"
-        counts.setdefault((cell.estimator, family), Counter())[cell.word + "!" * refuted] += 1
+        counts.setdefault((cell.estimator, family), Counter())[cell.word, refuted] += 1
     return Grid(estimators=tuple(estimators), families=tuple(families), counts=counts)
 
 
 def _statements(study: Study) -> list[str]:
-    """A study in one phrase: how many of its statements hold."""
-    counts = Counter(str(each.outcome) for each in study.statements)
-    words = {"holds": ("statement holds", "statements hold"), "fails": ("fails", "fail"), "open": ("is open", "are open")}
+    """Summarise a study in one phrase: how many of its statements hold."""
+    counts = Counter(statement.outcome for statement in study.statements)
+    words: Mapping[StatementOutcome, tuple[str, str]] = {
+        "holds": ("statement holds", "statements hold"),
+        "fails": ("fails", "fail"),
+        "open": ("is open", "are open"),
+    }
     found = [f"{counts[outcome]} {words[outcome][counts[outcome] != 1]}" for outcome in words if counts[outcome]]
     return [f"{study.title}: {', '.join(found)}"] if found else [f"{study.title} measured"]
 
 
 def _end(cell: Cell) -> tuple[Check, ...]:
-    wanted = ("refuted", "failed") if cell.status == "failed" else ("not run",)
+    wanted: tuple[Kind, ...] = ("refuted", "failed") if cell.status == "failed" else ("not run",)
     if cell.status == "ok" or any(kind_of(cell, check) in wanted for check in cell.checks):
         return ()
     return (Check(check="run", outcome=cell.status, note=_note(cell)),)

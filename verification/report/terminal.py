@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from ..record.record import Record
 from ..record.study import Study, Table
+from ..verdicts import CellWord
 from .cell_words import cell_line
 from .origins import TITLE, origin_rows
-from .overview import KINDS, REFERENCES, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
+from .overview import KINDS, REFERENCES, Attention, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
 from .quantities import clip, count, number, percent, shorten, span
 from .undecided import undecided_line
 
@@ -29,7 +30,7 @@ MOST_ROWS = 24
 LONGEST_TEXT = 40
 """A study's table with longer texts is written as lines of text."""
 
-_LETTERS = {
+_LETTERS: Mapping[CellWord, str] = {
     "unbiased": "U",
     "biased": "B",
     "inconclusive": "?",
@@ -39,7 +40,13 @@ _LETTERS = {
     "crashed": "X",
     "timeout": "T",
 }
-_STYLES = {"refuted": "bold red", "failed": "bold red", "not run": "red", "inconclusive": "yellow", "warning": "yellow"}
+_STYLES: Mapping[Attention, str] = {
+    "refuted": "bold red",
+    "failed": "bold red",
+    "not run": "red",
+    "inconclusive": "yellow",
+    "warning": "yellow",
+}
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -187,8 +194,8 @@ def _grid(record: Record, width: int) -> Iterator[_Line]:
         return
     first = min(max(len(each) for each in (*shown.estimators, "estimator")), max(width // 3, 16))
     texts = {
-        (estimator, family): " ".join(f"{n}{_letter(word)}" for word, n in shown.counts[estimator, family].items())
-        for estimator, family in shown.counts
+        place: " ".join(f"{n}{_letter(word, refuted)}" for (word, refuted), n in counts.items())
+        for place, counts in shown.counts.items()
     }
     columns = {
         family: max(len(shorten(family, 20)), *(len(texts.get((each, family), "")) for each in shown.estimators))
@@ -201,14 +208,14 @@ def _grid(record: Record, width: int) -> Iterator[_Line]:
             if any(text for text, _ in row):
                 yield _row(shorten(estimator, first), first, row), ""
         yield "", ""
-    words = {word.rstrip("!") for counts in shown.counts.values() for word in counts}
-    key = [f"{_letter(word)} {word}" for word in (*_LETTERS, "not tested") if word in words]
-    refuted = any(word.endswith("!") for counts in shown.counts.values() for word in counts)
-    yield from _wrapped("Bias: " + ", ".join(key + ["! claim refuted"] * refuted) + ".", width, style="dim")
+    words = {word for counts in shown.counts.values() for word, _ in counts}
+    explained: tuple[CellWord, ...] = (*_LETTERS, "not tested")
+    key = [f"{_letter(word)} {word}" for word in explained if word in words]
+    yield from _wrapped("Bias: " + ", ".join(key + ["! claim refuted"] * shown.has_refuted) + ".", width, style="dim")
 
 
-def _letter(word: str) -> str:
-    return _LETTERS.get(word.rstrip("!"), ".") + "!" * word.endswith("!")
+def _letter(word: CellWord, refuted: bool = False) -> str:
+    return _LETTERS.get(word, ".") + "!" * refuted
 
 
 def _row(first: str, room: int, columns: Iterable[tuple[str, int]]) -> str:

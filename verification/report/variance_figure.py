@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,8 +18,6 @@ __all__ = ["variance_pictures"]
 
 SERIES_A_PANEL = 6
 PANELS_A_LINE = 2
-
-_COLUMNS = ("estimator", "size", "variance", "interval", "exact", "rows", "used in the fit")
 
 
 def variance_pictures(record: Record, taken: set[str]) -> list[tuple[str, Picture]]:
@@ -67,8 +65,8 @@ def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
                 + "Hollow marks were left out of the fit. n^b is the fitted exponent with its interval."
                 + f" Poor fit: {FITS['poor fit']}." * any(each.outcome == "poor fit" for each in families)
             ),
-            columns=_COLUMNS,
-            rows=[_row(each, point) for each in families for point in each.points],
+            columns=tuple(_COLUMNS),
+            rows=[[text(each, point) for text in _COLUMNS.values()] for each in families for point in each.points],
         )
 
 
@@ -125,13 +123,13 @@ def _drawable(point: Mapping[str, Any]) -> bool:
     return positive(point.get("size")) and positive(point.get("variance"))
 
 
-def _row(family: Family, point: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        family.estimator,
-        number(point.get("size"), digits=6),
-        number(point.get("variance")),
-        span(point.get("interval")),
-        number(point.get("exact")),
-        count(point.get("num_samples")),
-        "yes" if point.get("used", True) else "no",
-    )
+_COLUMNS: Mapping[str, Callable[[Family, Mapping[str, Any]], str]] = {
+    "estimator": lambda family, point: family.estimator,
+    "size": lambda family, point: number(point.get("size"), digits=6),
+    "variance": lambda family, point: number(point.get("variance")),
+    "interval": lambda family, point: span(point.get("interval")),
+    "exact": lambda family, point: number(point.get("exact")),
+    "rows": lambda family, point: count(point.get("num_samples")),
+    "used in the fit": lambda family, point: "yes" if point.get("used", True) else "no",
+}
+"""The picture's data table: the heading of a column and the text of its cells."""

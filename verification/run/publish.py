@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..drawing.journal import JOURNAL
-from ..record.folder import earlier_record, naming_folder
+from ..record.folder import RECORD_NAME, earlier_record, name_in_errors
 from ..record.record import Record
 
 __all__ = ["publish"]
@@ -28,9 +28,9 @@ def publish(record: Record, out: Path) -> None:
     from ..report import remove_stale, validate, write_reports
 
     validate(record)
-    with naming_folder(out):
+    with name_in_errors(out):
         before = earlier_record(out)
-        record.write(out / "report.json")
+        record.write(out / RECORD_NAME)
         remove_stale(before, out, write_reports(record, out))
         if record.run.complete and not record.run.time_truncated:
             (out / JOURNAL).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -21,6 +22,13 @@ REPEATS = 3
 _LONGEST = 2.0  # seconds; a batch that takes longer is timed once
 
 
+Axis = Literal["size", "rows", "parameters"]
+Quantity = Literal["seconds", "bytes"]
+
+_AXES: Mapping[Axis, str] = {"size": "size n", "rows": "replicates a batch", "parameters": "number of parameters"}
+_QUANTITIES: Mapping[Quantity, str] = {"seconds": "seconds a replicate", "bytes": "bytes a replicate"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class CostPoint:
     """One batch.
@@ -34,7 +42,7 @@ class CostPoint:
     """
 
     estimator: str
-    axis: str
+    axis: Axis
     value: int
     seconds: float
     bytes: float
@@ -50,7 +58,7 @@ def cost_points(estimators: Mapping[str, Estimator], walks: list[Problem], vecto
     """
     middle = walks[len(walks) // 2]
     for name, estimator in estimators.items():
-        batches = [("size", int(each.size), each, BATCH) for each in walks]
+        batches: list[tuple[Axis, int, Problem, int]] = [("size", int(each.size), each, BATCH) for each in walks]
         batches += [("rows", rows, middle, rows) for rows in ROWS]
         batches += [("parameters", each.params.numel(), each, BATCH) for each in vectors]
         for axis, value, problem, rows in batches:
@@ -78,11 +86,7 @@ def cost_exhibits(points: list[CostPoint]) -> Exhibits:
     return Exhibits(tables=(table,), charts=tuple(charts))
 
 
-_AXES = {"size": "size n", "rows": "replicates a batch", "parameters": "number of parameters"}
-_QUANTITIES = {"seconds": "seconds a replicate", "bytes": "bytes a replicate"}
-
-
-def _chart(points: list[CostPoint], axis: str, quantity: str) -> Chart:
+def _chart(points: list[CostPoint], axis: Axis, quantity: Quantity) -> Chart:
     series = []
     for name in dict.fromkeys(each.estimator for each in points):
         own = [each for each in points if each.estimator == name]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..record.record import Cell, Record
+from ..verdicts import Outcome
 
 __all__ = ["Point", "series_points"]
+
+_AGREES: Mapping[Outcome, bool] = {"matches exact": True, "differs from exact": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ def _point(cell: Cell) -> list[Point]:
             interval=variance.interval,
             measurable=bool(variance.details["measurable"]),
             exact=variance.details["exact"],
-            agrees={"matches exact": True, "differs from exact": False}.get(variance.outcome),
+            agrees=_AGREES.get(variance.outcome),
             biased=bias.outcome == "biased",
             bias=bias.estimate,
             bias_interval=bias.interval,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..record.record import Family
 from ..record.study import Table, Value
@@ -15,43 +15,32 @@ __all__ = ["bias_table", "exact_table", "exponent_table", "growth_table", "range
 
 def variance_table(points: Sequence[Point]) -> Table:
     """Every measured variance with its interval, and the exact one."""
-    return Table(
-        title="Variance of one replicate",
-        columns=("estimator", "n", "variance", "lower limit", "upper limit", "exact", "rows", "in the fit"),
-        rows=tuple(
-            (
-                each.estimator,
-                each.size,
-                each.variance,
-                *each.interval,
-                each.exact,
-                each.rows,
-                "yes" if each.measurable else "no",
-            )
-            for each in points
-        ),
-        caption="95 % intervals from the sample's own fourth moment. Left out of a fit: rows that have not seen their tail.",
-    )
+    columns: Mapping[str, Callable[[Point], Value]] = {
+        "estimator": lambda point: point.estimator,
+        "n": lambda point: point.size,
+        "variance": lambda point: point.variance,
+        "lower limit": lambda point: point.interval[0],
+        "upper limit": lambda point: point.interval[1],
+        "exact": lambda point: point.exact,
+        "rows": lambda point: point.rows,
+        "in the fit": lambda point: "yes" if point.measurable else "no",
+    }
+    caption = "95 % intervals from the sample's own fourth moment. Left out of a fit: rows that have not seen their tail."
+    return Table.of("Variance of one replicate", columns, points, caption)
 
 
 def bias_table(points: Sequence[Point], lines: Mapping[str, ExactLine]) -> Table:
     """Every measured bias with its interval, and the exact one."""
-    return Table(
-        title="Bias",
-        columns=("estimator", "n", "bias", "lower limit", "upper limit", "over the gradient", "exact, over the gradient"),
-        rows=tuple(
-            (
-                each.estimator,
-                each.size,
-                each.bias,
-                *(each.bias_interval or (None, None)),
-                each.relative_bias,
-                _exact(each, lines),
-            )
-            for each in points
-        ),
-        caption="Limits hold at every look at once; a bias is found where they leave zero out.",
-    )
+    columns: Mapping[str, Callable[[Point], Value]] = {
+        "estimator": lambda point: point.estimator,
+        "n": lambda point: point.size,
+        "bias": lambda point: point.bias,
+        "lower limit": lambda point: _limits(point.bias_interval)[0],
+        "upper limit": lambda point: _limits(point.bias_interval)[1],
+        "over the gradient": lambda point: point.relative_bias,
+        "exact, over the gradient": lambda point: _exact(point, lines),
+    }
+    return Table.of("Bias", columns, points, "Limits hold at every look at once; a bias is found where they leave zero out.")
 
 
 def exponent_table(families: Sequence[Family], lines: Mapping[str, ExactLine], declared: Mapping[str, float | None]) -> Table:
@@ -137,26 +126,19 @@ def exact_table(lines: Mapping[str, ExactLine]) -> Table:
 
 def work_table(points: Sequence[Point]) -> Table:
     """Bias, variance and time at one size."""
-    return Table(
-        title="Bias, variance and time",
-        columns=("estimator", "n", "seconds a replicate", "variance", "variance x seconds", "seconds to 1 %", "bias"),
-        rows=tuple(
-            (
-                each.estimator,
-                each.size,
-                each.seconds,
-                each.variance,
-                None if each.seconds is None else each.variance * each.seconds,
-                None if each.seconds is None else each.variance * each.seconds / (0.01 * each.scale) ** 2,
-                each.relative_bias,
-            )
-            for each in points
+    columns: Mapping[str, Callable[[Point], Value]] = {
+        "estimator": lambda point: point.estimator,
+        "n": lambda point: point.size,
+        "seconds a replicate": lambda point: point.seconds,
+        "variance": lambda point: point.variance,
+        "variance x seconds": lambda point: None if point.seconds is None else point.variance * point.seconds,
+        "seconds to 1 %": lambda point: (
+            None if point.seconds is None else point.variance * point.seconds / (0.01 * point.scale) ** 2
         ),
-        caption="Seconds to 1 %: until the mean's standard error is a hundredth of the gradient. A bias does not go away.",
-    )
-
-
-_YES = {True: "yes", False: "no"}
+        "bias": lambda point: point.relative_bias,
+    }
+    caption = "Seconds to 1 %: until the mean's standard error is a hundredth of the gradient. A bias does not go away."
+    return Table.of("Bias, variance and time", columns, points, caption)
 
 
 def _limits(interval: tuple[float, float] | None) -> tuple[float | None, float | None]:

@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
-__all__ = ["Reading", "Way", "measure", "peak_bytes"]
+__all__ = ["Reading", "Way", "WayKind", "measure", "peak_bytes"]
+
+WayKind = Literal["eager", "fused", "peer"]
 
 LEAST_SECONDS = 0.02
 """What one block of a way takes at least; faster work is repeated, so that the clock's own cost is nothing."""
@@ -36,7 +39,7 @@ class Way:
     """
 
     name: str
-    kind: str
+    kind: WayKind
     rows: int
     run: Callable[[], object]
     variance: float | None = None

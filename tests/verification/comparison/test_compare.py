@@ -376,6 +376,6 @@ def test_records_that_were_written_compare_as_those_in_memory() -> None:
 
 
 def test_comparing_needs_no_torch() -> None:
-    modules = "gradverify.verification.comparison.compare, gradverify.verification.report.comparison"
+    modules = "gradverify.verification.comparison.compare, gradverify.verification.report.comparison_report"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

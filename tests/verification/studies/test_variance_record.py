@@ -14,9 +14,9 @@ from gradverify.verification import Record
 from gradverify.verification.problems.registry import find_problems
 from gradverify.verification.record.study import Study
 from gradverify.verification.report import exit_status, validate
-from gradverify.verification.studies import cost_curves, exact_lines, variance
-from gradverify.verification.studies.session import variance_record
+from gradverify.verification.studies import cost_curves, exact_lines, variance_study
 from gradverify.verification.studies.sweep import sweep_settings, swept
+from gradverify.verification.studies.variance_record import variance_record
 from gradverify.verification.truth.known_moments import known_variance
 
 TAIL = (200, 250, 300, 400, 500)
@@ -43,7 +43,7 @@ def session(costs: bool = True) -> Record:
 def small() -> Iterator[None]:
     """Shorter tails and smaller batches than a session's own: every step is taken, none takes long."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (exact_lines, variance):
+        for module in (exact_lines, variance_study):
             patch.setattr(module, "TAIL", TAIL)
         patch.setattr(cost_curves, "ROWS", (32, 64))
         patch.setattr(cost_curves, "BATCH", 64)

@@ -15,32 +15,18 @@ from ...estimators.runs.tape import sampling
 from ...estimators.score_function import ScoreFunction
 from ..checks.conformance import applicability
 from ..problems.problem import Problem, probe
-from ..record.study import Chart, Exhibits, Series, Study, Table
+from ..record.study import Chart, Exhibits, Series, Study, Table, Value
 from ..subject import FIT_ROWS
 from ..truth.known_moments import known_variance
 from ..truth.references import find_reference
 from .installed_peers import installed_peers
-from .measurement import Reading, Way, measure
+from .measurement import Reading, Way, WayKind, measure
 from .peers import TORCH_PEERS, forward_walk
 
 __all__ = ["BenchSettings", "throughput_study"]
 
 ONE_BY_ONE_ROWS = 4
 CURVE_BLOCKS = 3
-
-COLUMNS = (
-    "way",
-    "path",
-    "replicates a second",
-    "draws a second",
-    "rate / forward",
-    "evaluations",
-    "peak bytes a row",
-    "variance",
-    "variance x seconds",
-    "seconds to 1 %",
-    "first run, s",
-)
 
 Told = Callable[[int, int, str], None]
 
@@ -173,7 +159,7 @@ def _estimator_ways(
         variance = _variance(ready, problem, generator)
     except NotApplicableError:
         return []
-    kinds = {"eager": ready}
+    kinds: dict[WayKind, Estimator] = {"eager": ready}
     if settings.fused and isinstance(quick := fused(ready, problem.program, problem.params), Fused):
         kinds["fused"] = quick
     evaluations, rows = describe(estimator).evaluations, settings.rows
@@ -219,29 +205,30 @@ def _table(problem: Problem, settings: BenchSettings, ways: Sequence[Way], readi
     elements = probe(problem).elements
     gradient = find_reference(problem, settings.seed, 0.1).gradient
     square = float((gradient**2).sum())
-    return Table(
-        title=problem.name,
-        columns=COLUMNS,
-        rows=tuple(_line(each, readings[each.key], elements, square) for each in ways),
-        caption=f"{settings.rows} rows a run, {elements} draws a row, {str(settings.dtype).removeprefix('torch.')}.",
-    )
+    columns: Mapping[str, Callable[[Way], Value]] = {
+        "way": lambda way: way.name,
+        "path": lambda way: way.kind,
+        "replicates a second": lambda way: 1 / readings[way.key].seconds,
+        "draws a second": lambda way: elements / readings[way.key].seconds,
+        "rate / forward": lambda way: readings[way.key].ratio,
+        "evaluations": lambda way: way.evaluations,
+        "peak bytes a row": lambda way: readings[way.key].peak,
+        "variance": lambda way: way.variance,
+        "variance x seconds": lambda way: _work(way, readings[way.key]),
+        "seconds to 1 %": lambda way: _seconds_to_one_percent(_work(way, readings[way.key]), square),
+        "first run, s": lambda way: readings[way.key].first,
+    }
+    caption = f"{settings.rows} rows a run, {elements} draws a row, {str(settings.dtype).removeprefix('torch.')}."
+    return Table.of(problem.name, columns, ways, caption)
 
 
-def _line(way: Way, reading: Reading, elements: int, square: float) -> tuple[str | float | int | None, ...]:
-    work = None if way.variance is None else way.variance * reading.seconds
-    return (
-        way.name,
-        way.kind,
-        1 / reading.seconds,
-        elements / reading.seconds,
-        reading.ratio,
-        way.evaluations,
-        reading.peak,
-        way.variance,
-        work,
-        None if work is None or square == 0 else work / (0.01**2 * square),
-        reading.first,
-    )
+def _work(way: Way, reading: Reading) -> float | None:
+    return None if way.variance is None else way.variance * reading.seconds
+
+
+def _seconds_to_one_percent(work: float | None, squared_norm: float) -> float | None:
+    """Return the seconds until the standard error is 1 % of the gradient's norm."""
+    return None if work is None or squared_norm == 0 else work / (0.01**2 * squared_norm)
 
 
 def _costs(

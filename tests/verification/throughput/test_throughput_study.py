@@ -18,7 +18,7 @@ from gradverify.verification.record.record import Record
 from gradverify.verification.throughput import measurement
 from gradverify.verification.throughput.measurement import Way, measure, peak_bytes
 from gradverify.verification.throughput.peers import TORCH_PEERS, forward_walk
-from gradverify.verification.throughput.study import BenchSettings, cost_charts, throughput_study
+from gradverify.verification.throughput.throughput_study import BenchSettings, cost_charts, throughput_study
 
 SETTINGS = BenchSettings(rows=64, blocks=1, peers=False)
 WALK = "random_walk:10/square/p"

@@ -14,7 +14,7 @@ from ..problems.registry import find_problems
 from ..record.record import Record
 from ..run.verification import Progress, Verification
 from .cost_curves import CostPoint, cost_points
-from .variance import series_lines, variance_study, with_judged_families
+from .variance_study import series_lines, variance_study, with_judged_families
 
 __all__ = ["variance_record"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from ..comparison.change import Change
+from ..comparison.change import Change, Direction
 from ..comparison.compare import Comparison
 from ..comparison.sensitivity import PLANNED, Sensitivity
 from .markdown_text import escape, folded, table, within
@@ -13,7 +13,7 @@ from .quantities import clip, count, number, percent
 
 __all__ = ["FORMATS", "comparison_markdown", "comparison_text"]
 
-_TITLES = {
+_TITLES: Mapping[Direction, str] = {
     "worse": "Worse",
     "different": "Different",
     "lost": "No longer known",
@@ -29,7 +29,6 @@ _BLINDEST = 10
 _MOST_LINES = 20  # of what needs no attention, in text
 _LEAST_P = 1e-300  # smaller ones are not told apart from zero
 _LONGEST = {"name": 160, "note": 300}
-_COLUMNS = ("estimator", "problem", "what", "base", "head", "change", "95 % interval", "p", "rows", "why")
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -37,7 +36,8 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines = [f"## gradverify: {_headline(comparison)}", "", f"{_summary(comparison)}"]
     lines += ["", *(f"- {escape(each)}" for each in comparison.notes)] if comparison.notes else []
     for title, several in _sections(comparison):
-        shown = table(_COLUMNS, map(_cells, several), _SHARE, _ELSEWHERE)
+        rows = [[text(change) for text in _COLUMNS.values()] for change in several]
+        shown = table(tuple(_COLUMNS), rows, _SHARE, _ELSEWHERE)
         heading = f"{title} ({count(len(several))})"
         lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else folded(heading, shown))]
     seen, blindest = _seen(comparison), _blindest(comparison)
@@ -86,28 +86,18 @@ def _sections(comparison: Comparison) -> Iterable[tuple[str, list[Change]]]:
         yield "Timing, for information", advisory
 
 
-def _cells(change: Change) -> list[str]:
-    return [
-        clip(change.estimator, _LONGEST["name"]),
-        clip(change.problem, _LONGEST["name"]) or "all",
-        change.quantity,
-        _value(change.base),
-        _value(change.head),
-        _effect(change, change.effect),
-        "" if change.interval is None or change.p_value is None else _interval(change),
-        _probability(change.p_value),
-        "" if change.rows is None else " and ".join(map(count, change.rows)),
-        clip("; ".join(each for each in (change.method, change.note) if each), _LONGEST["note"]),
-    ]
-
-
 def _sentence(change: Change) -> str:
     where = f"{change.estimator} on {change.problem}" if change.problem else change.estimator
     values = f"{change.quantity} {_value(change.base) or 'none'} -> {_value(change.head) or 'none'}"
-    cells = _cells(change)
-    sign = "" if cells[7].startswith("<") else "= "
-    figures = f" ({cells[5]}, 95 % interval {cells[6]}, p {sign}{cells[7]})" if cells[6] else ""
-    return clip(f"{where}: {values}{figures}{'; ' if cells[9] else ''}{cells[9]}", 600)
+    interval, probability, why = _interval(change), _probability(change.p_value), _why(change)
+    sign = "" if probability.startswith("<") else "= "
+    effect = _effect(change, change.effect)
+    figures = f" ({effect}, 95 % interval {interval}, p {sign}{probability})" if interval else ""
+    return clip(f"{where}: {values}{figures}{'; ' if why else ''}{why}", 600)
+
+
+def _why(change: Change) -> str:
+    return clip("; ".join(filter(None, (change.method, change.note))), _LONGEST["note"])
 
 
 def _probability(p_value: float | None) -> str:
@@ -129,8 +119,25 @@ def _effect(change: Change, effect: float | None) -> str:
 
 
 def _interval(change: Change) -> str:
-    assert change.interval is not None
+    """Write the interval of a tested change; leave it empty for a change that was not tested."""
+    if change.interval is None or change.p_value is None:
+        return ""
     return "[" + ", ".join(_effect(change, each) for each in change.interval) + "]"
+
+
+_COLUMNS: Mapping[str, Callable[[Change], str]] = {
+    "estimator": lambda change: clip(change.estimator, _LONGEST["name"]),
+    "problem": lambda change: clip(change.problem, _LONGEST["name"]) or "all",
+    "what": lambda change: change.quantity,
+    "base": lambda change: _value(change.base),
+    "head": lambda change: _value(change.head),
+    "change": lambda change: _effect(change, change.effect),
+    "95 % interval": lambda change: _interval(change),
+    "p": lambda change: _probability(change.p_value),
+    "rows": lambda change: "" if change.rows is None else " and ".join(map(count, change.rows)),
+    "why": _why,
+}
+"""The table of changes: the heading of a column and the text of its cells."""
 
 
 def _seen(comparison: Comparison) -> str:
@@ -144,27 +151,20 @@ def _seen(comparison: Comparison) -> str:
 
 
 def _blindest(comparison: Comparison) -> list[str]:
-    columns = (
-        "estimator",
-        "problem",
-        "rows",
-        "least increase seen (power 0.9)",
-        f"rows a side for {percent(PLANNED)}",
-    )
-    rows = [_sensitivity(each) for each in comparison.sensitivities[:_BLINDEST]]
+    rows = [[text(cell) for text in _SENSITIVITY_COLUMNS.values()] for cell in comparison.sensitivities[:_BLINDEST]]
     more = len(comparison.sensitivities) - len(rows)
     tail = ["", f"{count(more)} more cells see smaller ones."] if more else []
-    return [*table(columns, rows, _SHARE, _ELSEWHERE), *tail] if rows else []
+    return [*table(tuple(_SENSITIVITY_COLUMNS), rows, _SHARE, _ELSEWHERE), *tail] if rows else []
 
 
-def _sensitivity(each: Sensitivity) -> list[str]:
-    return [
-        clip(each.estimator, _LONGEST["name"]),
-        clip(each.problem, _LONGEST["name"]),
-        " and ".join(map(count, each.rows)),
-        percent(each.detectable),
-        count(each.rows_needed) if each.rows_needed is not None else "",
-    ]
+_SENSITIVITY_COLUMNS: Mapping[str, Callable[[Sensitivity], str]] = {
+    "estimator": lambda cell: clip(cell.estimator, _LONGEST["name"]),
+    "problem": lambda cell: clip(cell.problem, _LONGEST["name"]),
+    "rows": lambda cell: " and ".join(map(count, cell.rows)),
+    "least increase seen (power 0.9)": lambda cell: percent(cell.detectable),
+    f"rows a side for {percent(PLANNED)}": lambda cell: count(cell.rows_needed) if cell.rows_needed is not None else "",
+}
+"""The table of the least sensitive tests: the heading of a column and the text of its cells."""
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {"markdown": comparison_markdown, "text": comparison_text}

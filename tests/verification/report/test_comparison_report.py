@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradverify.verification.comparison.change import Change
 from gradverify.verification.comparison.compare import Comparison, compare
-from gradverify.verification.report.comparison import comparison_markdown, comparison_text
+from gradverify.verification.report.comparison_report import comparison_markdown, comparison_text
 from gradverify.verification.report.markdown_text import SIZE_LIMIT
 
 from ..comparison.simulated_records import LAWS, record, simulated
