@@ -31,6 +31,7 @@ __all__ = [
     "polynomial_bits",
     "polynomial_index",
     "random_walk",
+    "refuses",
     "single_index",
     "single_one_hot",
     "supports",
@@ -64,6 +65,7 @@ class Case:
         return enumerate_paths(self.program, self.point()).gradient()
 
 
+@cache
 def supports(estimator: Estimator, case: Case) -> bool:
     described = describe(estimator)
     runs = described.claims.bias != "no_gradient" and (case.differentiable or not described.needs_differentiable)
@@ -72,16 +74,31 @@ def supports(estimator: Estimator, case: Case) -> bool:
 
 @cache
 def applies(estimator: Estimator, case: Case) -> bool:
-    """Whether an estimator that supports a case's sites does not refuse its structure either."""
-    if not supports(estimator, case):
-        return False
+    """Return True if an estimator supports a case's sites and does not refuse its structure either.
+
+    Refusals go by the kind of program, which `check_refusals` holds them to, so one run of each kind tells. This is asked
+    while tests are collected, and once in every process.
+    """
+    return supports(estimator, case) and not refuses(estimator, _simplest(estimator, case))
+
+
+def _simplest(estimator: Estimator, case: Case) -> Case:
+    """Return the supported case of the same kind that has the fewest parameters and sites."""
+    kind = case.chained, isinstance(case.program, MarkovProgram)
+    alike = [each for each in CASES if (each.chained, isinstance(each.program, MarkovProgram)) == kind]
+    return next((each for each in alike if supports(estimator, each)), case)
+
+
+@cache
+def refuses(estimator: Estimator, case: Case) -> bool:
+    """Return True if an estimator that supports a case's sites refuses its structure."""
     try:
         estimator(case.program, case.point(), 2, torch.Generator().manual_seed(0))
     except NotApplicableError:
-        return False
-    except Exception:  # An error of its own is for the laws to show, not a reason to leave it out.
         return True
-    return True
+    except Exception:  # An error of its own is for the laws to show, not a reason to leave it out.
+        return False
+    return False
 
 
 def coin(objective: Callable[[Tensor], Tensor]) -> Program:

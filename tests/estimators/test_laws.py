@@ -56,7 +56,7 @@ TEXTS = {
 }
 """Programs written with one-hot vectors, and again with indices."""
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 DTYPES = [torch.float32, torch.float64]
 
 
@@ -64,7 +64,8 @@ def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("estimator", estimators.values(), ids=estimators.keys())
 
 
-def _pairs(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
+def pairs_of(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
+    """Parametrise a law by every estimator and every case that it does not refuse."""
     pairs = [
         pytest.param(estimator, case, id=f"{name}-{case.name}")
         for name, estimator in estimators.items()
@@ -81,7 +82,7 @@ def test_what_is_refused_is_a_kind_of_program_and_not_everything(estimator: Esti
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@_pairs(RUNNABLE)
+@pairs_of(RUNNABLE)
 def test_rows_have_the_shape_dtype_and_device_of_params_and_are_finite(
     estimator: Estimator, case: Case, dtype: torch.dtype, device: str
 ) -> None:
@@ -95,7 +96,7 @@ def test_rows_have_the_shape_dtype_and_device_of_params_and_are_finite(
         assert not rows.requires_grad
 
 
-@_pairs(RUNNABLE)
+@pairs_of(RUNNABLE)
 def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
     """Seven rows of small programs can coincide by chance: 200 rows cannot, where any row is random."""
     params = case.point()
@@ -112,7 +113,7 @@ def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
     assert torch.equal(state, torch.random.get_rng_state()), "the global generator was used"
 
 
-@_pairs(RUNNABLE)
+@pairs_of(RUNNABLE)
 def test_params_are_left_alone(estimator: Estimator, case: Case) -> None:
     params = case.point().requires_grad_()
     learnt = fitted(estimator, case.program, params, num_samples=PILOT)
@@ -122,12 +123,12 @@ def test_params_are_left_alone(estimator: Estimator, case: Case) -> None:
     assert torch.equal(params.detach(), case.point())
 
 
-@_pairs(NOISY)
+@pairs_of(NOISY)
 def test_rows_are_isolated(estimator: Estimator, case: Case) -> None:
     assert moved_rows(estimator, case) == {0}
 
 
-@_pairs(UNBIASED)
+@pairs_of(UNBIASED)
 def test_unbiased_claims_agree_with_the_exact_gradient(estimator: Estimator, case: Case) -> None:
     check_claim(estimator, case.program, case.point(), case.exact())
 

@@ -16,8 +16,8 @@ from gradverify.estimators.protocol import describe
 from .fused.chains import walk
 from .laws import fitted, rows_of
 from .other_device import OTHER, local, other_device
-from .programs import CASES, Case, applies
-from .test_laws import PILOT, RUNNABLE
+from .programs import Case, applies
+from .test_laws import PILOT, RUNNABLE, pairs_of
 
 WAITING = {
     "local_expectation": "whether an outcome is impossible, before it runs the program on",
@@ -60,12 +60,9 @@ def on_the_other_device(estimator: Estimator, case: Case, monkeypatch: pytest.Mo
         return local(there), here, list(waits)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("name", RUNNABLE)
-def test_rows_are_drawn_there_and_are_the_same(name: str, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not applies(RUNNABLE[name], case):
-        pytest.skip("does not apply")
-    there, here, _ = on_the_other_device(RUNNABLE[name], case, monkeypatch)
+@pairs_of(RUNNABLE)
+def test_rows_are_drawn_there_and_are_the_same(estimator: Estimator, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, here, _ = on_the_other_device(estimator, case, monkeypatch)
     torch.testing.assert_close(there, here, rtol=0, atol=1e-12 * float(1 + here.abs().max()))
 
 

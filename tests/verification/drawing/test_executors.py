@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -138,6 +139,71 @@ def test_after_a_death_tasks_run_side_by_side_again(monkeypatch: pytest.MonkeyPa
     for key in (3, 4):
         executor.submit(key, tasks[key])
     assert dict(executor.next() for _ in range(4)) == {1: "first", 2: "second", 3: "left", 4: "right"}
+
+
+class SpentOnce:
+    """A pool whose first task uses up its worker's memory; later pools answer."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def submit(self, work: object, task: str) -> Future[Any]:
+        future: Future[Any] = Future()
+        if task == "greedy":
+            future.set_result(Failure("crashed", "out of memory", spent=True))
+        elif self.number > 1:
+            future.set_result(task)
+        return future
+
+
+def test_a_worker_whose_memory_is_used_up_is_replaced_and_nobody_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools: list[Any] = []
+
+    def start(self: Processes) -> Any:
+        pools.append(SpentOnce(len(pools) + 1))
+        return pools[-1]
+
+    monkeypatch.setattr(Processes, "_start", start)
+    monkeypatch.setattr(Processes, "close", lambda self: None)
+    executor = Processes(2, SETTINGS, PLACES, limit=5.0)
+    tasks: list[Any] = ["greedy", "modest"]
+    for key, task in enumerate(tasks):
+        executor.submit(key, task)
+    assert executor.next() == (0, Failure("crashed", "out of memory", spent=True))
+    assert executor.next() == (1, "modest")
+    assert len(pools) == 2
+
+
+class SlowToStart:
+    """A pool whose first worker comes up late, and then answers at once."""
+
+    def __init__(self) -> None:
+        self.up: Future[int] = Future()
+        self.asked: dict[Any, Future[Any]] = {}
+
+    def submit(self, work: object, task: Any) -> Future[Any]:
+        return self.asked.setdefault(task, Future())
+
+    def come_up(self) -> None:
+        for task, future in self.asked.items():
+            future.set_result(task)
+        self.up.set_result(0)
+
+
+def test_a_worker_that_starts_slowly_costs_nobody_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is shorter than the start; without its own allowance the first task would be given up."""
+    pool: Any = SlowToStart()
+
+    def start(self: Processes) -> Any:
+        self._started = pool.up
+        return pool
+
+    monkeypatch.setattr(Processes, "_start", start)
+    executor = Processes(1, SETTINGS, PLACES, limit=0.01)
+    task: Any = "patient"
+    executor.submit("key", task)
+    Timer(0.2, pool.come_up).start()
+    assert executor.next() == ("key", "patient")
 
 
 def test_what_a_task_raises_is_its_own_failure() -> None:

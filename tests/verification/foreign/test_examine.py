@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ from gradverify.estimators import load_estimator
 from gradverify.estimators.adapters import CONTRACT, Convention, ForeignError, TargetError, Wanted
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
-from gradverify.verification.drawing.executors import Failure, Processes, guarded
+from gradverify.verification.drawing.executors import Failure, guarded
 from gradverify.verification.drawing.tasks import CheckTask
 from gradverify.verification.foreign.examine import _heard, _looked_at
 from gradverify.verification.foreign.isolation import out_of_memory, said
@@ -200,71 +198,6 @@ def test_no_task_can_raise_ctrl_c_but_ctrl_c() -> None:
     """In this process it is the user's; only a worker turns it into a failure."""
     with pytest.raises(KeyboardInterrupt):
         raised(KeyboardInterrupt())
-
-
-class SpentOnce:
-    """A pool whose first task uses up its worker's memory; later pools answer."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def submit(self, work: object, task: str) -> Future[Any]:
-        future: Future[Any] = Future()
-        if task == "greedy":
-            future.set_result(Failure("crashed", "out of memory", spent=True))
-        elif self.number > 1:
-            future.set_result(task)
-        return future
-
-
-def test_a_worker_whose_memory_is_used_up_is_replaced_and_nobody_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    pools: list[Any] = []
-
-    def start(self: Processes) -> Any:
-        pools.append(SpentOnce(len(pools) + 1))
-        return pools[-1]
-
-    monkeypatch.setattr(Processes, "_start", start)
-    monkeypatch.setattr(Processes, "close", lambda self: None)
-    executor = Processes(2, settle(), {}, limit=5.0)
-    tasks: list[Any] = ["greedy", "modest"]
-    for key, task in enumerate(tasks):
-        executor.submit(key, task)
-    assert executor.next() == (0, Failure("crashed", "out of memory", spent=True))
-    assert executor.next() == (1, "modest")
-    assert len(pools) == 2
-
-
-class SlowToStart:
-    """A pool whose first worker comes up late, and then answers at once."""
-
-    def __init__(self) -> None:
-        self.up: Future[int] = Future()
-        self.asked: dict[Any, Future[Any]] = {}
-
-    def submit(self, work: object, task: Any) -> Future[Any]:
-        return self.asked.setdefault(task, Future())
-
-    def come_up(self) -> None:
-        for task, future in self.asked.items():
-            future.set_result(task)
-        self.up.set_result(0)
-
-
-def test_a_worker_that_starts_slowly_costs_nobody_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is shorter than the start; without its own allowance the first task would be given up."""
-    pool: Any = SlowToStart()
-
-    def start(self: Processes) -> Any:
-        self._started = pool.up
-        return pool
-
-    monkeypatch.setattr(Processes, "_start", start)
-    executor = Processes(1, settle(), {}, limit=0.01)
-    task: Any = "patient"
-    executor.submit("key", task)
-    Timer(0.2, pool.come_up).start()
-    assert executor.next() == ("key", "patient")
 
 
 def test_what_says_that_memory_is_used_up() -> None:

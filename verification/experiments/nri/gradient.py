@@ -19,7 +19,9 @@ from .training_plan import TUTORIAL_RULE
 __all__ = ["gradient_table", "zero_statement"]
 
 _PARTICLES = 3
-_ROWS = 8192
+ROWS = 8192
+"""The number of replicates."""
+
 _ROUNDING = 1e-9
 
 
@@ -34,7 +36,7 @@ def gradient_table(estimators: Sequence[str], seed: int) -> Table:
         title="The gradient of six edges' logits, against the sum over 64 graphs",
         columns=("estimator", "error of the mean", "of which sampling noise", "standard deviation of a replicate", "note"),
         rows=tuple(_row(name, seed) for name in estimators),
-        caption=f"{_ROWS} replicates; lengths of vectors over the length of the exact gradient. An error well above its "
+        caption=f"{ROWS} replicates; lengths of vectors over the length of the exact gradient. An error well above its "
         "sampling noise is bias. `gradverify verify --problem edges` decides it at a stated error rate.",
     )
 
@@ -46,7 +48,7 @@ def zero_statement(seed: int) -> Statement:
     return Statement(
         claim="On six edges the tutorial's rule gives the logits a gradient of zero in every replicate.",
         outcome="holds" if largest < _ROUNDING * exact else "fails",
-        measured=f"largest entry {largest:.2g} in {_ROWS} replicates, of the exact gradient {exact:.3g}",
+        measured=f"largest entry {largest:.2g} in {ROWS} replicates, of the exact gradient {exact:.3g}",
     )
 
 
@@ -61,13 +63,13 @@ def _row(name: str, seed: int) -> tuple[Value, ...]:
     spread = float(rows.var(0).sum().sqrt())
     error_of_mean = float((rows.mean(0) - exact).norm())
     text = problem.name.split("/")[1].replace("_", "-")
-    return name, error_of_mean / length, spread / _ROWS**0.5 / length, spread / length, f"{text} edges"
+    return name, error_of_mean / length, spread / ROWS**0.5 / length, spread / length, f"{text} edges"
 
 
 def _rows(name: str, seed: int) -> Tensor:
     problem = _problem(name)
     generator = chunk_generator(seed, name, problem.name, str(problem.params.dtype), "screen", 0)
-    return load_estimator(name)(problem.program, problem.params, _ROWS, generator)
+    return load_estimator(name)(problem.program, problem.params, ROWS, generator)
 
 
 def _exact(problem: Problem) -> Tensor:

@@ -45,7 +45,7 @@ class _Row:
     at_minus_four: float | None = None
 
 
-_ROWS = (
+TOY_ROWS = (
     _Row("score function", ScoreFunction()),
     _Row("leave-one-out of 2", LeaveOneOut(2)),
     _Row("leave-one-out of 3", LeaveOneOut(3)),
@@ -57,8 +57,10 @@ _ROWS = (
     _Row("unordered 4", UnorderedSet(4)),
     _Row("unordered 2, plain", UnorderedSet(2, baseline=False)),
 )
+"""The estimators on three bits, with their published variances."""
 
-_ONE_BIT = ((0.49, 0.1), (0.49, 0.5), (0.499, 0.5))
+ONE_BIT_POINTS = ((0.49, 0.1), (0.49, 0.5), (0.499, 0.5))
+"""The target p0 and the probability p of each point on one bit."""
 
 
 def three_bit_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
@@ -73,7 +75,7 @@ def three_bit_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
     """
     for logit in (0.0, -4.0):
         params = torch.tensor(logit, dtype=torch.float64)
-        for row in _ROWS:
+        for row in TOY_ROWS:
             exact = float(exact_moments(row.estimator, _THREE, params)[1])
             moments = sampled_moments(row.estimator, _THREE, params, name=f"three bits {logit:g}", samples=samples, seed=seed)
             published = row.at_zero if logit == 0 else row.at_minus_four
@@ -82,7 +84,7 @@ def three_bit_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
 
 def one_bit_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
     """E[(b - p0)^2] at the points that the literature's curves pass; sizes are p."""
-    for target, p in _ONE_BIT:
+    for target, p in ONE_BIT_POINTS:
         program, params = bits_near((target,)), torch.tensor(p, dtype=torch.float64).logit()
         finite: dict[str, Estimator] = {"score": ScoreFunction(), "leave-one-out of 2": LeaveOneOut(2), "DisARM": DisARM()}
         exact = {name: float(exact_moments(each, program, params)[1]) for name, each in finite.items()}
@@ -133,7 +135,7 @@ def three_bit_facts() -> tuple[Statement, ...]:
 
 def toy_statements(three: tuple[Comparison, ...], one: tuple[Comparison, ...]) -> tuple[Statement, ...]:
     """Whether the published variances are ours within their own sampling error, and DisARM's vanishes at a fair bit."""
-    estimators = {row.name: row.estimator for row in _ROWS}
+    estimators = {row.name: row.estimator for row in TOY_ROWS}
     published = tuple(each for each in three if each.published is not None)
     distances = {f"{each.name} at {each.size:g}": _distance(each, estimators[each.name]) for each in published}
     bound = float(torch.special.ndtri(torch.tensor(1 - FALSE_FAIL_RATE / 2 / len(published), dtype=torch.float64)))

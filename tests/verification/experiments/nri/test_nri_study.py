@@ -28,7 +28,7 @@ SESSION = "gradverify.verification.experiments.nri.training_session"
 @pytest.fixture(autouse=True)
 def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer replicates of the six edges' gradient than a study draws."""
-    monkeypatch.setattr(gradient, "_ROWS", 1024)
+    monkeypatch.setattr(gradient, "ROWS", 1024)
 
 
 def scores(accuracy: float, kl: float, nll: float) -> Scores:

@@ -27,8 +27,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two lengths for ten, a long walk that is none, four estimators on three bits, one point of one bit."""
     monkeypatch.setattr(published_walk, "LENGTHS", (10, 20))
     monkeypatch.setattr(published_walk, "LONG", 30)
-    monkeypatch.setattr(published_toys, "_ROWS", published_toys._ROWS[:4])
-    monkeypatch.setattr(published_toys, "_ONE_BIT", ((0.49, 0.5),))
+    monkeypatch.setattr(published_toys, "TOY_ROWS", published_toys.TOY_ROWS[:4])
+    monkeypatch.setattr(published_toys, "ONE_BIT_POINTS", ((0.49, 0.5),))
 
 
 def test_command_writes_record_and_reports(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +28,7 @@ from gradverify.estimators import (
 from gradverify.estimators.runs.exact import exact_moments
 from gradverify.verification.problems import Problem
 from gradverify.verification.truth import known_moments as known
-from gradverify.verification.truth.chains import alternatives, coupling, flows, triples
+from gradverify.verification.truth.chains import alternatives, coupling, flows
 from gradverify.verification.truth.chains.chain import ChainError, ReplicateMoments
 from gradverify.verification.truth.chains.differences import coupled_difference_moments
 from gradverify.verification.truth.chains.score import leave_one_out_moments
@@ -83,17 +82,6 @@ def test_leave_one_out_of_any_group(group: int) -> None:
     assert agree(leave_one_out_moments(tabulated(problem.program, problem.params), group), LeaveOneOut(group), problem)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
-def test_dead_weight_is_the_triple_of_a_plain_program(name: str) -> None:
-    """A plain program shows no states, so its triple cannot be dropped where they meet."""
-    problem = PROBLEMS[name]
-    program = problem.program
-    assert isinstance(program, MarkovProgram)
-    plain = Problem(name="plain", program=lambda params, sample: program(params, sample), params=problem.params)
-    known = pruned_triple_moments(tabulated(program, problem.params), dead_weight=True)
-    assert agree(known, StochasticTriple(), plain)
-
-
 @pytest.mark.parametrize("estimator", [StochasticTriple(), ConditionalTriple(), FlipAll(), ScoreFunction()], ids=str)
 def test_a_chain_that_does_not_depend_on_its_parameter_has_no_alternatives(estimator: Estimator) -> None:
     still = replace(drifting(2), site=lambda params, state, k: Bernoulli(0.4 + 0 * params))
@@ -128,29 +116,6 @@ class TestPlantedBugs:
 
         monkeypatch.setattr(alternatives, "maximal", repeats_only)
         assert self.found(ConditionalTriple(lanes=8), "spreading")
-
-    def test_independent_uniforms(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def independent(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-            return left[:, :, None] * right[:, None, :]
-
-        monkeypatch.setattr(triples, "common_uniforms", independent)
-        assert self.found(StochasticTriple())
-
-    def test_weight_that_does_not_grow(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """B without the term r A: the fresh jump's rate is not added to what is carried."""
-        right: Callable[..., triples._Step] = triples._Step.of
-
-        def still(*arguments: object, **options: object) -> triples._Step:
-            step = right(*arguments, **options)
-            return triples._Step(step.carry, 0 * step.grow, step.alive, step.fresh, step.rate)
-
-        monkeypatch.setattr(triples._Step, "of", still)
-        assert self.found(StochasticTriple())
-
-    def test_dead_weight_kept(self) -> None:
-        problem = PROBLEMS["drifting"]
-        chain = tabulated(problem.program, problem.params)  # type: ignore[arg-type]
-        assert not agree(pruned_triple_moments(chain, dead_weight=True), StochasticTriple(), problem)
 
     def test_flow_without_its_leave_one_out_boundary(self, monkeypatch: pytest.MonkeyPatch) -> None:
         right = flows._neighbour_rates
