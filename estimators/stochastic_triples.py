@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .alternatives.carried_triples import carried_leave_one_out, carried_one_sided
-from .alternatives.jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
+from .alternatives.dual_numbers import dual_number, split_dual, with_tangent
+from .alternatives.jumps import Jump, leave_one_out_jump, one_sided_jump
 from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
 from .protocol import ALL_SITES, Claims, Program, Sample, evaluate, row_gradients, row_leaf
@@ -83,7 +84,7 @@ class StochasticTriple:
         with torch.no_grad(), forward_ad.dual_level():
             points = params.repeat(rows)
             dual = dual_number(points)
-            objective, direct = unpacked(evaluate(program, dual, recording(rows, generator, tape)))
+            objective, direct = split_dual(evaluate(program, dual, recording(rows, generator, tape)))
             plain = Tape()
             jumps = []
             for each in tape.draws:

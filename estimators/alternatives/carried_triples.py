@@ -12,8 +12,8 @@ from ..markov import MarkovProgram
 from ..protocol import row_gradients, row_leaf
 from ..runs.tape import accept, choose, draw_coupled
 from ..sites.reading import Site, site_of
-from .dual_numbers import constant_beside
-from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
+from .dual_numbers import constant_beside, dual_number, split_dual, with_tangent
+from .jumps import Jump, leave_one_out_jump, one_sided_jump
 
 __all__ = ["carried_leave_one_out", "carried_one_sided"]
 
@@ -34,15 +34,15 @@ def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generat
         points = params.repeat(rows)
         dual = dual_number(points)
         state = program.initial(dual)
-        pair = _Pair.together(unpacked(state)[0], rows, None)
+        pair = _Pair.together(split_dual(state)[0], rows, None)
         for k in range(program.num_steps):
             site, tangent = with_tangent(site_of(program.site(dual, constant_beside(dual, state), k), rows))
             beside = site_of(program.site(points, pair.alternative, k), rows)
             index, coupled = draw_coupled(site, beside, generator)
             jump = one_sided_jump(site, tangent, index, generator)
             state = program.step(state, constant_beside(state, site.from_index(index)), k)
-            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, unpacked(state)[0], k, generator)
-        objective, direct = unpacked(program.objective(state))
+            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, split_dual(state)[0], k, generator)
+        objective, direct = split_dual(program.objective(state))
         gain = (program.objective(pair.alternative) - objective) * pair.weight
         return torch.where(pair.weight > 0, gain, 0.0) + direct
 

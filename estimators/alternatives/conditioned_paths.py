@@ -13,9 +13,9 @@ from ..markov import MarkovProgram
 from ..protocol import NotApplicableError, Program, row_leaf
 from ..runs.tape import draw
 from ..sites.reading import Site, site_of
-from .dual_numbers import constant_beside
+from .dual_numbers import constant_beside, dual_number, split_dual
 from .flows import combined, flow_rates
-from .jumps import dual_number, possible, unpacked
+from .jumps import possible
 from .lanes import Lanes, Moves, advanced
 
 __all__ = ["Shares", "conditional_estimates"]
@@ -86,7 +86,7 @@ def _forward(
     with torch.no_grad(), forward_ad.dual_level():
         points = dual_number(params.repeat(rows))
         objective, gains, steps = _walk(program, params, points, rows, mixtures, _tangent_reading, limit, generator)
-        direct = unpacked(objective)[1]
+        direct = split_dual(objective)[1]
         return [_accumulated(shares, gains, steps) + direct for shares in mixtures]
 
 
@@ -135,7 +135,7 @@ def _accumulated(shares: Shares, gains: Tensor, steps: list[_Step]) -> Tensor:
 
 def _tangent_reading(site: Site) -> tuple[Site, Tensor, Tensor]:
     """Under forward mode: dP is what flows are applied to, and says how much a category counts."""
-    tangent = unpacked(site.probabilities())[1]
+    tangent = split_dual(site.probabilities())[1]
     tangent = tangent.reshape(len(tangent), -1).T
     return site.with_probs(_plain(site.probs)), tangent, tangent
 
@@ -167,4 +167,4 @@ def _single(site: Site, k: int) -> Site:
 
 def _plain(tensor: Tensor) -> Tensor:
     """Without a derivative of either kind."""
-    return unpacked(tensor)[0].detach()
+    return split_dual(tensor)[0].detach()

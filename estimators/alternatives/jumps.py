@@ -6,17 +6,15 @@ Both flows R(i -> j) below move probability as the parameters do, ``sum_i p_i R(
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..runs.tape import choose
 from ..sites.reading import BernoulliSite, Site
 
-__all__ = ["Jump", "dual_number", "leave_one_out_jump", "one_sided_jump", "possible", "unpacked", "with_tangent"]
+__all__ = ["Jump", "leave_one_out_jump", "one_sided_jump", "possible"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,23 +129,3 @@ def possible(probabilities: Tensor, leaf: Tensor) -> Tensor:
         if gradient is not None:
             positive[:, column] |= (gradient.reshape(len(leaf), -1) != 0).any(1)
     return positive.reshape(probabilities.shape)
-
-
-def dual_number(points: Tensor) -> Tensor:
-    """Points whose derivative is one, inside ``forward_ad.dual_level()``."""
-    with warnings.catch_warnings():
-        # The first dual number makes PyTorch load its own deprecated scripting code.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return forward_ad.make_dual(points, torch.ones_like(points))  # type: ignore[no-any-return]
-
-
-def with_tangent(site: Site) -> tuple[Site, Tensor]:
-    """A site read under forward mode: without its derivative, and ``dp / dtheta``, shaped like its ``probs``."""
-    primal, tangent = unpacked(site.probs)
-    return site.with_probs(primal), tangent
-
-
-def unpacked(dual: Tensor) -> tuple[Tensor, Tensor]:
-    """A dual number's value and derivative, zero where it has none."""
-    primal, tangent = forward_ad.unpack_dual(dual)
-    return primal, torch.zeros_like(primal) if tangent is None else tangent

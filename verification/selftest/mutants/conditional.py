@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ....estimators.alternatives.jumps import dual_number, unpacked, with_tangent
+from ....estimators.alternatives.dual_numbers import dual_number, split_dual, with_tangent
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import NotApplicableError, Program
 from ....estimators.runs.tape import draw
@@ -44,7 +44,7 @@ class FaultyConditionalTriple:
             for k in range(program.num_steps):
                 site, tangent = with_tangent(site_of(program.site(dual, state, k), num_samples))
                 bit = draw(site, generator)
-                primal = unpacked(state)[0]
+                primal = split_dual(state)[0]
                 moved = [each for lane in lanes for each in self._moved(lane, program, points, site, bit, k)]
                 last = self.fault == "dropped" and k == program.num_steps - 1
                 fresh = (
@@ -53,7 +53,7 @@ class FaultyConditionalTriple:
                 )
                 lanes = [*moved, fresh]
                 state = program.step(state, site.from_index(bit), k)
-            objective, direct = unpacked(program.objective(state))
+            objective, direct = split_dual(program.objective(state))
             gains = [(program.objective(other) - objective) * weight for other, weight in lanes]
             return torch.stack(gains).sum(0) + direct
 
