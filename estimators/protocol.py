@@ -9,13 +9,15 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
+from torch.distributions import Distribution
 
-from .k_subset import KSubset
+from .errors import NoGradientPathError, NotApplicableError, UnsupportedSiteError
+from .sites.reading import ALL_SITES, CATEGORICAL_SITES, FINITE_SITES
 
 __all__ = [
     "ALL_SITES",
     "CATEGORICAL_SITES",
+    "FINITE_SITES",
     "Claims",
     "Description",
     "Estimator",
@@ -36,32 +38,6 @@ Sample = Callable[[Distribution], Tensor]
 
 Program = Callable[[Tensor, Sample], Tensor]
 """A stochastic program: params ``[rows, *param]`` and its sampling primitive, in; the objective ``[rows]``, out."""
-
-CATEGORICAL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical, KSubset)
-"""Sites with a few categories: what an estimator supports whose cost grows with their square."""
-
-ALL_SITES: tuple[type[Distribution], ...] = (*CATEGORICAL_SITES, Binomial, Geometric, Poisson)
-"""Every site type that the package knows."""
-
-
-class NotApplicableError(ValueError):
-    """An estimator does not apply to a program; said before anything is sampled, with the reason."""
-
-
-class UnsupportedSiteError(NotApplicableError):
-    """A sampling site has a type or a shape that the estimator does not support."""
-
-
-class NoGradientPathError(RuntimeError):
-    """A site's probabilities require a gradient and the value drawn from them carries none."""
-
-    @classmethod
-    def at(cls, number: int, distribution: Distribution, drawn: Tensor) -> NoGradientPathError:
-        """The error of a program's site of that number, which was handed that value."""
-        return cls(
-            f"site {number} ({type(distribution).__name__}): its probabilities require a gradient, its {drawn.dtype} "
-            "output carries none"
-        )
 
 
 @dataclass(frozen=True)

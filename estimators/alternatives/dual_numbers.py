@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ..sites.reading import Site
+from ..sites.reading import FiniteSite
 
 __all__ = ["constant_beside", "dual_number", "split_dual", "with_tangent"]
 
@@ -27,7 +27,7 @@ def split_dual(dual: Tensor) -> tuple[Tensor, Tensor]:
     return primal, torch.zeros_like(primal) if tangent is None else tangent
 
 
-def with_tangent(site: Site) -> tuple[Site, Tensor]:
+def with_tangent(site: FiniteSite) -> tuple[FiniteSite, Tensor]:
     """Split a site that was read in forward mode into a plain site and ``dp / dtheta``, which has the shape of ``probs``."""
     primal, tangent = split_dual(site.probs)
     return site.with_probs(primal), tangent

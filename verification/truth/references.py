@@ -21,7 +21,7 @@ from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, evaluate
 from ...estimators.runs.tape import Tape, recording
 from ...estimators.score_function import LeaveOneOut
-from ...estimators.sites.counts import COUNT_SITES
+from ...estimators.sites.reading import COUNT_SITES, FiniteSite, finite_site_of
 from ..problems.problem import Problem, ProblemError, probe
 from ..seeds import chunk_generator
 from ..statistics.channels import scales
@@ -209,9 +209,9 @@ def _gate(problem: Problem) -> dict[str, Any]:
         return {"rarest": problem.rarest, "gate_known": True}
     params = problem.params.cpu().expand(_GATE_ROWS, *problem.params.shape)
     generator = chunk_generator(0, "gate", problem.name, str(params.dtype), "reference", 0)
-    tape = Tape()
+    tape: Tape[FiniteSite] = Tape()
     with torch.no_grad():
-        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape))
+        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape, finite_site_of))
     means = [each.site.probabilities().double().mean(0).reshape(-1) for each in tape.draws]
     ignored = _ignored(problem)
     seen = [float(each[each > ignored].min()) for each in means if bool((each > ignored).any())]

@@ -13,7 +13,7 @@ from ....estimators.alternatives.dual_numbers import dual_number, split_dual, wi
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import NotApplicableError, Program
 from ....estimators.runs.tape import draw
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["FaultyConditionalTriple"]
 
@@ -42,7 +42,7 @@ class FaultyConditionalTriple:
             dual = dual_number(points)
             state = program.initial(dual)
             for k in range(program.num_steps):
-                site, tangent = with_tangent(site_of(program.site(dual, state, k), num_samples))
+                site, tangent = with_tangent(finite_site_of(program.site(dual, state, k), num_samples))
                 bit = draw(site, generator)
                 primal = split_dual(state)[0]
                 moved = [each for lane in lanes for each in self._moved(lane, program, points, site, bit, k)]
@@ -57,15 +57,17 @@ class FaultyConditionalTriple:
             gains = [(program.objective(other) - objective) * weight for other, weight in lanes]
             return torch.stack(gains).sum(0) + direct
 
-    def _flow(self, site: Site, tangent: Tensor, bit: Tensor) -> Tensor:
+    def _flow(self, site: FiniteSite, tangent: Tensor, bit: Tensor) -> Tensor:
         """The one-sided flow from the drawn bit to the other."""
         rate = torch.where(bit, -tangent, tangent).clamp(min=0)
         return rate if self.fault == "unscaled" else rate / site.probability(bit)
 
-    def _moved(self, lane: _Lane, program: MarkovProgram, points: Tensor, site: Site, bit: Tensor, k: int) -> tuple[_Lane, ...]:
+    def _moved(
+        self, lane: _Lane, program: MarkovProgram, points: Tensor, site: FiniteSite, bit: Tensor, k: int
+    ) -> tuple[_Lane, ...]:
         """A lane after a step: the part that repeats the primal's bit, and the part that takes the other."""
         state, weight = lane
-        ratio = site_of(program.site(points, state, k), len(points)).probability(bit) / site.probability(bit)
+        ratio = finite_site_of(program.site(points, state, k), len(points)).probability(bit) / site.probability(bit)
         repeats = ratio.clamp(max=1)
         first = weight * (ratio if self.fault == "unclipped" else repeats)
         other = weight * (0.0 if self.fault == "vanishing" else 1 - repeats)

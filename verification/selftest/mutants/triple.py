@@ -14,7 +14,7 @@ from ....estimators.alternatives.jumps import Jump, one_sided_jump
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import NotApplicableError, Program
 from ....estimators.runs.tape import accept, draw_coupled
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["FaultyTriple"]
 
@@ -42,8 +42,8 @@ class FaultyTriple:
             primal = alternative = split_dual(state)[0]
             weight = torch.zeros_like(points)
             for k in range(program.num_steps):
-                site, tangent = with_tangent(site_of(program.site(dual, state, k), num_samples))
-                beside = site_of(program.site(points, alternative, k), num_samples)
+                site, tangent = with_tangent(finite_site_of(program.site(dual, state, k), num_samples))
+                beside = finite_site_of(program.site(points, alternative, k), num_samples)
                 index, coupled = draw_coupled(site, beside, generator)
                 jump = self._jump(site, tangent, index, generator)
                 moved = index if self.fault == "frozen" else coupled
@@ -57,7 +57,7 @@ class FaultyTriple:
             objective, direct = split_dual(program.objective(state))
             return (program.objective(alternative) - objective) * weight + direct
 
-    def _jump(self, site: Site, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
+    def _jump(self, site: FiniteSite, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
         if self.fault == "unsigned":
             return Jump(tangent.abs() / site.probability(index), ~index.bool(), None)
         jump = one_sided_jump(site, tangent, index, generator)
