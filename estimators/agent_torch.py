@@ -105,7 +105,7 @@ class AgentTorchCategorical:
         NoGradientPathError: site 0 (Categorical): its probabilities require a gradient, its torch.int64 output carries none
     """
 
-    claims: ClassVar[Claims] = Claims(bias="no_gradient", note="recommended by its authors as a gradient estimator")
+    claims: ClassVar[Claims] = Claims(bias="no-gradient", note="recommended by its authors as a gradient estimator")
     sites: ClassVar[tuple[type, ...]] = (Categorical,)
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1

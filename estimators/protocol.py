@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -45,7 +46,7 @@ class Claims:
     """What an estimator declares of itself, and what verification holds against it.
 
     Attributes:
-        bias: ``unbiased``, ``biased`` or ``no_gradient``. A declared bias is not refuted by problems on which it vanishes.
+        bias: ``unbiased``, ``biased`` or ``no-gradient``. A declared bias is not refuted by problems on which it vanishes.
         exact_degree: Objectives that are polynomials up to this degree in each sample of an unchained program
             have an unbiased gradient; None where no such claim is made.
         continuous_only: The claim holds for objectives that are continuous between the support's points; elsewhere nothing is
@@ -54,11 +55,20 @@ class Claims:
         note: What the rule's authors claim, where it differs from what is declared here.
     """
 
-    bias: Literal["unbiased", "biased", "no_gradient"] = "unbiased"
+    bias: Literal["unbiased", "biased", "no-gradient"] = "unbiased"
     exact_degree: int | None = None
     continuous_only: bool = False
     variance_exponent: float | None = None
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if str(self.bias) == "no_gradient":
+            warnings.warn(
+                'bias="no_gradient" is spelt "no-gradient"; the old spelling goes with the next minor version',
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            object.__setattr__(self, "bias", "no-gradient")
 
 
 @runtime_checkable

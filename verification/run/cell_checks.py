@@ -25,7 +25,7 @@ GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still 
 
 
 def claimed(claims: Claims, problem: Problem, expect: str) -> str:
-    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
+    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no-gradient`` or ``any``."""
     if expect != "claims":
         return expect
     if claims.continuous_only and not problem.continuous:
@@ -51,8 +51,8 @@ def hold_bias_claim(claim: str, outcome: str, material: str = "", *, insisted: b
         return "inconclusive" if claim == "unbiased" else "none"
     if outcome == "failed":
         return "refuted"
-    if outcome == "no-gradient" or claim == "no_gradient":
-        return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
+    if outcome == "no-gradient" or claim == "no-gradient":
+        return "supported" if (outcome, claim) == ("no-gradient", "no-gradient") else "refuted"
     if claim == "unbiased":
         size = "negligible" if outcome == "unbiased" else material
         return {"negligible": "supported", "material": "refuted"}.get(size, "inconclusive")
@@ -172,7 +172,7 @@ def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
 def _conformance_check(run: CellRun, claim: str) -> Check:
     finding = run.finding
     assert finding is not None
-    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
+    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no-gradient")
     held = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
     return Check(
         check="conformance",
