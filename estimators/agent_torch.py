@@ -16,7 +16,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution
 
 from .protocol import Claims, NoGradientPathError, Program, UnsupportedSiteError, evaluate, row_gradients, row_leaf
 from .runs.tape import draw
-from .sites.reading import Site, site_of
+from .sites.reading import FiniteSite, finite_site_of
 from .smoothed_triples import smoothed_weights
 from .straight_through import carrying
 
@@ -105,7 +105,7 @@ class AgentTorchCategorical:
         NoGradientPathError: site 0 (Categorical): its probabilities require a gradient, its torch.int64 output carries none
     """
 
-    claims: ClassVar[Claims] = Claims(bias="no_gradient", note="recommended by its authors as a gradient estimator")
+    claims: ClassVar[Claims] = Claims(bias="no-gradient", note="recommended by its authors as a gradient estimator")
     sites: ClassVar[tuple[type, ...]] = (Categorical,)
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
@@ -163,27 +163,27 @@ class _CategoricalRule(torch.autograd.Function):
         return gradients[0].unsqueeze(-1) * weights, None
 
 
-def _smoothed_bit(site: Site, generator: torch.Generator) -> Tensor:
+def _smoothed_bit(site: FiniteSite, generator: torch.Generator) -> Tensor:
     index = draw(site, generator)
     return carrying(site.from_index(index), smoothed_weights(site, index) * site.probs)
 
 
-def _straight_through_bit(site: Site, generator: torch.Generator) -> Tensor:
+def _straight_through_bit(site: FiniteSite, generator: torch.Generator) -> Tensor:
     return carrying(site.from_index(draw(site, generator)), site.probs)
 
 
-def _integer_index(site: Site, generator: torch.Generator) -> Tensor:
+def _integer_index(site: FiniteSite, generator: torch.Generator) -> Tensor:
     index: Tensor = _CategoricalRule.apply(site.probs, draw(site, generator))
     return index
 
 
-def _floating_index(site: Site, generator: torch.Generator) -> Tensor:
+def _floating_index(site: FiniteSite, generator: torch.Generator) -> Tensor:
     value: Tensor = _CategoricalRule.apply(site.probs, site.from_index(draw(site, generator)))
     return value
 
 
 def _differentiate(
-    rule: Callable[[Site, torch.Generator], Tensor],
+    rule: Callable[[FiniteSite, torch.Generator], Tensor],
     supported: tuple[type, ...],
     program: Program,
     params: Tensor,
@@ -201,7 +201,7 @@ def _differentiate(
             raise UnsupportedSiteError(
                 f"site {count}: {type(distribution).__name__} is not supported; this rule is for {wanted}"
             )
-        site = site_of(distribution, rows)
+        site = finite_site_of(distribution, rows)
         value = rule(site, generator)
         if site.requires_grad and not value.requires_grad:
             raise NoGradientPathError.at(count, distribution, value)

@@ -15,8 +15,8 @@ from .protocol import Claims, Program, UnsupportedSiteError
 from .runs.coupled_runs import Joint, differentiate_jointly
 from .runs.exponential_noise import exponential_like
 from .runs.tape import draw
-from .sites.reading import BernoulliSite, CategoricalSite, Site
-from .sites.site import below_one
+from .sites.held_probabilities import below_one
+from .sites.reading import CategoricalSite, FiniteSite
 
 __all__ = ["ARM", "ARMS", "DisARM", "antithetic_bits"]
 
@@ -132,14 +132,14 @@ class ARMS:
         return differentiate_jointly(_arms, program, params, num_samples, generator, self.copies)
 
 
-def _bernoulli_only(name: str, site: Site) -> None:
-    if not isinstance(site, BernoulliSite):
+def _bernoulli_only(name: str, site: FiniteSite) -> None:
+    if not site.boolean:
         raise UnsupportedSiteError(
             f"{name}: a site has {site.num_categories} categories, index or one-hot; it needs Bernoulli sites"
         )
 
 
-def _arm(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def _arm(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """Bits from u and 1 - u; the logit's score given u is ``1 - 2 u``, opposite in the two runs."""
     _bernoulli_only("ARM", site)
     probs = site.probs.detach()
@@ -151,7 +151,7 @@ def _arm(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
     return Joint(site.index_from(uniform), score, weight.unsqueeze(1).unsqueeze(1))
 
 
-def antithetic_bits(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def antithetic_bits(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """A pair of bits that differ as often as they can, as one draw from its four cells.
 
     ``W = p (1 - p) / min(p, 1 - p) = max(p, 1 - p)`` where they differ, zero where they agree.
@@ -172,7 +172,7 @@ def antithetic_bits(site: Site, coupled: Tensor, generator: torch.Generator) -> 
     return Joint(index, site.score_surrogate(index), weight.unsqueeze(1).unsqueeze(1))
 
 
-def _arms(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def _arms(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """Bits from the Dirichlet copula; ``W = p (1 - p) / (p - P11)``, one over one minus the correlation of two bits."""
     _bernoulli_only("ARMS", site)
     probs = site.probs.detach()

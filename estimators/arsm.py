@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from .protocol import CATEGORICAL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .runs.exponential_noise import exponential_like
 from .runs.structure import Structure, require_unchained, structure_of
-from .sites.reading import site_of
+from .sites.reading import finite_site_of
 
 __all__ = ["ARS", "ARSM"]
 
@@ -132,7 +132,7 @@ def _swapped(
     kept: list[tuple[Tensor, Tensor]] = []
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows * len(swaps))
+        site = finite_site_of(distribution, rows * len(swaps))
         # Sites are independent, so all lanes have the same probabilities; the first one's stand for all.
         probs = site.probabilities().unflatten(0, (rows, len(swaps)))[:, 0]
         dirichlet = _dirichlet(probs, generator)

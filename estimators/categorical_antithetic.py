@@ -15,8 +15,8 @@ from .protocol import CATEGORICAL_SITES, Claims, Program, UnsupportedSiteError
 from .runs.coupled_runs import Joint, differentiate_jointly
 from .runs.exponential_noise import exponential_like
 from .runs.tape import draw
-from .sites.reading import BernoulliSite, CategoricalSite, Site
-from .sites.site import below_one
+from .sites.held_probabilities import below_one
+from .sites.reading import BernoulliSite, CategoricalSite, FiniteSite
 
 __all__ = ["CARMS", "CoupledPair", "StickBreakingDisARM"]
 
@@ -136,7 +136,7 @@ class StickBreakingDisARM:
         return differentiate_jointly(_stick_breaking, program, params, num_samples, generator, 2)
 
 
-def _pair(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def _pair(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """Both categories as one draw of their ranks, from the rarest category to the most frequent."""
     first, second = site.probabilities().detach().unbind(1)
     order = first.argsort(-1)
@@ -171,7 +171,7 @@ def _stick_breaking_table(probs: Tensor) -> tuple[Tensor, Tensor]:
     return upper + upper.mT + both.diag_embed(), weights
 
 
-def _carms(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def _carms(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """Categories by inversion of the copula's uniforms, all runs in one order of the categories."""
     categories = site.num_categories
     if categories < 2:
@@ -231,7 +231,7 @@ def _ends(categories: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return first, last + (last >= first)
 
 
-def _stick_breaking(site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+def _stick_breaking(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
     """DisARM's bits, one per stick, and the first one set."""
     probs = site.probabilities()
     tail = probs.flip(-1).cumsum(-1).flip(-1)[..., :-1]

@@ -12,7 +12,7 @@ from torch import Tensor
 from .alternatives.conditioned_paths import Shares, conditional_estimates
 from .alternatives.flows import FLOWS
 from .hyper_parameters import require_at_least
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .protocol import FINITE_SITES, Claims, NotApplicableError, Program
 
 __all__ = ["ConditionalTriple", "ConditionalTripleControlVariate"]
 
@@ -82,7 +82,7 @@ class ConditionalTriple:
     lanes: int = 4
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=1.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; Gong & Ho 1987"
 
@@ -155,7 +155,7 @@ class ConditionalTripleControlVariate:
     lanes: int = 4
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; L'Ecuyer 1990"
 

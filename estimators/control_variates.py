@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .hyper_parameters import require_at_least
-from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients
+from .protocol import FINITE_SITES, Claims, Program, evaluate, row_gradients
 from .runs.hard_run import HardRun
-from .sites.reading import site_of
+from .sites.reading import finite_site_of
 
 __all__ = ["DoubleControlVariate", "MuProp", "best_coefficient"]
 
@@ -41,7 +41,7 @@ class MuProp:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 2
     reference: ClassVar[str] = "Gu et al. 2015"
@@ -88,7 +88,7 @@ class DoubleControlVariate:
     group: int = 2
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     reference: ClassVar[str] = "Titsias & Shi 2021"
 
@@ -152,7 +152,7 @@ def _mean_field(program: Program, params: Tensor) -> tuple[Tensor, list[Tensor]]
     values: list[Tensor] = []
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows)
+        site = finite_site_of(distribution, rows)
         mean = site.from_one_hot(site.probabilities())
         values.append(mean if mean.requires_grad else mean.requires_grad_())
         return values[-1]

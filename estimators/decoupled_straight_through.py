@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_positive
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import BernoulliSite, Site
+from .sites.reading import FiniteSite
 from .softmax_straight_through import tempered
 from .straight_through import carrying
 
@@ -49,7 +49,7 @@ class DecoupledStraightThrough:
     forward_temperature: float = 0.5
     backward_temperature: float = 2.0
 
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Shah et al. 2024"
@@ -78,8 +78,8 @@ class DecoupledStraightThrough:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample at tau_f with the gradient at tau_b, ``[rows, *batch, K]``."""
         forward = tempered(site, self.forward_temperature).detach()
-        sampled = site.with_probs(forward[..., 1] if isinstance(site, BernoulliSite) else forward)
+        sampled = site.with_probabilities(forward)
         return carrying(one_hot(site, draw(sampled, generator)), tempered(site, self.backward_temperature))

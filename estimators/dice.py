@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
 from .runs.tape import Tape, recording
+from .sites.site import Site, is_finite
 
 __all__ = ["DiCE"]
 
@@ -59,11 +60,19 @@ class DiCE:
             params: ``[rows, *param]``, requiring a gradient.
             generator: Source of the outcomes.
         """
-        tape = Tape()
+        tape: Tape[Site] = Tape()
         objective = evaluate(program, params, recording(len(params), generator, tape))
         box = torch.ones_like(objective, requires_grad=False)
         for each in tape.draws:
-            probability = each.site.probability(each.index)
-            # What was drawn has a positive probability: no logarithm, and no guard, is needed.
-            box = box * (probability / probability.detach()).reshape(len(box), -1).prod(1)
+            box = box * _ratio(each.site, each.index).reshape(len(box), -1).prod(1)
         return objective * box + self.baseline * (1 - box)
+
+
+def _ratio(site: Site, outcome: Tensor) -> Tensor:
+    """Return ``p / bar p`` of a drawn outcome, ``[rows, *batch]``: its value is 1, its derivative is the score."""
+    if is_finite(site):
+        # A drawn outcome has a positive probability: neither a logarithm nor a guard is needed.
+        probability = site.probability(outcome)
+        return probability / probability.detach()
+    log_prob = site.log_prob(outcome)
+    return (log_prob - log_prob.detach()).exp()

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
+from .protocol import FINITE_SITES, Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .runs.outcomes import in_columns
 from .runs.tape import Tape, forcing, recording
+from .sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["Enumeration", "Paths", "count_paths", "enumerate_paths"]
 
@@ -108,7 +109,7 @@ class Enumeration:
     max_paths: int = 2**16
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     deterministic: ClassVar[bool] = True
     forward: ClassVar[str] = "forced"
     evaluations: ClassVar[int | None] = None
@@ -124,10 +125,10 @@ class Enumeration:
 
 def _categories(program: Program, params: Tensor) -> list[int]:
     """Category count of every element, in drawing order."""
-    tape = Tape()
+    tape: Tape[FiniteSite] = Tape()
     with torch.no_grad():
         generator = torch.Generator(params.device).manual_seed(0)
-        evaluate(program, params.unsqueeze(0), recording(1, generator, tape))
+        evaluate(program, params.unsqueeze(0), recording(1, generator, tape, finite_site_of))
     return [each.site.num_categories for each in tape.draws for _ in range(math.prod(each.site.shape[1:]))]
 
 
@@ -143,9 +144,9 @@ def _digits(number: Tensor, radices: list[int]) -> Tensor:
 def _run(program: Program, params: Tensor, outcomes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Leaf, path weight (connected to the leaf) and objective of the given outcomes."""
     rows = outcomes.shape[0]
-    tape = Tape()
+    tape: Tape[FiniteSite] = Tape()
     leaf = row_leaf(params, rows)
-    objective = evaluate(program, leaf, forcing(rows, in_columns(outcomes), tape))
+    objective = evaluate(program, leaf, forcing(rows, in_columns(outcomes), tape, finite_site_of))
     weight = torch.ones(rows, dtype=params.dtype, device=params.device)
     for each in tape.draws:
         weight = weight * each.site.probability(each.index).reshape(rows, -1).prod(1)

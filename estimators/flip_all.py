@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .alternatives.jumps import possible
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.forced_runs import Alternatives, differentiate_forced, other_categories
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 
 __all__ = ["FlipAll"]
 
@@ -43,7 +43,7 @@ class FlipAll:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Arya et al. 2022; De Smet et al. 2023"
 
@@ -55,7 +55,7 @@ class FlipAll:
 
 
 def _every_other(
-    distribution: Distribution, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator
+    distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
 ) -> Alternatives:
     probabilities = site.probabilities()
     others = other_categories(index, possible(probabilities, leaf))

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_positive
-from .protocol import ALL_SITES, Claims, NotApplicableError, Program
+from .protocol import FINITE_SITES, Claims, NotApplicableError, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["GappedStraightThrough"]
@@ -51,7 +51,7 @@ class GappedStraightThrough:
     gap: float | None = 1.0
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Fan et al. 2022"
@@ -67,7 +67,7 @@ class GappedStraightThrough:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with the margined logits' gradient, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         logits = site.log_probabilities()

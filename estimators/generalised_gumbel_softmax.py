@@ -14,7 +14,8 @@ from .gumbel_softmax import GumbelSoftmax
 from .hyper_parameters import require_at_least, require_positive
 from .protocol import Program, Sample, evaluate, row_gradients, row_leaf
 from .runs.relaxed import with_rule
-from .sites.counts import COUNT_SITES, count_probabilities
+from .sites.counts import count_probabilities
+from .sites.reading import COUNT_SITES
 
 __all__ = ["GeneralisedGumbelSoftmax", "truncated"]
 

@@ -14,7 +14,7 @@ from .protocol import CATEGORICAL_SITES, Claims, Program
 from .runs.exponential_noise import exponential_like
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["GumbelRao", "conditional_gumbels", "race"]
@@ -66,7 +66,7 @@ class GumbelRao:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with the averaged gradient, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         logits = site.log_probabilities()

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_positive
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.exponential_noise import exponential_like
 from .runs.relaxed import differentiate, one_hot
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["GumbelSoftmax", "StraightThroughGumbelSoftmax"]
@@ -47,7 +47,7 @@ class GumbelSoftmax:
     temperature: float = 0.5
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     forward: ClassVar[str] = "relaxed"
@@ -62,7 +62,7 @@ class GumbelSoftmax:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The relaxed sample, ``[rows, *batch, K]``."""
         logits = site.log_probabilities()
         perturbed = logits - exponential_like(logits, generator).log()
@@ -84,7 +84,7 @@ class StraightThroughGumbelSoftmax(GumbelSoftmax):
     forward: ClassVar[str] = "law"
     reference: ClassVar[str] = "Jang et al. 2016"
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with the relaxed one's gradient, ``[rows, *batch, K]``."""
         relaxed = super().rule(site, generator)
         return carrying(one_hot(site, relaxed.detach().argmax(-1)), relaxed)

@@ -14,7 +14,7 @@ from .hyper_parameters import require_positive
 from .protocol import CATEGORICAL_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 
 __all__ = ["AdaptiveImplicitMLE", "ImplicitMLE"]
 
@@ -69,11 +69,11 @@ class ImplicitMLE:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The maximiser with the difference's gradient, ``[rows, *batch, K]``."""
         return self._difference(site, site.log_probabilities(), generator)
 
-    def _difference(self, site: Site, logits: Tensor, generator: torch.Generator) -> Tensor:
+    def _difference(self, site: FiniteSite, logits: Tensor, generator: torch.Generator) -> Tensor:
         # The category first, then noise that has it as its maximiser: the same law, and the draw is the tape's.
         drawn = one_hot(site, draw(site, generator))
         perturbed = conditional_gumbels(logits.detach(), drawn, generator)
@@ -139,7 +139,7 @@ class AdaptiveImplicitMLE(ImplicitMLE):
         """Mean number of non-zero entries a row, over all sites."""
         counts: list[Tensor] = []
 
-        def rule(site: Site, source: torch.Generator) -> Tensor:
+        def rule(site: FiniteSite, source: torch.Generator) -> Tensor:
             logits = site.log_probabilities()
             if logits.requires_grad:
                 logits.register_hook(lambda gradient: counts.append(gradient.count_nonzero()))

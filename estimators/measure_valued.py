@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.distributions import Binomial, Distribution, Geometric, Poisson
 
 from .alternatives.jumps import possible
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.forced_runs import Alternatives, differentiate_forced, other_categories
 from .runs.tape import accept, choose, draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 
 __all__ = ["MeasureValued"]
 
@@ -51,7 +51,7 @@ class MeasureValued:
     """
 
     claims: ClassVar[Claims] = Claims(bias="unbiased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     evaluations: ClassVar[int | None] = None
     reference: ClassVar[str] = "Pflug 1989; Mohamed et al. 2019"
 
@@ -62,14 +62,16 @@ class MeasureValued:
         return differentiate_forced(_phases, program, params, num_samples, generator)
 
 
-def _phases(distribution: Distribution, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
+def _phases(
+    distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
+) -> Alternatives:
     """The other phase of every element, and what ``f(other phase) - f(run)`` counts."""
     rule = _COUNT_RULES.get(type(distribution), _categorical)
     return rule(distribution, site, index, leaf, generator)
 
 
 def _categorical(
-    distribution: Distribution, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator
+    distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
 ) -> Alternatives:
     """``(1 - p_j) dp_j`` for every j but x; j = x itself is set against one drawn from the rest, ``-(1 - p_x) dp_x``.
 
@@ -88,7 +90,9 @@ def _categorical(
     return Alternatives(others, term.movedim(-1, 0))
 
 
-def _binomial(distribution: Binomial, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
+def _binomial(
+    distribution: Binomial, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
+) -> Alternatives:
     """One trial less where it was a success, else one success more: ``n dp (f(Y + 1) - f(Y))``."""
     count = index.to(site.dtype)
     trials = distribution.total_count.to(site.dtype).expand(index.shape)
@@ -99,16 +103,18 @@ def _binomial(distribution: Binomial, site: Site, index: Tensor, leaf: Tensor, g
     return Alternatives(other.unsqueeze(0), (sign * trials * distribution.probs).unsqueeze(0))
 
 
-def _poisson(distribution: Poisson, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
+def _poisson(distribution: Poisson, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
     return Alternatives((index + 1).unsqueeze(0), distribution.rate.unsqueeze(0))
 
 
-def _geometric(distribution: Geometric, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
+def _geometric(
+    distribution: Geometric, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
+) -> Alternatives:
     other = index + draw(site.detach(), generator) + 1
     return Alternatives(other.unsqueeze(0), (-distribution.probs / distribution.probs.detach()).unsqueeze(0))
 
 
-_COUNT_RULES: dict[type[Distribution], Callable[[Any, Site, Tensor, Tensor, torch.Generator], Alternatives]] = {
+_COUNT_RULES: dict[type[Distribution], Callable[[Any, FiniteSite, Tensor, Tensor, torch.Generator], Alternatives]] = {
     Binomial: _binomial,
     Poisson: _poisson,
     Geometric: _geometric,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -9,13 +10,15 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Geometric, OneHotCategorical, Poisson
+from torch.distributions import Distribution
 
-from .k_subset import KSubset
+from .errors import NoGradientPathError, NotApplicableError, UnsupportedSiteError
+from .sites.reading import ALL_SITES, CATEGORICAL_SITES, FINITE_SITES
 
 __all__ = [
     "ALL_SITES",
     "CATEGORICAL_SITES",
+    "FINITE_SITES",
     "Claims",
     "Description",
     "Estimator",
@@ -37,39 +40,13 @@ Sample = Callable[[Distribution], Tensor]
 Program = Callable[[Tensor, Sample], Tensor]
 """A stochastic program: params ``[rows, *param]`` and its sampling primitive, in; the objective ``[rows]``, out."""
 
-CATEGORICAL_SITES: tuple[type[Distribution], ...] = (Bernoulli, Categorical, OneHotCategorical, KSubset)
-"""Sites with a few categories: what an estimator supports whose cost grows with their square."""
-
-ALL_SITES: tuple[type[Distribution], ...] = (*CATEGORICAL_SITES, Binomial, Geometric, Poisson)
-"""Every site type that the package knows."""
-
-
-class NotApplicableError(ValueError):
-    """An estimator does not apply to a program; said before anything is sampled, with the reason."""
-
-
-class UnsupportedSiteError(NotApplicableError):
-    """A sampling site has a type or a shape that the estimator does not support."""
-
-
-class NoGradientPathError(RuntimeError):
-    """A site's probabilities require a gradient and the value drawn from them carries none."""
-
-    @classmethod
-    def at(cls, number: int, distribution: Distribution, drawn: Tensor) -> NoGradientPathError:
-        """The error of a program's site of that number, which was handed that value."""
-        return cls(
-            f"site {number} ({type(distribution).__name__}): its probabilities require a gradient, its {drawn.dtype} "
-            "output carries none"
-        )
-
 
 @dataclass(frozen=True)
 class Claims:
     """What an estimator declares of itself, and what verification holds against it.
 
     Attributes:
-        bias: ``unbiased``, ``biased`` or ``no_gradient``. A declared bias is not refuted by problems on which it vanishes.
+        bias: ``unbiased``, ``biased`` or ``no-gradient``. A declared bias is not refuted by problems on which it vanishes.
         exact_degree: Objectives that are polynomials up to this degree in each sample of an unchained program
             have an unbiased gradient; None where no such claim is made.
         continuous_only: The claim holds for objectives that are continuous between the support's points; elsewhere nothing is
@@ -78,11 +55,20 @@ class Claims:
         note: What the rule's authors claim, where it differs from what is declared here.
     """
 
-    bias: Literal["unbiased", "biased", "no_gradient"] = "unbiased"
+    bias: Literal["unbiased", "biased", "no-gradient"] = "unbiased"
     exact_degree: int | None = None
     continuous_only: bool = False
     variance_exponent: float | None = None
     note: str = ""
+
+    def __post_init__(self) -> None:
+        if str(self.bias) == "no_gradient":
+            warnings.warn(
+                'bias="no_gradient" is spelt "no-gradient"; the old spelling goes with the next minor version',
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            object.__setattr__(self, "bias", "no-gradient")
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ from .protocol import (
 )
 from .runs.outcomes import joint_outcomes
 from .runs.tape import Tape, choose, recording, replaying
-from .sites.reading import BernoulliSite, site_of
+from .sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["BitFlip", "LocalExpectation", "SumAndSample"]
 
@@ -201,13 +201,13 @@ class _Primal:
 
     program: Program
     leaf: Tensor
-    tape: Tape
+    tape: Tape[FiniteSite]
     objective: Tensor
 
     @classmethod
     def of(cls, program: Program, leaf: Tensor, generator: torch.Generator) -> _Primal:
-        tape = Tape()
-        return cls(program, leaf, tape, evaluate(program, leaf, recording(len(leaf), generator, tape)))
+        tape: Tape[FiniteSite] = Tape()
+        return cls(program, leaf, tape, evaluate(program, leaf, recording(len(leaf), generator, tape, finite_site_of)))
 
     def change(
         self,
@@ -250,8 +250,8 @@ def _bits_only(program: Program) -> Program:
 
     def checked(params: Tensor, sample: Sample) -> Tensor:
         def checking(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, len(params))
-            if not isinstance(site, BernoulliSite):
+            site = finite_site_of(distribution, len(params))
+            if not site.boolean:
                 raise UnsupportedSiteError(f"bitflip-1: a site has {site.num_categories} categories; it needs Bernoulli sites")
             return sample(distribution)
 

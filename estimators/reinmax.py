@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_positive
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["ReinMax"]
@@ -49,7 +49,7 @@ class ReinMax:
 
     temperature: float = 1.0
 
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Liu et al. 2023"
@@ -68,14 +68,14 @@ class ReinMax:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with ReinMax's gradient, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         carried = _trapezoid(site, drawn) if self.temperature == 1 else _tempered(site, drawn, self.temperature)
         return carrying(drawn, carried)
 
 
-def _trapezoid(site: Site, drawn: Tensor) -> Tensor:
+def _trapezoid(site: FiniteSite, drawn: Tensor) -> Tensor:
     """``(p + (D - sg(p)) p_D / sg(p_D)) / 2``, the rule at tau = 1 in the probabilities.
 
     Only the drawn category's probability divides, so that p = 0 and p = 1 are allowed.
@@ -85,7 +85,7 @@ def _trapezoid(site: Site, drawn: Tensor) -> Tensor:
     return (probabilities + (drawn - probabilities.detach()) * (chosen / chosen.detach())) / 2
 
 
-def _tempered(site: Site, drawn: Tensor, temperature: float) -> Tensor:
+def _tempered(site: FiniteSite, drawn: Tensor, temperature: float) -> Tensor:
     """``2 softmax(log p + sg(log q - log p)) - p / 2``: its derivative in log p is ``2 J(q) - J(p) / 2``."""
     logits = site.log_probabilities()
     midpoint = (torch.softmax(logits.detach() / temperature, dim=-1) + drawn) / 2

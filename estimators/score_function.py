@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
-from .runs.path_score import add_score
+from .runs.path_score import add_score, score_factors
 from .runs.tape import draw, sampling
 from .sites.reading import site_of
 
@@ -147,7 +147,7 @@ def _scored(program: Program, params: Tensor, rows: int, generator: torch.Genera
         index = draw(site, generator)
         if site.requires_grad:
             score = add_score(score, site, index)
-        return site.from_index(index)
+        return site.value(index)
 
     objective = evaluate(program, leaf, sample)
     if not objective.requires_grad:
@@ -167,10 +167,10 @@ def _walked(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: torc
         site = site_of(program.site(leaf, state, k), rows)
         index = draw(site.detach(), generator)
         if site.requires_grad:
-            connected, weight = site.score_factors(index)
+            connected, weight = score_factors(site, index)
             (term,) = torch.autograd.grad(connected, leaf, weight, retain_graph=True)  # a program may share parts
             score += term
-        state = program.step(state, site.from_index(index), k)
+        state = program.step(state, site.value(index), k)
     return program.objective(state), score, None
 
 

@@ -12,8 +12,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution
 
 from .protocol import Claims, NotApplicableError, Program, evaluate, row_gradients, row_leaf
 from .runs.tape import draw
-from .sites.counts import COUNT_SITES
-from .sites.reading import BernoulliSite, CategoricalSite, OneHotSite, Site, site_of
+from .sites.reading import COUNT_SITES, FiniteSite, finite_site_of
 from .straight_through import carrying
 
 __all__ = ["SmoothedTriple", "smoothed_weights"]
@@ -57,20 +56,20 @@ class SmoothedTriple:
         leaf = row_leaf(params, num_samples)
 
         def sample(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, num_samples)
+            site = finite_site_of(distribution, num_samples)
             index = draw(site, generator)
-            carried = smoothed_weights(site, index) * _parameters(site)
+            carried = smoothed_weights(site, index) * site.probs
             derivative = carried if carried.dim() == len(site.shape) else carried.sum(-1)
             return carrying(site.from_index(index), derivative)
 
         return row_gradients(evaluate(program, leaf, sample), leaf)
 
 
-def smoothed_weights(site: Site, index: Tensor) -> Tensor:
+def smoothed_weights(site: FiniteSite, index: Tensor) -> Tensor:
     """``dx/dp`` of the drawn values: ``[rows, *batch]`` for Bernoulli sites, ``[rows, *batch, K]`` for categorical ones."""
-    if isinstance(site, BernoulliSite):
+    if site.boolean:
         return 0.5 / site.detach().probability(index)
-    if isinstance(site, OneHotSite) or not isinstance(site, CategoricalSite):
+    if site.law is not Categorical:
         raise NotApplicableError(
             "smoothed triple: a one-hot or subset value has no neighbours to jump to; use an index-valued site"
         )
@@ -83,8 +82,3 @@ def smoothed_weights(site: Site, index: Tensor) -> Tensor:
     upper = (site.detach().probabilities().cumsum(-1).gather(-1, drawn) > 0.5).to(site.dtype)
     jumps = left + right - upper * ((drawn > 0).to(site.dtype) + (drawn < site.num_categories - 1).to(site.dtype))
     return -jumps / (2 * site.detach().probability(index).unsqueeze(-1))
-
-
-def _parameters(site: Site) -> Tensor:
-    """The probabilities that `smoothed_weights` are derivatives with respect to."""
-    return site.probs if isinstance(site, BernoulliSite) else site.probabilities()

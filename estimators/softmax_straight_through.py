@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .hyper_parameters import require_positive
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["SoftmaxStraightThrough", "tempered"]
@@ -46,7 +46,7 @@ class SoftmaxStraightThrough:
 
     temperature: float = 0.5
 
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Bengio et al. 2013"
@@ -65,11 +65,11 @@ class SoftmaxStraightThrough:
         """Replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with the tempered probabilities' gradient, ``[rows, *batch, K]``."""
         return carrying(one_hot(site, draw(site, generator)), tempered(site, self.temperature))
 
 
-def tempered(site: Site, temperature: float) -> Tensor:
+def tempered(site: FiniteSite, temperature: float) -> Tensor:
     """``softmax(log p / tau)`` with its graph, ``[rows, *batch, K]``."""
     return torch.softmax(site.log_probabilities() / temperature, dim=-1)

@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .alternatives.carried_triples import carried_leave_one_out, carried_one_sided
-from .alternatives.jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
+from .alternatives.dual_numbers import dual_number, split_dual, with_tangent
+from .alternatives.jumps import Jump, leave_one_out_jump, one_sided_jump
 from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
-from .protocol import ALL_SITES, Claims, Program, Sample, evaluate, row_gradients, row_leaf
+from .protocol import FINITE_SITES, Claims, Program, Sample, evaluate, row_gradients, row_leaf
 from .runs.tape import Draw, Tape, choose, recording, replaying
+from .sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["StochasticTriple"]
 
@@ -56,7 +58,7 @@ class StochasticTriple:
     lanes: int = 1
 
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=2.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     reference: ClassVar[str] = "Arya et al. 2022"
 
     def __post_init__(self) -> None:
@@ -79,12 +81,12 @@ class StochasticTriple:
         return replayed(program, params, num_samples, generator)
 
     def _one_sided(self, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        tape = Tape()
+        tape: Tape[FiniteSite] = Tape()
         with torch.no_grad(), forward_ad.dual_level():
             points = params.repeat(rows)
             dual = dual_number(points)
-            objective, direct = unpacked(evaluate(program, dual, recording(rows, generator, tape)))
-            plain = Tape()
+            objective, direct = split_dual(evaluate(program, dual, recording(rows, generator, tape, finite_site_of)))
+            plain: Tape[FiniteSite] = Tape()
             jumps = []
             for each in tape.draws:
                 site, tangent = with_tangent(each.site)
@@ -99,9 +101,9 @@ class StochasticTriple:
         return total / self.lanes + direct
 
     def _leave_one_out(self, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        tape = Tape()
+        tape: Tape[FiniteSite] = Tape()
         leaf = row_leaf(params, rows)
-        objective = evaluate(program, leaf, recording(rows, generator, tape))
+        objective = evaluate(program, leaf, recording(rows, generator, tape, finite_site_of))
         surrogate = objective
         with torch.no_grad():
             jumps = [leave_one_out_jump(each.site.detach(), each.index, generator) for each in tape.draws]
@@ -133,11 +135,11 @@ class _Branch:
         site = torch.searchsorted(starts, column, right=True) - 1
         return cls(site, column - starts[site], _pick(targets, column), rates.sum(1))
 
-    def replay(self, tape: Tape, generator: torch.Generator) -> Sample:
+    def replay(self, tape: Tape[FiniteSite], generator: torch.Generator) -> Sample:
         return replaying(tape, self.site, self.position, self.alternative, generator)
 
 
-def _flow(tape: Tape, jumps: list[Jump], branch: _Branch, gain: Tensor) -> Tensor:
+def _flow(tape: Tape[FiniteSite], jumps: list[Jump], branch: _Branch, gain: Tensor) -> Tensor:
     """``gain / (rate density) p_s(j)``, whose gradient is that of the kept jump alone, ``[rows]``."""
     total = torch.zeros_like(gain)
     for number, (each, jump) in enumerate(zip(tape.draws, jumps, strict=True)):

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 
 __all__ = ["StraightThrough", "carrying", "straight_through_rule"]
 
@@ -37,7 +37,7 @@ class StraightThrough:
     """
 
     claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=1, variance_exponent=1.0)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Bengio et al. 2013"
@@ -49,7 +49,7 @@ class StraightThrough:
         return differentiate(straight_through_rule, program, params, num_samples, generator)
 
 
-def straight_through_rule(site: Site, generator: torch.Generator) -> Tensor:
+def straight_through_rule(site: FiniteSite, generator: torch.Generator) -> Tensor:
     """The hard sample with its probabilities' gradient, ``[rows, *batch, K]``."""
     return carrying(one_hot(site, draw(site, generator)), site.probabilities())
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .k_subset import KSubset
-from .protocol import ALL_SITES, Claims, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
+from .protocol import FINITE_SITES, Claims, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
 from .runs.relaxed import with_rule
 from .runs.tape import draw
 from .sites.reading import BernoulliSite
@@ -39,7 +39,7 @@ class Simple:
     """
 
     claims: ClassVar[Claims] = Claims(bias="biased", exact_degree=1)
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
     reference: ClassVar[str] = "Ahmed et al. 2022"

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .protocol import ALL_SITES, Claims, Program
+from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
-from .sites.reading import Site
+from .sites.reading import FiniteSite
 from .straight_through import carrying
 
 __all__ = ["ThresholdStraightThrough"]
@@ -37,7 +37,7 @@ class ThresholdStraightThrough:
     """
 
     claims: ClassVar[Claims] = Claims(bias="biased")
-    sites: ClassVar[tuple[type, ...]] = ALL_SITES
+    sites: ClassVar[tuple[type, ...]] = FINITE_SITES
     needs_differentiable: ClassVar[bool] = True
     deterministic: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
@@ -51,6 +51,6 @@ class ThresholdStraightThrough:
         return differentiate(_rule, program, params, num_samples, generator)
 
 
-def _rule(site: Site, generator: torch.Generator) -> Tensor:
+def _rule(site: FiniteSite, generator: torch.Generator) -> Tensor:
     probabilities = site.probabilities()
     return carrying(one_hot(site, probabilities.detach().argmax(-1)), probabilities)

@@ -13,6 +13,7 @@ from .hyper_parameters import require_at_least
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
 from .runs.path_score import path_score
 from .runs.tape import Tape, recording
+from .sites.site import Site
 
 __all__ = ["VarGrad"]
 
@@ -60,7 +61,7 @@ class VarGrad:
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Replicates, ``[num_samples, *param]``."""
-        tape = Tape()
+        tape: Tape[Site] = Tape()
         shape = (num_samples, self.group)
         leaf = row_leaf(params, num_samples * self.group)
         objective = evaluate(program, leaf, recording(len(leaf), generator, tape)).reshape(shape)

@@ -85,7 +85,7 @@ Status = Literal["ok"] | Ending
 Material = Literal["material", "negligible", "undetermined", ""]
 """The size of a bias against the tolerance; empty where no bias was found."""
 
-Expectation = Literal["claims", "unbiased", "biased", "any", "no_gradient"]
+Expectation = Literal["claims", "unbiased", "biased", "any", "no-gradient"]
 """What an estimator is held to: its own ``claims``, or one of the other words."""
 
 EndReason = Literal["budget", "time", "interrupted"]

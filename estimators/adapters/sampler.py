@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, 
 from ..protocol import NoGradientPathError, Program, Sample, UnsupportedSiteError, evaluate, row_gradients, row_leaf
 from ..runs.relaxed import one_hot
 from ..runs.tape import draw
-from ..sites.reading import Site, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 from .adapter import Adapter
 from .answers import entry
 from .calling import answer, fresh
@@ -96,11 +96,11 @@ class _Primitive:
             known = ", ".join(self.convention.sites)
             raise UnsupportedSiteError(f"site {self.count}: {name} is not supported; its samples are {known} samples")
         counted = self.convention.returns == "value" and name != "Bernoulli"
-        value = self._counts(distribution) if counted else self._categories(site_of(distribution, self.rows))
+        value = self._counts(distribution) if counted else self._categories(finite_site_of(distribution, self.rows))
         self.count += 1
         return value
 
-    def _categories(self, site: Site) -> Tensor:
+    def _categories(self, site: FiniteSite) -> Tensor:
         """Samples of a site with categories: what the convention takes of it, in two dimensions, and back."""
         convention = self.convention
         bits = convention.returns == "value"
@@ -145,18 +145,18 @@ class _Primitive:
         return found.to(filled["theta"].device, dtype)
 
 
-def _category_parameter(site: Site, takes: str) -> Tensor:
+def _category_parameter(site: FiniteSite, takes: str) -> Tensor:
     return site.probabilities() if takes == "probs" else site.log_probabilities()
 
 
-def _bit_parameter(site: Site, takes: str) -> Tensor:
+def _bit_parameter(site: FiniteSite, takes: str) -> Tensor:
     if takes == "probs":
         return site.probs
     logs = site.log_probabilities()
     return logs[..., 1] - logs[..., 0]
 
 
-def _handed(site: Site, index: Tensor, form: str) -> Tensor:
+def _handed(site: FiniteSite, index: Tensor, form: str) -> Tensor:
     if form == "one-hot":
         return one_hot(site, index)
     return index.long() if form == "index" else site.from_index(index)

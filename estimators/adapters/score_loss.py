@@ -11,7 +11,8 @@ from torch.distributions import Distribution
 
 from ..protocol import ALL_SITES, Program, evaluate, row_gradients, row_leaf
 from ..runs.tape import Tape, recording
-from ..sites.site import safe_log
+from ..sites.held_probabilities import safe_log
+from ..sites.reading import FiniteSite, finite_site_of
 from .adapter import Adapter
 from .answers import entry
 from .black_box import loss_gradient
@@ -55,8 +56,10 @@ class ForeignScoreLoss(Adapter):
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         group = self.convention.group
         leaf = row_leaf(params, rows)
-        tape = Tape()
-        objective = evaluate(program, leaf.repeat_interleave(group, 0), recording(rows * group, generator, tape))
+        tape: Tape[FiniteSite] = Tape()
+        objective = evaluate(
+            program, leaf.repeat_interleave(group, 0), recording(rows * group, generator, tape, finite_site_of)
+        )
         score, log_prob = torch.zeros_like(objective), torch.zeros_like(objective.detach())
         for each in tape.draws:
             score = score + each.site.score_surrogate(each.index).reshape(len(score), -1).sum(1)

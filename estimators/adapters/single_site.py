@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 from ..protocol import NotApplicableError, Program, evaluate
 from ..runs.relaxed import one_hot
 from ..runs.tape import draw
-from ..sites.reading import BernoulliSite, Site, site_of
+from ..sites.reading import BernoulliSite, FiniteSite, finite_site_of
 
 __all__ = ["SingleSite"]
 
@@ -34,7 +34,7 @@ class SingleSite:
     program: Program
     params: Tensor
     leaf: Tensor
-    site: Site
+    site: FiniteSite
 
     @classmethod
     def of(cls, program: Program, params: Tensor, leaf: Tensor) -> SingleSite:
@@ -43,10 +43,10 @@ class SingleSite:
         Raises:
             NotApplicableError: It has several sites, or several categorical elements in one.
         """
-        found: list[Site] = []
+        found: list[FiniteSite] = []
 
         def sample(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, len(leaf))
+            site = finite_site_of(distribution, len(leaf))
             found.append(site)
             return site.from_index(torch.zeros(site.shape, dtype=torch.long, device=site.device))
 
@@ -117,7 +117,7 @@ class SingleSite:
             return self._alike(len(flat)).from_one_hot(one_hot(self._alike(len(flat)), flat))
         return self._alike(len(flat)).from_one_hot(flat.to(self.site.dtype))
 
-    def _alike(self, rows: int) -> Site:
+    def _alike(self, rows: int) -> FiniteSite:
         """The site with another number of rows."""
         probs = self.site.probs.detach()[:1]
         return self.site.with_probs(probs.expand(rows, *probs.shape[1:]))

@@ -11,9 +11,9 @@ from torch.autograd import forward_ad
 from ..markov import MarkovProgram
 from ..protocol import row_gradients, row_leaf
 from ..runs.tape import accept, choose, draw_coupled
-from ..sites.reading import Site, site_of
-from .dual_numbers import constant_beside
-from .jumps import Jump, dual_number, leave_one_out_jump, one_sided_jump, unpacked, with_tangent
+from ..sites.reading import FiniteSite, finite_site_of
+from .dual_numbers import constant_beside, dual_number, split_dual, with_tangent
+from .jumps import Jump, leave_one_out_jump, one_sided_jump
 
 __all__ = ["carried_leave_one_out", "carried_one_sided"]
 
@@ -34,15 +34,15 @@ def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generat
         points = params.repeat(rows)
         dual = dual_number(points)
         state = program.initial(dual)
-        pair = _Pair.together(unpacked(state)[0], rows, None)
+        pair = _Pair.together(split_dual(state)[0], rows, None)
         for k in range(program.num_steps):
-            site, tangent = with_tangent(site_of(program.site(dual, constant_beside(dual, state), k), rows))
-            beside = site_of(program.site(points, pair.alternative, k), rows)
+            site, tangent = with_tangent(finite_site_of(program.site(dual, constant_beside(dual, state), k), rows))
+            beside = finite_site_of(program.site(points, pair.alternative, k), rows)
             index, coupled = draw_coupled(site, beside, generator)
             jump = one_sided_jump(site, tangent, index, generator)
             state = program.step(state, constant_beside(state, site.from_index(index)), k)
-            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, unpacked(state)[0], k, generator)
-        objective, direct = unpacked(program.objective(state))
+            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, split_dual(state)[0], k, generator)
+        objective, direct = split_dual(program.objective(state))
         gain = (program.objective(pair.alternative) - objective) * pair.weight
         return torch.where(pair.weight > 0, gain, 0.0) + direct
 
@@ -64,10 +64,10 @@ def carried_leave_one_out(program: MarkovProgram, params: Tensor, rows: int, gen
     pair = _Pair.together(state.detach(), rows, torch.full((rows,), -1, device=state.device))
     flows = []
     for k in range(program.num_steps):
-        connected = site_of(program.site(leaf, state, k), rows)
+        connected = finite_site_of(program.site(leaf, state, k), rows)
         with torch.no_grad():
             site = connected.detach()
-            beside = site_of(program.site(leaf.detach(), pair.alternative, k), rows)
+            beside = finite_site_of(program.site(leaf.detach(), pair.alternative, k), rows)
             index, coupled = draw_coupled(site, beside, generator)
             jump = leave_one_out_jump(site, index, generator)
         state = program.step(state, site.from_index(index), k)
@@ -109,7 +109,7 @@ class _Pair:
     def stepped(
         self,
         program: MarkovProgram,
-        site: Site,
+        site: FiniteSite,
         index: Tensor,
         beside: Tensor,
         jump: Jump,
@@ -140,7 +140,7 @@ def _one_element(jump: Jump, index: Tensor, generator: torch.Generator) -> tuple
     return jump.rate.reshape(rows, -1).sum(1), target.reshape(index.shape), position
 
 
-def _flow(site: Site, jump: Jump, pair: _Pair) -> Tensor:
+def _flow(site: FiniteSite, jump: Jump, pair: _Pair) -> Tensor:
     """``p(j) / (rate density)`` of the element that jumped, connected to the parameters, ``[rows]``."""
     probability = site.probability(jump.alternative)
     density = jump.rate if jump.density is None else jump.rate * jump.density

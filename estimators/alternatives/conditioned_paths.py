@@ -12,10 +12,10 @@ from torch.autograd import forward_ad
 from ..markov import MarkovProgram
 from ..protocol import NotApplicableError, Program, row_leaf
 from ..runs.tape import draw
-from ..sites.reading import Site, site_of
-from .dual_numbers import constant_beside
+from ..sites.reading import FiniteSite, finite_site_of
+from .dual_numbers import constant_beside, dual_number, split_dual
 from .flows import combined, flow_rates
-from .jumps import dual_number, possible, unpacked
+from .jumps import possible
 from .lanes import Lanes, Moves, advanced
 
 __all__ = ["Shares", "conditional_estimates"]
@@ -34,7 +34,7 @@ class _Step:
     moves: Moves
 
 
-_Reading = Callable[[Site], tuple[Site, Tensor, Tensor]]
+_Reading = Callable[[FiniteSite], tuple[FiniteSite, Tensor, Tensor]]
 """A site as the program made it, in; without derivatives, with what flows are applied to, and with how much every category can
 count, ``[K, rows]`` each, out."""
 
@@ -86,7 +86,7 @@ def _forward(
     with torch.no_grad(), forward_ad.dual_level():
         points = dual_number(params.repeat(rows))
         objective, gains, steps = _walk(program, params, points, rows, mixtures, _tangent_reading, limit, generator)
-        direct = unpacked(objective)[1]
+        direct = split_dual(objective)[1]
         return [_accumulated(shares, gains, steps) + direct for shares in mixtures]
 
 
@@ -106,7 +106,7 @@ def _walk(
     lanes = Lanes.none(_plain(state))
     steps = []
     for k in range(program.num_steps):
-        site, mass, size = read(_single(site_of(program.site(points, constant_beside(points, state), k), rows), k))
+        site, mass, size = read(_single(finite_site_of(program.site(points, constant_beside(points, state), k), rows), k))
         departed = _plain(state)
         with torch.no_grad():
             index = draw(site, generator)
@@ -133,9 +133,9 @@ def _accumulated(shares: Shares, gains: Tensor, steps: list[_Step]) -> Tensor:
     return total
 
 
-def _tangent_reading(site: Site) -> tuple[Site, Tensor, Tensor]:
+def _tangent_reading(site: FiniteSite) -> tuple[FiniteSite, Tensor, Tensor]:
     """Under forward mode: dP is what flows are applied to, and says how much a category counts."""
-    tangent = unpacked(site.probabilities())[1]
+    tangent = split_dual(site.probabilities())[1]
     tangent = tangent.reshape(len(tangent), -1).T
     return site.with_probs(_plain(site.probs)), tangent, tangent
 
@@ -143,7 +143,7 @@ def _tangent_reading(site: Site) -> tuple[Site, Tensor, Tensor]:
 def _graph_reading(leaf: Tensor) -> _Reading:
     """In reverse mode: flows are applied to P with its graph."""
 
-    def read(site: Site) -> tuple[Site, Tensor, Tensor]:
+    def read(site: FiniteSite) -> tuple[FiniteSite, Tensor, Tensor]:
         connected = site.probabilities().reshape(len(leaf), -1)
         size = connected.detach()
         if not site.requires_grad:
@@ -155,7 +155,7 @@ def _graph_reading(leaf: Tensor) -> _Reading:
     return read
 
 
-def _single(site: Site, k: int) -> Site:
+def _single(site: FiniteSite, k: int) -> FiniteSite:
     """The site, if a row draws one element from it."""
     if site.shape.numel() != site.shape[0]:
         raise NotApplicableError(
@@ -167,4 +167,4 @@ def _single(site: Site, k: int) -> Site:
 
 def _plain(tensor: Tensor) -> Tensor:
     """Without a derivative of either kind."""
-    return unpacked(tensor)[0].detach()
+    return split_dual(tensor)[0].detach()

@@ -6,17 +6,15 @@ Both flows R(i -> j) below move probability as the parameters do, ``sum_i p_i R(
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..runs.tape import choose
-from ..sites.reading import BernoulliSite, Site
+from ..sites.reading import FiniteSite
 
-__all__ = ["Jump", "dual_number", "leave_one_out_jump", "one_sided_jump", "possible", "unpacked", "with_tangent"]
+__all__ = ["Jump", "leave_one_out_jump", "one_sided_jump", "possible"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +32,7 @@ class Jump:
     density: Tensor | None
 
 
-def one_sided_jump(site: Site, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
+def one_sided_jump(site: FiniteSite, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
     """The jumps that inversion makes when a scalar parameter grows: to a neighbour only.
 
     With ``L_i = sum_{j <= i} dp_j``: to i - 1 at rate ``L_{i-1} / p_i`` where that is positive, to i + 1 at rate ``-L_i / p_i``
@@ -50,7 +48,7 @@ def one_sided_jump(site: Site, tangent: Tensor, index: Tensor, generator: torch.
     References:
         Arya et al. (2022), arXiv 2210.08572, appendix.
     """
-    if isinstance(site, BernoulliSite):
+    if site.boolean:
         probability = site.probability(index)
         signed = torch.where(index.bool(), -tangent, tangent)
         return Jump(signed.clamp_min_(0).div_(probability), ~index.bool(), None)
@@ -88,7 +86,7 @@ def _neighbour(index: Tensor, side: Tensor, possible: Tensor) -> Tensor:
     return torch.where((beside < 0) | (beside > last), index, beside)
 
 
-def leave_one_out_jump(site: Site, index: Tensor, generator: torch.Generator) -> Jump:
+def leave_one_out_jump(site: FiniteSite, index: Tensor, generator: torch.Generator) -> Jump:
     """A jump to any other category j, proposed with density ``p_j / (1 - p_i)``, for the flow ``R(i -> j) = dp_j``.
 
     It needs no direction, so it serves parameters of any dimension: the derivative dp_j is taken afterwards, in one backward
@@ -101,7 +99,7 @@ def leave_one_out_jump(site: Site, index: Tensor, generator: torch.Generator) ->
     """
     probabilities = site.probabilities()
     rate = 1 - probabilities.square().sum(-1)
-    if isinstance(site, BernoulliSite):
+    if site.boolean:
         return Jump(rate, ~index.bool(), torch.ones_like(rate))
     others = probabilities.scatter(-1, index.unsqueeze(-1), 0.0)
     alternative = choose(others.reshape(-1, site.num_categories), generator).reshape(index.shape)
@@ -131,23 +129,3 @@ def possible(probabilities: Tensor, leaf: Tensor) -> Tensor:
         if gradient is not None:
             positive[:, column] |= (gradient.reshape(len(leaf), -1) != 0).any(1)
     return positive.reshape(probabilities.shape)
-
-
-def dual_number(points: Tensor) -> Tensor:
-    """Points whose derivative is one, inside ``forward_ad.dual_level()``."""
-    with warnings.catch_warnings():
-        # The first dual number makes PyTorch load its own deprecated scripting code.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return forward_ad.make_dual(points, torch.ones_like(points))  # type: ignore[no-any-return]
-
-
-def with_tangent(site: Site) -> tuple[Site, Tensor]:
-    """A site read under forward mode: without its derivative, and ``dp / dtheta``, shaped like its ``probs``."""
-    primal, tangent = unpacked(site.probs)
-    return site.with_probs(primal), tangent
-
-
-def unpacked(dual: Tensor) -> tuple[Tensor, Tensor]:
-    """A dual number's value and derivative, zero where it has none."""
-    primal, tangent = forward_ad.unpack_dual(dual)
-    return primal, torch.zeros_like(primal) if tangent is None else tangent

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..markov import MarkovProgram
 from ..runs.tape import choose
-from ..sites.reading import Site, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["Lanes", "Moves", "advanced", "coupled", "merged"]
 
@@ -78,7 +78,7 @@ def advanced(
     program: MarkovProgram,
     params: Tensor,
     lanes: Lanes,
-    site: Site,
+    site: FiniteSite,
     index: Tensor,
     magnitude: Tensor,
     departed: Tensor,
@@ -111,7 +111,7 @@ def advanced(
     count = len(lanes.states)
     if count:
         points = params.expand(count * rows, *params.shape)
-        other = site_of(program.site(points, lanes.states.flatten(0, 1), k), count * rows)
+        other = finite_site_of(program.site(points, lanes.states.flatten(0, 1), k), count * rows)
         beside = other.probabilities().reshape(count, rows, -1).transpose(1, 2)
         # Tables of counts are as long as their rates need, so a lane's may be longer than the primal's, or shorter.
         site = max(site, other, key=lambda each: each.num_categories)
@@ -189,7 +189,7 @@ def merged(
     return Lanes(torch.stack(states), torch.stack(sizes)), lane, scale
 
 
-def _stepped(program: MarkovProgram, states: Tensor, site: Site, k: int) -> Tensor:
+def _stepped(program: MarkovProgram, states: Tensor, site: FiniteSite, k: int) -> Tensor:
     """The states that every lane reaches by every outcome, ``[lanes * K, rows, *state]``."""
     lanes, rows, *state = states.shape
     categories = site.num_categories

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..markov import MarkovProgram
 from ..protocol import Program, row_gradients, row_leaf
-from ..sites.reading import site_of
+from ..sites.reading import finite_site_of
 
 __all__ = ["LARGEST_TABLE", "Chain", "Moves", "read_chain"]
 
@@ -119,7 +119,7 @@ def _tabulated(program: MarkovProgram, params: Tensor) -> Chain | None:
 
 def _moves(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> Moves | None:
     leaf = row_leaf(params, len(states))
-    site = site_of(program.site(leaf, states, k), len(states))
+    site = finite_site_of(program.site(leaf, states, k), len(states))
     if site.num_categories != 2 or site.shape.numel() != len(states):
         return None
     probability = site.probabilities().reshape(-1, 2)

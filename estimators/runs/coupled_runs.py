@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import Program, evaluate, row_gradients, row_leaf
-from ..sites.reading import Site, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["Coupling", "Joint", "differentiate_jointly"]
 
@@ -30,7 +30,7 @@ class Joint:
     weight: Tensor
 
 
-Coupling = Callable[[Site, Tensor, torch.Generator], Joint]
+Coupling = Callable[[FiniteSite, Tensor, torch.Generator], Joint]
 """A joint law: a site with elements ``[rows, copies, *batch]`` and a mask ``[rows, *batch]`` in, its joint outcomes out.
 
 Where the mask holds, all copies have the same probabilities with the same derivatives, and may be coupled; elsewhere they
@@ -66,7 +66,7 @@ def differentiate_jointly(
 
     def sample(distribution: Distribution) -> Tensor:
         nonlocal first
-        site = site_of(distribution, rows * copies)
+        site = finite_site_of(distribution, rows * copies)
         grouped = site.with_probs(site.probs.unflatten(0, (rows, copies)))
         # Nothing is drawn before the first site, so only later ones can differ in their derivatives.
         joint = coupling(grouped, _alike(grouped) if first else _alike(grouped) & _same_derivative(grouped, leaf), generator)
@@ -85,14 +85,14 @@ def differentiate_jointly(
     return row_gradients(surrogate.reshape(-1), leaf).reshape(rows, copies, *params.shape).sum(1)
 
 
-def _alike(site: Site) -> Tensor:
+def _alike(site: FiniteSite) -> Tensor:
     """Where all copies have one probability, but for the rounding that a row's place in a batch makes: ``[rows, *batch]``."""
     probs = site.probs.detach()
     same = torch.isclose(probs, probs[:, :1], rtol=8 * torch.finfo(probs.dtype).eps, atol=0).all(1)
     return same if probs.dim() == len(site.shape) else same.all(-1)
 
 
-def _same_derivative(site: Site, leaf: Tensor) -> Tensor:
+def _same_derivative(site: FiniteSite, leaf: Tensor) -> Tensor:
     """Whether all copies of a row have the same derivatives, ``[rows, 1, ..., 1]``.
 
     Equal probabilities are not enough: two branches may meet at one value of the parameters. One fixed combination of all the

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import Program, evaluate, row_gradients, row_leaf
-from ..sites.reading import Site, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 from .tape import Draw, Tape, draw, replaying
 
 __all__ = ["Alternatives", "Propose", "differentiate_forced", "other_categories"]
@@ -29,7 +29,7 @@ class Alternatives:
     term: Tensor
 
 
-Propose = Callable[[Distribution, Site, Tensor, Tensor, torch.Generator], Alternatives]
+Propose = Callable[[Distribution, FiniteSite, Tensor, Tensor, torch.Generator], Alternatives]
 """A distribution, its site, the outcome drawn, the parameters' leaf and a generator, in; alternatives out."""
 
 
@@ -50,11 +50,11 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
         Replicates, ``[rows, *param]``.
     """
     leaf = row_leaf(params, rows)
-    tape = Tape()
+    tape: Tape[FiniteSite] = Tape()
     proposals: dict[int, Alternatives] = {}
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows)
+        site = finite_site_of(distribution, rows)
         index = draw(site, generator)
         proposal = propose(distribution, site, index, leaf, generator) if site.requires_grad else None
         if proposal is not None and len(proposal.index):
@@ -91,7 +91,7 @@ def other_categories(index: Tensor, possible: Tensor) -> Tensor:
 
 def _gains(
     proposals: dict[int, Alternatives],
-    tape: Tape,
+    tape: Tape[FiniteSite],
     program: Program,
     params: Tensor,
     objective: Tensor,

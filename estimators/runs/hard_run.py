@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import Program, evaluate, row_leaf
+from ..sites.reading import FiniteSite, finite_site_of
 from .path_score import path_score
 from .tape import Tape, recording
 
@@ -31,16 +32,16 @@ class HardRun:
 
     leaf: Tensor
     objective: Tensor
-    tape: Tape
+    tape: Tape[FiniteSite]
     values: list[Tensor]
     score: Tensor
 
     @classmethod
     def of(cls, program: Program, params: Tensor, rows: int, generator: torch.Generator, *, sloped: bool = False) -> HardRun:
         """Run ``rows`` rows; ``sloped`` runs can be asked for `slopes`, of an objective that is no black box."""
-        tape = Tape()
+        tape: Tape[FiniteSite] = Tape()
         values: list[Tensor] = []
-        record = recording(rows, generator, tape)
+        record = recording(rows, generator, tape, finite_site_of)
 
         def sample(distribution: Distribution) -> Tensor:
             values.append(record(distribution).requires_grad_(sloped))

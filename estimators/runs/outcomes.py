@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..protocol import NotApplicableError, Program, evaluate, row_gradients, row_leaf
-from ..sites.reading import Site
+from ..sites.site import Site
 from .path_score import path_score
 from .structure import require_unchained, structure_of
 from .tape import Tape, forcing
@@ -72,7 +72,7 @@ class JointOutcomes:
         Returns:
             The runs, to be differentiated.
         """
-        tape = Tape()
+        tape: Tape[Site] = Tape()
         leaf = row_leaf(params, chosen.numel())
         objective = evaluate(program, leaf, forcing(len(leaf), in_columns(self.index[chosen.reshape(-1)]), tape))
         return OutcomeRuns(leaf, objective.reshape(chosen.shape), path_score(tape, objective).reshape(chosen.shape))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..sites.reading import Site
-from .tape import Tape
+from ..sites.site import Site, is_finite
+from .tape import SiteT, Tape
 
-__all__ = ["add_score", "path_score"]
+__all__ = ["add_score", "path_score", "score_factors"]
 
 
-def path_score(tape: Tape, objective: Tensor) -> Tensor:
+def path_score(tape: Tape[SiteT], objective: Tensor) -> Tensor:
     """A tensor ``[rows]`` whose gradient is that of the path's log-probability; its value means nothing.
 
     Args:
@@ -25,9 +25,17 @@ def path_score(tape: Tape, objective: Tensor) -> Tensor:
     return score
 
 
+def score_factors(site: Site, outcome: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a connected and a constant tensor, ``[rows, *batch]``, whose product has the gradient of log p(outcome)."""
+    if is_finite(site):
+        return site.score_factors(outcome)
+    log_prob = site.log_prob(outcome)
+    return log_prob, torch.ones_like(log_prob, requires_grad=False)
+
+
 def add_score(score: Tensor, site: Site, index: Tensor) -> Tensor:
     """A path's surrogate ``[rows]`` with one site's added, in one pass over memory where the site has one element a row."""
-    connected, weight = site.score_factors(index)
+    connected, weight = score_factors(site, index)
     if connected.dim() == 1:
         return torch.addcmul(score, connected, weight)
     return score + (connected * weight).flatten(1).sum(1)

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..protocol import NoGradientPathError, Program, Sample, evaluate, row_gradients, row_leaf
-from ..sites.reading import Site, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["Rule", "differentiate", "one_hot", "with_rule"]
 
-Rule = Callable[[Site, torch.Generator], Tensor]
+Rule = Callable[[FiniteSite, torch.Generator], Tensor]
 """A gradient rule: a site with its graph, and a generator, in; a sample ``[rows, *batch, K]`` out."""
 
 
@@ -41,7 +41,7 @@ def with_rule(rule: Rule, rows: int, generator: torch.Generator) -> Sample:
 
     def sample(distribution: Distribution) -> Tensor:
         nonlocal count
-        site = site_of(distribution, rows)
+        site = finite_site_of(distribution, rows)
         drawn = rule(site, generator)
         if site.requires_grad and not drawn.requires_grad:
             raise NoGradientPathError.at(count, distribution, drawn)
@@ -51,7 +51,7 @@ def with_rule(rule: Rule, rows: int, generator: torch.Generator) -> Sample:
     return sample
 
 
-def one_hot(site: Site, index: Tensor) -> Tensor:
+def one_hot(site: FiniteSite, index: Tensor) -> Tensor:
     """The one-hot vectors of an index, ``[rows, *batch, K]``, in the site's floating type."""
     zeros = torch.zeros(*site.shape, site.num_categories, dtype=site.dtype, device=site.device)
     return zeros.scatter_(-1, index.long().unsqueeze(-1), 1.0)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from torch.distributions import Distribution
 
-from ..k_subset import KSubset
 from ..protocol import NotApplicableError, Program, UnsupportedSiteError, evaluate, row_gradients, row_leaf
-from ..sites.reading import BernoulliSite, OneHotSite, Site, SubsetSite, site_of
+from ..sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["Structure", "require_sites", "require_unchained", "structure_of"]
 
@@ -28,7 +27,7 @@ class Structure:
         chained: A site's probabilities, or their derivatives, depend on earlier outcomes.
     """
 
-    sites: tuple[Site, ...]
+    sites: tuple[FiniteSite, ...]
     chained: bool
 
     def categories(self) -> list[int]:
@@ -56,12 +55,12 @@ def structure_of(program: Program, params: Tensor) -> Structure:
     """
     generator = torch.Generator(params.device).manual_seed(0)
     leaf = row_leaf(params, _ROWS)
-    sites: list[Site] = []
+    sites: list[FiniteSite] = []
     combined = torch.zeros(_ROWS, dtype=params.dtype, device=params.device)
 
     def sample(distribution: Distribution) -> Tensor:
         nonlocal combined
-        site = site_of(distribution, _ROWS)
+        site = finite_site_of(distribution, _ROWS)
         sites.append(site.detach())
         factors = torch.randn(site.probs.shape[1:], generator=generator, dtype=site.dtype, device=site.device)
         combined = combined + (site.probs * factors).reshape(_ROWS, -1).sum(1)
@@ -82,9 +81,9 @@ def require_sites(name: str, structure: Structure, kinds: Collection[type[Distri
         UnsupportedSiteError: It has one; the message names it.
     """
     for number, site in enumerate(structure.sites):
-        if _kind(site) not in kinds:
+        if site.law not in kinds:
             raise UnsupportedSiteError(
-                f"{name}: site {number} is {_kind(site).__name__} with {site.num_categories} categories; "
+                f"{name}: site {number} is {site.law.__name__} with {site.num_categories} categories; "
                 f"it needs {' or '.join(each.__name__ for each in kinds)} sites"
             )
 
@@ -101,21 +100,12 @@ def require_unchained(name: str, structure: Structure) -> None:
         )
 
 
-def _kind(site: Site) -> type[Distribution]:
-    if isinstance(site, BernoulliSite):
-        return Bernoulli
-    if isinstance(site, SubsetSite):
-        return KSubset
-    return OneHotCategorical if isinstance(site, OneHotSite) else Categorical
-
-
-def _any_possible(site: Site, generator: torch.Generator) -> Tensor:
+def _any_possible(site: FiniteSite, generator: torch.Generator) -> Tensor:
     """Outcomes drawn alike from all that are possible."""
     possible = (site.probabilities() > 0).to(site.dtype)
     level = possible / possible.sum(-1, keepdim=True)
-    level = level[..., 1] if isinstance(site, BernoulliSite) else level
     uniform = torch.rand(site.shape, generator=generator, dtype=site.dtype, device=site.device)
-    return site.with_probs(level).index_from(uniform)
+    return site.with_probabilities(level).index_from(uniform)
 
 
 def _varies(rows: Tensor) -> Tensor:

@@ -9,31 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..protocol import Sample
-from ..sites.reading import BernoulliSite, Site, site_of
+from ..protocol import NotApplicableError, Sample
+from ..sites.reading import finite_site_of, site_of
+from ..sites.site import FiniteSite, Site, is_finite
 from .branching import BranchSource
 
 __all__ = ["Draw", "Tape", "accept", "choose", "draw", "draw_coupled", "forcing", "recording", "replaying", "sampling"]
 
 
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """One site as it was drawn: its probabilities (connected to the parameters) and the outcome."""
+SiteT = TypeVar("SiteT", bound=Site)
+"""The kind of sites on a tape: all laws, or finite ones alone."""
 
-    site: Site
+
+@dataclass(frozen=True, eq=False)
+class Draw(Generic[SiteT]):
+    """One site as it was drawn.
+
+    Attributes:
+        site: The site, connected to the parameters.
+        index: The outcome: an index of a finite site, else the value.
+    """
+
+    site: SiteT
     index: Tensor
 
 
 @dataclass(eq=False)
-class Tape:
+class Tape(Generic[SiteT]):
     """The draws of one run of a program, in the order of its sites."""
 
-    draws: list[Draw] = field(default_factory=list)
+    draws: list[Draw[SiteT]] = field(default_factory=list)
 
 
 def draw(site: Site, generator: torch.Generator, copies: int = 1) -> Tensor:
@@ -45,16 +56,19 @@ def draw(site: Site, generator: torch.Generator, copies: int = 1) -> Tensor:
         copies: Groups of rows, one behind the other, that share their uniforms (common random numbers).
 
     Returns:
-        The index, ``[rows, *batch]``.
+        The outcome: the index, ``[rows, *batch]``, of a finite site, else the value.
     """
-    rows, *batch = site.shape
+    rows, *elements = site.shape
     if isinstance(generator, BranchSource):
         return _branched(site, generator, copies)
-    uniform = torch.rand(rows // copies, *batch, generator=generator, dtype=site.dtype, device=site.device, requires_grad=False)
-    return site.index_from(uniform if copies == 1 else uniform.repeat(copies, *(1 for _ in batch)))
+    elements += site.uniform_shape
+    uniform = torch.rand(
+        rows // copies, *elements, generator=generator, dtype=site.dtype, device=site.device, requires_grad=False
+    )
+    return site.draw(uniform if copies == 1 else uniform.repeat(copies, *(1 for _ in elements)))
 
 
-def draw_coupled(first: Site, second: Site, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_coupled(first: FiniteSite, second: FiniteSite, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw two sites of one shape from the same uniforms."""
     if isinstance(generator, BranchSource):
         uniform = generator.uniform(torch.cat((first.edges(), second.edges()), -1))
@@ -98,41 +112,73 @@ def accept(weight: Tensor, total: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def sampling(rows: int, generator: torch.Generator, copies: int = 1) -> Sample:
-    """The plain primitive: fresh outcomes, no gradient through values."""
+    """Make the plain primitive: fresh outcomes of any law, no gradient through values."""
 
     def sample(distribution: Distribution) -> Tensor:
         site = site_of(distribution, rows)
-        return site.from_index(draw(site, generator, copies))
+        return site.value(draw(site, generator, copies))
 
     return sample
 
 
-def recording(rows: int, generator: torch.Generator, tape: Tape) -> Sample:
-    """Fresh outcomes, kept on the tape with their probabilities."""
+@overload
+def recording(rows: int, generator: torch.Generator, tape: Tape[Site]) -> Sample: ...
+@overload
+def recording(
+    rows: int, generator: torch.Generator, tape: Tape[SiteT], read: Callable[[Distribution, int | None], SiteT]
+) -> Sample: ...
+def recording(
+    rows: int, generator: torch.Generator, tape: Tape[Any], read: Callable[[Distribution, int | None], Any] = site_of
+) -> Sample:
+    """Make a primitive that draws fresh outcomes and keeps them on the tape with their sites.
+
+    Args:
+        rows: The number of rows.
+        generator: The source of the outcomes.
+        tape: The tape to write on.
+        read: The reader of sites; `finite_site_of` refuses a law whose outcomes cannot be listed.
+    """
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows)
+        site = read(distribution, rows)
         index = draw(site, generator)
         tape.draws.append(Draw(site, index))
-        return site.from_index(index)
+        return site.value(index)  # type: ignore[no-any-return]
 
     return sample
 
 
-def forcing(rows: int, outcome: Callable[[int, Site], Tensor], tape: Tape) -> Sample:
-    """Outcomes that are given: ``outcome(number of the site, site)`` returns the index of every element."""
+@overload
+def forcing(rows: int, outcome: Callable[[int, Site], Tensor], tape: Tape[Site]) -> Sample: ...
+@overload
+def forcing(
+    rows: int,
+    outcome: Callable[[int, SiteT], Tensor],
+    tape: Tape[SiteT],
+    read: Callable[[Distribution, int | None], SiteT],
+) -> Sample: ...
+def forcing(
+    rows: int,
+    outcome: Callable[[int, Any], Tensor],
+    tape: Tape[Any],
+    read: Callable[[Distribution, int | None], Any] = site_of,
+) -> Sample:
+    """Make a primitive whose outcomes are given: ``outcome(number of the site, site)`` returns that of every element.
+
+    Arguments are those of `recording`.
+    """
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows)
+        site = read(distribution, rows)
         index = outcome(len(tape.draws), site)
         tape.draws.append(Draw(site, index))
-        return site.from_index(index)
+        return site.value(index)  # type: ignore[no-any-return]
 
     return sample
 
 
 def replaying(
-    tape: Tape, branch: Tensor, position: Tensor, alternative: Tensor, generator: torch.Generator, copies: int = 1
+    tape: Tape[FiniteSite], branch: Tensor, position: Tensor, alternative: Tensor, generator: torch.Generator, copies: int = 1
 ) -> Sample:
     """The recorded run with one element of one site forced, row by row.
 
@@ -155,7 +201,7 @@ def replaying(
 
     def sample(distribution: Distribution) -> Tensor:
         nonlocal count
-        site = site_of(distribution, rows).detach()
+        site = finite_site_of(distribution, rows).detach()
         index = _replayed(tape.draws[count], site, branch - count, generator, copies)
         here = branch == count
         element = torch.where(here, position, 0).unsqueeze(1)
@@ -168,7 +214,7 @@ def replaying(
     return sample
 
 
-def _replayed(recorded: Draw, site: Site, ahead: Tensor, generator: torch.Generator, copies: int) -> Tensor:
+def _replayed(recorded: Draw[FiniteSite], site: FiniteSite, ahead: Tensor, generator: torch.Generator, copies: int) -> Tensor:
     """The recorded index where the branch is here or still ahead (``>= 0``), the coupled one where it lies behind."""
     undisturbed = (ahead >= 0).reshape(-1, *(1 for _ in site.shape[1:]))
     before = recorded.site.detach()
@@ -182,15 +228,19 @@ def _replayed(recorded: Draw, site: Site, ahead: Tensor, generator: torch.Genera
 
 
 def _branched(site: Site, source: BranchSource, copies: int) -> Tensor:
-    """Every outcome of a site, or of the copies that share its uniforms."""
+    """Take every outcome of a site, or of the copies that share its uniforms."""
+    if not is_finite(site):
+        raise NotApplicableError(
+            f"exact mode: a {type(site).__name__} has no finite list of outcomes; use sampling, or a program of finite sites"
+        )
     if copies == 1:
         index = source.category(site.probabilities())
-        return index.bool() if isinstance(site, BernoulliSite) else index
+        return index.bool() if site.boolean else index
     return site.index_from(_repeated(source.uniform(_across(site.edges(), copies)), copies))
 
 
 def _branched_fraction(
-    before: Site, index: Tensor, site: Site, undisturbed: Tensor, source: BranchSource, copies: int
+    before: FiniteSite, index: Tensor, site: FiniteSite, undisturbed: Tensor, source: BranchSource, copies: int
 ) -> Tensor:
     """Every part of the recorded category's interval on which the copies' outcomes are constant."""
     low = before.uniform_given(index, torch.zeros_like(index, dtype=site.dtype)).unsqueeze(-1)

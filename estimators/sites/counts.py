@@ -11,37 +11,35 @@ import torch
 from torch import Tensor
 from torch.distributions import Binomial, Distribution, Geometric, Poisson
 
-from ..protocol import UnsupportedSiteError
+from ..errors import UnsupportedSiteError
 
-__all__ = ["COUNT_SITES", "MAX_CATEGORIES", "count_probabilities"]
-
-COUNT_SITES: tuple[type[Distribution], ...] = (Binomial, Geometric, Poisson)
-"""The count distributions that a program may draw from."""
+__all__ = ["MAX_CATEGORIES", "count_probabilities"]
 
 MAX_CATEGORIES = 10_000
-"""The longest table; a site that needs a longer one is refused."""
+"""The length of the longest table; a site that needs a longer one is refused."""
 
 
 def count_probabilities(distribution: Distribution) -> Tensor:
-    """The probabilities of 0, 1, ..., K - 1, differentiable in the distribution's parameter.
+    """Tabulate the probabilities of 0, 1, ..., K - 1, differentiable in the distribution's parameter.
 
-    Binomial: K - 1 is the largest ``total_count``. Geometric and Poisson are cut where at most 2^-53 of the mass is left (2^-24
-    in float32), which is less than one uniform in [0, 1) can tell; the last category takes it when sampling. The derivative is
-    the closed form, with nothing clamped, so it holds at probability 0 and 1 and at rate 0:
+    For a Binomial, K - 1 is the largest ``total_count``. Geometric and Poisson tables are cut where at most 2^-53 of the mass
+    is left (2^-24 in float32), which one uniform in [0, 1) cannot resolve; sampling gives that mass to the last category. The
+    derivative is the closed form, with nothing clamped, so it holds at probability 0 and 1 and at rate 0:
 
         Binomial: n (b(k - 1; n - 1, p) - b(k; n - 1, p)), Poisson: P(k - 1) - P(k), Geometric: (1 - p)^k - k p (1 - p)^(k - 1).
 
-    Only its first derivative is right: the table is linear in the parameter around its value. Cost: O(K) an element; on an
-    accelerator the host waits once, since the length of the table depends on the parameter.
+    Only the first derivative is right: the table is linear in the parameter around its value. The cost is O(K) an element; on
+    an accelerator the host waits once, because the length of the table depends on the parameter.
 
     Args:
-        distribution: ``Binomial``, ``Geometric`` (counting failures from 0) or ``Poisson``, batch shape ``[rows, *batch]``.
+        distribution: ``Binomial``, ``Geometric`` (counting failures from 0) or ``Poisson``, of batch shape
+            ``[rows, *batch]``.
 
     Returns:
         ``[rows, *batch, K]``.
 
     Raises:
-        UnsupportedSiteError: Another distribution, or a table of more than `MAX_CATEGORIES` categories.
+        UnsupportedSiteError: The distribution is another one, or needs a table of more than `MAX_CATEGORIES` categories.
 
     Example:
         >>> import torch
@@ -53,23 +51,23 @@ def count_probabilities(distribution: Distribution) -> Tensor:
         values, slopes = _binomial(distribution.total_count.double(), parameter.detach().double())
     elif isinstance(distribution, Geometric):
         parameter = distribution.probs
-        values, slopes = _geometric(parameter.detach().double(), _neglected(parameter))
+        values, slopes = _geometric(parameter.detach().double(), _log_resolution(parameter))
     elif isinstance(distribution, Poisson):
         parameter = distribution.rate
-        values, slopes = _poisson(parameter.detach().double(), _neglected(parameter))
+        values, slopes = _poisson(parameter.detach().double(), _log_resolution(parameter))
     else:
         raise UnsupportedSiteError(
-            f"{type(distribution).__name__} is no count distribution; expected Binomial, Geometric or Poisson"
+            f"{type(distribution).__name__} is not a count distribution; expected Binomial, Geometric or Poisson"
         )
     change = (parameter - parameter.detach()).unsqueeze(-1)
     return values.to(parameter.dtype) + slopes.to(parameter.dtype) * change
 
 
 def _binomial(trials: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-    count = _counts(float(trials.max()) + 1, p, "Binomial")
+    count = _support(float(trials.max()) + 1, p, "Binomial")
     trials, p = trials.unsqueeze(-1), p.unsqueeze(-1)
     fewer = _binomial_mass(count, trials - 1, p)
-    return _binomial_mass(count, trials, p), trials * (_shifted(fewer) - fewer)
+    return _binomial_mass(count, trials, p), trials * (_shift(fewer) - fewer)
 
 
 def _binomial_mass(count: Tensor, trials: Tensor, p: Tensor) -> Tensor:
@@ -83,7 +81,7 @@ def _geometric(p: Tensor, neglected: float) -> tuple[Tensor, Tensor]:
     least = float(p.min())
     # P(X >= K) = (1 - p)^K.
     tail = -math.log1p(-least) if least < 1 else math.inf
-    count = _counts(2 + neglected / tail if tail > 0 else math.inf, p, "Geometric")
+    count = _support(2 + neglected / tail if tail > 0 else math.inf, p, "Geometric")
     p = p.unsqueeze(-1)
     before = (1 - p) ** (count - 1).clamp(min=0)
     return p * (1 - p) ** count, (1 - p) ** count - count * p * before
@@ -93,14 +91,14 @@ def _poisson(rate: Tensor, neglected: float) -> tuple[Tensor, Tensor]:
     # Bernstein's bound: P(X >= rate + t) <= exp(-t^2 / (2 (rate + t / 3))), solved for t.
     largest = float(rate.max())
     third = neglected / 3
-    count = _counts(2 + largest + third + math.sqrt(third**2 + 2 * neglected * largest), rate, "Poisson")
+    count = _support(2 + largest + third + math.sqrt(third**2 + 2 * neglected * largest), rate, "Poisson")
     rate = rate.unsqueeze(-1)
     mass = (torch.xlogy(count, rate) - rate - torch.lgamma(count + 1)).exp()
-    return mass, _shifted(mass) - mass
+    return mass, _shift(mass) - mass
 
 
-def _counts(needed: float, parameter: Tensor, name: str) -> Tensor:
-    """0, 1, ..., K - 1 with K at least `needed`."""
+def _support(needed: float, parameter: Tensor, name: str) -> Tensor:
+    """Return 0, 1, ..., K - 1 with K at least `needed`."""
     if not needed <= MAX_CATEGORIES:
         raise UnsupportedSiteError(
             f"a {name} site needs a table of {needed:.3g} categories, more than {MAX_CATEGORIES}; its parameter lies in "
@@ -109,11 +107,11 @@ def _counts(needed: float, parameter: Tensor, name: str) -> Tensor:
     return torch.arange(math.ceil(needed), dtype=torch.float64, device=parameter.device)
 
 
-def _shifted(mass: Tensor) -> Tensor:
-    """``mass(k - 1)``."""
+def _shift(mass: Tensor) -> Tensor:
+    """Return ``mass(k - 1)``."""
     return torch.nn.functional.pad(mass[..., :-1], (1, 0))
 
 
-def _neglected(parameter: Tensor) -> float:
-    """Minus the logarithm of the mass that may be cut off."""
+def _log_resolution(parameter: Tensor) -> float:
+    """Return minus the logarithm of the mass that may be cut off."""
     return (53 if parameter.dtype == torch.float64 else 24) * math.log(2)

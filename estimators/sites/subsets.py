@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor
+from torch.distributions import Distribution
 
+from ..errors import UnsupportedSiteError
 from ..k_subset import KSubset
-from ..protocol import UnsupportedSiteError
 from .categorical import OneHotSite
 from .counts import MAX_CATEGORIES
 
@@ -21,33 +22,35 @@ class SubsetSite(OneHotSite):
     """``KSubset``: the value is the k-hot vector, a row of the table; a one-hot site seen through that table.
 
     Attributes:
-        table: All subsets, ``[K, n]``, K = n over k.
+        table: The subsets, ``[K, n]``, K = n over k.
     """
 
     table: Tensor
 
+    law: ClassVar[type[Distribution]] = KSubset
+
     def with_probs(self, probs: Tensor) -> Self:
-        """The same subsets with other probabilities."""
+        """Return the same subsets with other probabilities."""
         return type(self)(probs, self.table)
 
     def from_index(self, index: Tensor) -> Tensor:
-        """The k-hot vector."""
+        """Return the k-hot vector."""
         return self.table[index]
 
     def from_one_hot(self, one_hot: Tensor) -> Tensor:
-        """The subsets' average with the given weights."""
+        """Return the average of the subsets with the given weights."""
         return one_hot @ self.table.to(one_hot.dtype)
 
     def nearest(self, value: Tensor) -> Tensor:
-        """All subsets are of one size, so the nearest is the one that covers the most."""
+        """Return the subset that covers the most; all have one size, so it is the nearest."""
         return (value @ self.table.to(value.dtype).T).argmax(-1)
 
 
 def subset_site(distribution: KSubset) -> SubsetSite:
-    """The site of a distribution over subsets: ``p(S) = softmax over S of sum_S theta``.
+    """Return the site of a distribution over subsets: ``p(S) = softmax over S of sum_S theta``.
 
     Args:
-        distribution: Batch shape ``[rows, *batch]``.
+        distribution: A distribution of batch shape ``[rows, *batch]``.
 
     Returns:
         The site, its probabilities ``[rows, *batch, K]`` connected to the logits.

@@ -68,7 +68,7 @@ class Case:
 @cache
 def supports(estimator: Estimator, case: Case) -> bool:
     described = describe(estimator)
-    runs = described.claims.bias != "no_gradient" and (case.differentiable or not described.needs_differentiable)
+    runs = described.claims.bias != "no-gradient" and (case.differentiable or not described.needs_differentiable)
     return runs and all(each in described.sites for each in case.sites)
 
 

@@ -41,9 +41,9 @@ from .programs import (
     supports,
 )
 
-RUNNABLE = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias != "no_gradient"}
+RUNNABLE = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias != "no-gradient"}
 UNBIASED = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "unbiased"}
-NO_GRADIENT = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "no_gradient"}
+NO_GRADIENT = {name: each for name, each in ESTIMATORS.items() if describe(each).claims.bias == "no-gradient"}
 EXACT_DEGREE = {name: each for name, each in RUNNABLE.items() if describe(each).claims.exact_degree is not None}
 NOISY = {name: each for name, each in RUNNABLE.items() if not describe(each).deterministic}
 
@@ -297,7 +297,7 @@ def test_estimators_say_what_they_are(estimator: Estimator) -> None:
     assert documentation.strip()
     assert not documentation.startswith(type(estimator).__name__ + "("), "only the generated signature"
     assert described.reference
-    assert described.claims.bias in ("unbiased", "biased", "no_gradient")
+    assert described.claims.bias in ("unbiased", "biased", "no-gradient")
     assert set(described.sites) <= set(ALL_SITES)
     assert described.evaluations is None or described.evaluations >= 1
     assert isinstance(estimator, Estimator)

@@ -69,6 +69,14 @@ def test_what_an_estimator_says_is_read() -> None:
     assert described.reference == "Nobody 1900"
 
 
+def test_the_old_spelling_of_no_gradient_is_accepted_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The types no longer allow it, so the import hook of the tests, which enforces them, is switched off here."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.warns(DeprecationWarning, match=r'"no_gradient" is spelt "no-gradient"'):
+        old = Claims(bias="no_gradient")  # type: ignore[arg-type]
+    assert old == Claims(bias="no-gradient")
+
+
 def test_evaluations_may_depend_on_hyper_parameters() -> None:
     assert [describe(StochasticTriple(lanes=lanes)).evaluations for lanes in (1, 3)] == [2, 4]
 

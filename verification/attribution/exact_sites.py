@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Binomial, Distribution, OneHotCategorical, Poisson
+from torch.distributions import Distribution, OneHotCategorical
 
-from ...estimators.k_subset import KSubset
 from ...estimators.protocol import Program, Sample, evaluate
-from ...estimators.sites.reading import BernoulliSite, Site, site_of
+from ...estimators.sites.reading import FiniteSite, finite_site_of, law_of
 
 __all__ = ["with_exact_sites"]
 
@@ -60,8 +58,8 @@ def with_exact_sites(program: Program, sites: Collection[int], *, baseline: floa
             number, count = count, count + 1
             if number not in sites:
                 return sample(distribution)
-            site = site_of(distribution, rows)
-            index = _hardened(site, sample(_detached(distribution, site, relaxed)), relaxed)
+            site = finite_site_of(distribution, rows)
+            index = _hardened(site, sample(_without_graph(distribution, site, relaxed)), relaxed)
             score = score + site.score_surrogate(index).reshape(rows, -1).sum(1)
             return site.from_index(index)
 
@@ -71,22 +69,14 @@ def with_exact_sites(program: Program, sites: Collection[int], *, baseline: floa
     return derived
 
 
-def _detached(distribution: Distribution, site: Site, relaxed: bool) -> Distribution:
-    """The distribution without its graph; as one-hot where relaxed values of an index could not be told apart."""
-    if relaxed and not isinstance(site, BernoulliSite):
+def _without_graph(distribution: Distribution, site: FiniteSite, relaxed: bool) -> Distribution:
+    """Return the distribution without its graph, as a one-hot one if relaxed values of an index could not be told apart."""
+    if relaxed and not site.boolean:
         return OneHotCategorical(probs=site.probabilities().detach(), validate_args=False)
-    if isinstance(distribution, Binomial):
-        return Binomial(distribution.total_count, probs=distribution.probs.detach(), validate_args=False)
-    if isinstance(distribution, Poisson):
-        return Poisson(distribution.rate.detach(), validate_args=False)
-    if isinstance(distribution, KSubset):
-        return KSubset(distribution.logits.detach(), distribution.k, validate_args=False)
-    plain: Any = distribution
-    detached: Distribution = type(plain)(probs=plain.probs.detach(), validate_args=False)
-    return detached
+    return law_of(distribution).detach(distribution)
 
 
-def _hardened(site: Site, value: Tensor, relaxed: bool) -> Tensor:
+def _hardened(site: FiniteSite, value: Tensor, relaxed: bool) -> Tensor:
     """The index that a primitive's value stands for; hard values are kept, relaxed ones go to the nearest."""
-    as_one_hot = relaxed and not isinstance(site, BernoulliSite)
+    as_one_hot = relaxed and not site.boolean
     return value.detach().argmax(-1) if as_one_hot else site.nearest(value.detach())

@@ -70,7 +70,7 @@ def _examine_compiled(subject: Subject, alpha: float) -> Finding:
 
 
 def _record_conformance(finding: Conformance, claim: Expectation) -> Check:
-    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no_gradient")
+    expected = finding.outcome in ("pass", "not-applicable") or (finding.outcome, claim) == ("no-gradient", "no-gradient")
     held: Claim = "none" if finding.outcome == "not-applicable" else ("supported" if expected else "refuted")
     details = {"reason": finding.reason}
     return Check(check="conformance", outcome=finding.outcome, claim=held, note=finding.note, details=details)

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
 
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
-from ...estimators.sites.reading import Site, site_of
+from ...estimators.sites.reading import FiniteSite, finite_site_of
 from ..verdicts import LawOutcome
 
 __all__ = ["ForwardLaw", "check_forward_law"]
@@ -102,7 +102,7 @@ class _Drawn:
     """
 
     where: str
-    site: Site
+    site: FiniteSite
     value: Tensor
 
 
@@ -122,7 +122,7 @@ def _run(
         def watching(distribution: Distribution) -> Tensor:
             value = sample(distribution)
             if first:
-                site = site_of(distribution).detach()
+                site = finite_site_of(distribution).detach()
                 independent = min(ROWS, site.shape[0])
                 cut = site.with_probs(_primal(site.probs)[:independent])
                 seen.append(_Drawn(f"{where}site {len(seen) - before}", cut, _primal(value).detach()[:independent]))
@@ -189,7 +189,7 @@ def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:
     return torch.where((spread < 1e-12) & (surplus > 0.5), -torch.inf, bound.clamp(max=0))
 
 
-def _one_hot(site: Site, value: Tensor) -> Tensor | None:
+def _one_hot(site: FiniteSite, value: Tensor) -> Tensor | None:
     """The drawn categories as one-hot vectors; None where a value is not in the support."""
     index = site.nearest(value)
     if not _near(value, site.from_index(index)):
@@ -201,6 +201,6 @@ def _near(value: Tensor, rounded: Tensor) -> bool:
     return bool(((value - rounded).abs() <= _ROUNDING * rounded.abs().clamp(min=1)).all())
 
 
-def _outsider(site: Site, value: Tensor) -> float:
+def _outsider(site: FiniteSite, value: Tensor) -> float:
     off = (value - value.round()).abs()
     return float(value.reshape(-1)[int(off.reshape(-1).argmax())])

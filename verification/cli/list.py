@@ -46,4 +46,4 @@ def list_(what: str, record: Path | None) -> None:
         except TargetError as error:  # a plug-in that is broken costs its own line
             click.echo(error, err=True)
             continue
-        click.echo(f"{name:34} {about.claims.bias.replace('_', '-'):12} {about.reference}")
+        click.echo(f"{name:34} {about.claims.bias:12} {about.reference}")

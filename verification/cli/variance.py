@@ -92,7 +92,7 @@ def _estimators(targets: tuple[str, ...]) -> dict[str, Estimator]:
     from ...estimators.registry import load_estimator, names
 
     chosen = {name: load_estimator(name) for name in (targets or names())}
-    return {name: each for name, each in chosen.items() if targets or describe(each).claims.bias != "no_gradient"}
+    return {name: each for name, each in chosen.items() if targets or describe(each).claims.bias != "no-gradient"}
 
 
 def _drawing(run: Verification) -> Drawing:

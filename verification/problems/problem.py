@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
-from ...estimators.sites.reading import Site, site_of
+from ...estimators.sites.reading import FiniteSite, Site, finite_site_of
 
 __all__ = ["Probe", "Problem", "ProblemError", "ReferenceName", "hold_to_rows", "probe"]
 
@@ -116,7 +116,7 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
     sizes: list[tuple[int, int]] = []
 
     def sample(distribution: Distribution) -> Tensor:
-        site = site_of(distribution, rows)
+        site = finite_site_of(distribution, rows)
         _require_probabilities(site, f"site {len(sizes)} ({type(distribution).__name__})")
         types.add(type(distribution))
         elements = site.shape[1:].numel()
@@ -136,7 +136,7 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
     return Probe(frozenset(types), len(sizes), sum(e for e, _ in sizes), sum(c for _, c in sizes))
 
 
-def _require_probabilities(site: Site, name: str) -> None:
+def _require_probabilities(site: FiniteSite, name: str) -> None:
     found = site.probabilities().detach()
     if not bool(((found >= 0) & (found <= 1)).all()):
         raise ProblemError(
@@ -152,7 +152,7 @@ def hold_to_rows(problem: Problem, rows: int = 8) -> None:
     Raises:
         ProblemError: The same outcomes gave another objective, or one row's outcomes changed another row's objective.
     """
-    tape = Tape()
+    tape: Tape[Site] = Tape()
     generator = torch.Generator(problem.params.device).manual_seed(0)
     place = torch.arange(rows, device=problem.params.device)
     with torch.no_grad():
@@ -173,7 +173,7 @@ def hold_to_rows(problem: Problem, rows: int = 8) -> None:
                 )
 
 
-def _rerun(problem: Problem, tape: Tape, taken: Tensor) -> Tensor:
+def _rerun(problem: Problem, tape: Tape[Site], taken: Tensor) -> Tensor:
     """The objective where every row is given the outcomes of the row that it takes; NaN where there are too few."""
     rows = len(taken)
     try:

@@ -224,8 +224,14 @@ def schema() -> dict[str, Any]:
 
 
 def _cell(data: Mapping[str, Any]) -> Cell:
-    cell: Cell = _build(Cell, {**data, "checks": tuple(_check(each) for each in data["checks"])})
+    checks = tuple(_check(each) for each in data["checks"])
+    cell: Cell = _build(Cell, {**data, "checks": checks, "claims": _respell(data.get("claims", {}))})
     return cell
+
+
+def _respell(claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a cell's claims in today's spelling: records of version 0.1 say ``no_gradient`` for ``no-gradient``."""
+    return {**claims, "bias": "no-gradient"} if claims.get("bias") == "no_gradient" else claims
 
 
 def _check(data: Mapping[str, Any]) -> Check:

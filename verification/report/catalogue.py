@@ -28,7 +28,7 @@ def _row(name: str, about: Description, record: Record) -> str:
     evaluations = "by program" if about.evaluations is None else str(about.evaluations)
     if about.needs_differentiable:
         evaluations += " + gradient"
-    claim = about.claims.bias.replace("_", " ")
+    claim = about.claims.bias.replace("-", " ")
     if about.claims.exact_degree is not None:
         claim += f", exact to degree {about.claims.exact_degree}"
     if about.claims.continuous_only:

@@ -44,7 +44,7 @@ GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still 
 
 
 def claimed(claims: Claims, problem: Problem, expect: Expectation) -> Expectation:
-    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no_gradient`` or ``any``."""
+    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no-gradient`` or ``any``."""
     if expect != "claims":
         return expect
     if claims.continuous_only and not problem.continuous:
@@ -70,8 +70,8 @@ def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material
         return "inconclusive" if claim == "unbiased" else "none"
     if outcome == "failed":
         return "refuted"
-    if outcome == "no-gradient" or claim == "no_gradient":
-        return "supported" if (outcome, claim) == ("no-gradient", "no_gradient") else "refuted"
+    if outcome == "no-gradient" or claim == "no-gradient":
+        return "supported" if (outcome, claim) == ("no-gradient", "no-gradient") else "refuted"
     if claim == "unbiased":
         return _CLAIM_BY_SIZE["negligible" if outcome == "unbiased" else material]
     return "supported" if outcome == "biased" else "none"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...estimators.enumeration import Paths, count_paths, enumerate_paths
 from ...estimators.markov import MarkovProgram
-from ...estimators.sites.counts import COUNT_SITES
+from ...estimators.sites.reading import COUNT_SITES
 from ..problems.problem import Problem, probe
 from ..statistics.channels import scales
 from .recursion import chain_moments, rarest_outcome

@@ -1,4 +1,4 @@
-"""Constants beside dual numbers: a derivative of zero that is written out, and what it spares."""
+"""Dual numbers are split into value and derivative, and constants beside them get an explicit zero."""
 
 from __future__ import annotations
 
@@ -12,8 +12,22 @@ from torch.distributions import Bernoulli
 from torch.profiler import ProfilerActivity, profile
 
 from gradverify.estimators import ConditionalTriple, Estimator, MarkovProgram, StochasticTriple
-from gradverify.estimators.alternatives.dual_numbers import constant_beside
-from gradverify.estimators.alternatives.jumps import dual_number
+from gradverify.estimators.alternatives.dual_numbers import constant_beside, dual_number, split_dual, with_tangent
+from gradverify.estimators.sites.reading import BernoulliSite
+
+
+def test_tangents_are_read_under_forward_mode() -> None:
+    with forward_ad.dual_level():
+        points = dual_number(torch.tensor([2.0, 3.0], dtype=torch.float64))
+        value, slope = split_dual(points**2)
+        site, tangent = with_tangent(BernoulliSite(1 / points))
+    assert value.tolist() == [4.0, 9.0]
+    assert slope.tolist() == [4.0, 6.0]
+    assert isinstance(site, BernoulliSite)
+    torch.testing.assert_close(tangent, torch.tensor([-1 / 4, -1 / 9], dtype=torch.float64))
+    constant, zero = split_dual(torch.ones(2))
+    assert constant.tolist() == [1.0, 1.0]
+    assert zero.tolist() == [0.0, 0.0]
 
 
 def test_beside_a_dual_number_a_constant_has_a_zero() -> None:

@@ -9,16 +9,8 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from gradverify.estimators.alternatives.jumps import (
-    Jump,
-    dual_number,
-    leave_one_out_jump,
-    one_sided_jump,
-    unpacked,
-    with_tangent,
-)
+from gradverify.estimators.alternatives.jumps import Jump, leave_one_out_jump, one_sided_jump
 from gradverify.estimators.sites.reading import BernoulliSite, CategoricalSite, OneHotSite
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
@@ -138,17 +130,3 @@ def test_jumps_keep_the_shape_of_their_site() -> None:
         one_sided_jump(site, TANGENTS["both"].expand(5, 2, 3, 4), index, torch.Generator()),
     ):
         assert jump.rate.shape == jump.alternative.shape == (5, 2, 3)
-
-
-def test_tangents_are_read_under_forward_mode() -> None:
-    with forward_ad.dual_level():
-        points = dual_number(torch.tensor([2.0, 3.0], dtype=torch.float64))
-        value, slope = unpacked(points**2)
-        site, tangent = with_tangent(BernoulliSite(1 / points))
-    assert value.tolist() == [4.0, 9.0]
-    assert slope.tolist() == [4.0, 6.0]
-    assert isinstance(site, BernoulliSite)
-    torch.testing.assert_close(tangent, torch.tensor([-1 / 4, -1 / 9], dtype=torch.float64))
-    constant, zero = unpacked(torch.ones(2))
-    assert constant.tolist() == [1.0, 1.0]
-    assert zero.tolist() == [0.0, 0.0]

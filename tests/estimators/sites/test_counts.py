@@ -21,7 +21,8 @@ from gradverify.estimators import (
     StochasticTriple,
     UnsupportedSiteError,
 )
-from gradverify.estimators.alternatives.jumps import dual_number, one_sided_jump
+from gradverify.estimators.alternatives.dual_numbers import dual_number
+from gradverify.estimators.alternatives.jumps import one_sided_jump
 from gradverify.estimators.conditional_triples import ConditionalTriple
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.runs.exact import exact_moments

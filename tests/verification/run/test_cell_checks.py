@@ -40,12 +40,12 @@ biased       inconclusive    -             none
 biased       no-gradient     -             refuted
 biased       failed          -             refuted
 biased       not-applicable  -             none
-no_gradient  no-gradient     -             supported
-no_gradient  unbiased        -             refuted
-no_gradient  biased          material      refuted
-no_gradient  inconclusive    -             none
-no_gradient  failed          -             refuted
-no_gradient  not-applicable  -             none
+no-gradient  no-gradient     -             supported
+no-gradient  unbiased        -             refuted
+no-gradient  biased          material      refuted
+no-gradient  inconclusive    -             none
+no-gradient  failed          -             refuted
+no-gradient  not-applicable  -             none
 any          unbiased        -             none
 any          biased          material      none
 any          inconclusive    -             none
@@ -69,7 +69,7 @@ def test_what_an_outcome_says_of_a_claim(claim: str, outcome: str, material: str
         (Claims("biased", exact_degree=2), "bernoulli:0.3/cubic/p", "claims", "biased"),
         (Claims("biased", exact_degree=2), "bernoulli:0.3/exponential/p", "claims", "biased"),
         (Claims("biased", exact_degree=3), "chain:4/cubic/theta", "claims", "biased"),
-        (Claims("no_gradient"), "bernoulli:0.3/cubic/p", "claims", "no_gradient"),
+        (Claims("no-gradient"), "bernoulli:0.3/cubic/p", "claims", "no-gradient"),
         (Claims("biased"), "bernoulli:0.3/cubic/p", "unbiased", "unbiased"),
         (Claims("unbiased"), "bernoulli:0.3/cubic/p", "any", "any"),
     ],

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ....estimators.alternatives.jumps import dual_number, unpacked, with_tangent
+from ....estimators.alternatives.dual_numbers import dual_number, split_dual, with_tangent
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import NotApplicableError, Program
 from ....estimators.runs.tape import draw
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["FaultyConditionalTriple"]
 
@@ -42,9 +42,9 @@ class FaultyConditionalTriple:
             dual = dual_number(points)
             state = program.initial(dual)
             for k in range(program.num_steps):
-                site, tangent = with_tangent(site_of(program.site(dual, state, k), num_samples))
+                site, tangent = with_tangent(finite_site_of(program.site(dual, state, k), num_samples))
                 bit = draw(site, generator)
-                primal = unpacked(state)[0]
+                primal = split_dual(state)[0]
                 moved = [each for lane in lanes for each in self._moved(lane, program, points, site, bit, k)]
                 last = self.fault == "dropped" and k == program.num_steps - 1
                 fresh = (
@@ -53,19 +53,21 @@ class FaultyConditionalTriple:
                 )
                 lanes = [*moved, fresh]
                 state = program.step(state, site.from_index(bit), k)
-            objective, direct = unpacked(program.objective(state))
+            objective, direct = split_dual(program.objective(state))
             gains = [(program.objective(other) - objective) * weight for other, weight in lanes]
             return torch.stack(gains).sum(0) + direct
 
-    def _flow(self, site: Site, tangent: Tensor, bit: Tensor) -> Tensor:
+    def _flow(self, site: FiniteSite, tangent: Tensor, bit: Tensor) -> Tensor:
         """The one-sided flow from the drawn bit to the other."""
         rate = torch.where(bit, -tangent, tangent).clamp(min=0)
         return rate if self.fault == "unscaled" else rate / site.probability(bit)
 
-    def _moved(self, lane: _Lane, program: MarkovProgram, points: Tensor, site: Site, bit: Tensor, k: int) -> tuple[_Lane, ...]:
+    def _moved(
+        self, lane: _Lane, program: MarkovProgram, points: Tensor, site: FiniteSite, bit: Tensor, k: int
+    ) -> tuple[_Lane, ...]:
         """A lane after a step: the part that repeats the primal's bit, and the part that takes the other."""
         state, weight = lane
-        ratio = site_of(program.site(points, state, k), len(points)).probability(bit) / site.probability(bit)
+        ratio = finite_site_of(program.site(points, state, k), len(points)).probability(bit) / site.probability(bit)
         repeats = ratio.clamp(max=1)
         first = weight * (ratio if self.fault == "unclipped" else repeats)
         other = weight * (0.0 if self.fault == "vanishing" else 1 - repeats)

@@ -13,7 +13,7 @@ from ....estimators.finite_difference import difference_steps
 from ....estimators.protocol import Program, evaluate
 from ....estimators.runs.coupled_runs import Joint, differentiate_jointly
 from ....estimators.runs.tape import sampling
-from ....estimators.sites.reading import Site
+from ....estimators.sites.reading import FiniteSite
 
 __all__ = ["FaultyARMS", "FaultyDifference", "FaultyDisARM"]
 
@@ -32,7 +32,7 @@ class FaultyDisARM:
         """Replicates."""
         return differentiate_jointly(self._coupling, program, params, num_samples, generator, 2)
 
-    def _coupling(self, site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+    def _coupling(self, site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
         if self.fault == "shared":
             return _share_uniform(site, generator)
         joint = antithetic_bits(site, coupled, generator)
@@ -42,7 +42,7 @@ class FaultyDisARM:
         return replace(joint, weight=joint.weight * factor.unsqueeze(1).unsqueeze(1))
 
 
-def _share_uniform(site: Site, generator: torch.Generator) -> Joint:
+def _share_uniform(site: FiniteSite, generator: torch.Generator) -> Joint:
     """Antithetic bits of every coordinate from one uniform a row."""
     probs = site.probs.detach()
     uniform = torch.rand(len(probs), 1, *(1 for _ in probs.shape[2:]), generator=generator, dtype=site.dtype)
@@ -62,7 +62,7 @@ class FaultyARMS:
         """Replicates."""
         return differentiate_jointly(self._coupling, program, params, num_samples, generator, self.copies)
 
-    def _coupling(self, site: Site, coupled: Tensor, generator: torch.Generator) -> Joint:
+    def _coupling(self, site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
         probs, power = site.probs.detach(), self.copies - 1
         exponential = torch.empty_like(probs).exponential_(generator=generator)
         copula = (1 - exponential / exponential.sum(1, keepdim=True)) ** power

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from ....estimators.protocol import Program
 from ....estimators.runs.forced_runs import Alternatives, differentiate_forced
 from ....estimators.runs.tape import draw
-from ....estimators.sites.reading import Site
+from ....estimators.sites.reading import FiniteSite
 
 __all__ = ["ShiftedGeometric"]
 
@@ -28,7 +28,9 @@ class ShiftedGeometric:
         return differentiate_forced(_phases, program, params, num_samples, generator)
 
 
-def _phases(distribution: Distribution, site: Site, index: Tensor, leaf: Tensor, generator: torch.Generator) -> Alternatives:
+def _phases(
+    distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
+) -> Alternatives:
     other = index + draw(site.detach(), generator)
     rate = distribution.probs  # type: ignore[attr-defined]
     return Alternatives(other.unsqueeze(0), (-rate / rate.detach()).unsqueeze(0))

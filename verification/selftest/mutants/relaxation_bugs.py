@@ -16,7 +16,7 @@ from ....estimators.runs.hard_run import HardRun
 from ....estimators.runs.path_score import path_score
 from ....estimators.runs.relaxed import differentiate, one_hot
 from ....estimators.runs.tape import Draw, Tape, draw
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["FaultyRebar", "FaultyReinMax", "FaultySmoothedTriple", "IntegerOutput", "SoftForward", "WrongGumbel"]
 
@@ -32,7 +32,7 @@ class FaultyReinMax:
         """Replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The hard sample with the weighted gradient."""
         drawn = one_hot(site, draw(site, generator))
         logits, probabilities = site.log_probabilities(), site.probabilities()
@@ -49,7 +49,7 @@ class SoftForward:
         """Replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """``p + (D - sg(D))``, where ``D + (p - sg(p))`` was meant."""
         drawn = one_hot(site, draw(site, generator))
         return site.probabilities() + (drawn - drawn.detach())
@@ -63,7 +63,7 @@ class IntegerOutput:
         """Replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
-    def rule(self, site: Site, generator: torch.Generator) -> Tensor:
+    def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
         """The one-hot sample, cast."""
         return one_hot(site, draw(site, generator)).long()
 
@@ -77,7 +77,7 @@ class FaultySmoothedTriple:
         leaf = row_leaf(params, num_samples)
 
         def sample(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, num_samples)
+            site = finite_site_of(distribution, num_samples)
             index = draw(site, generator)
             derivative = (_shifted_weights(site.detach(), index) * site.probs).sum(-1)
             return site.from_index(index) + derivative - derivative.detach()
@@ -85,7 +85,7 @@ class FaultySmoothedTriple:
         return row_gradients(evaluate(program, leaf, sample), leaf)
 
 
-def _shifted_weights(site: Site, index: Tensor) -> Tensor:
+def _shifted_weights(site: FiniteSite, index: Tensor) -> Tensor:
     drawn, category = index.unsqueeze(-1), torch.arange(site.num_categories)
     left = (category <= drawn).to(site.dtype)
     right = left * (drawn < site.num_categories - 1)
@@ -127,7 +127,7 @@ class FaultyRebar:
         return -torch.where(drawn.bool(), first, others)
 
 
-def _serving(site: Site, perturbed: Tensor) -> Callable[[Distribution], Tensor]:
+def _serving(site: FiniteSite, perturbed: Tensor) -> Callable[[Distribution], Tensor]:
     return lambda distribution: site.from_one_hot(torch.softmax(2 * perturbed, -1))
 
 
@@ -137,10 +137,11 @@ class WrongGumbel:
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
-        leaf, tape = row_leaf(params, num_samples), Tape()
+        leaf = row_leaf(params, num_samples)
+        tape: Tape[FiniteSite] = Tape()
 
         def sample(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, num_samples)
+            site = finite_site_of(distribution, num_samples)
             logits = site.detach().log_probabilities()
             noise = torch.empty_like(logits).exponential_(generator=generator)
             tape.draws.append(Draw(site, (logits + noise).argmax(-1)))

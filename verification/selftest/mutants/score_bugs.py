@@ -13,7 +13,7 @@ from ....estimators.runs.hard_run import HardRun
 from ....estimators.runs.path_score import path_score
 from ....estimators.runs.relaxed import one_hot
 from ....estimators.runs.tape import Draw, Tape, draw
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = [
     "AttachedBaseline",
@@ -227,22 +227,23 @@ class CoarseUniforms:
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         """Replicates."""
-        leaf, tape = row_leaf(params, num_samples), Tape()
+        leaf = row_leaf(params, num_samples)
+        tape: Tape[FiniteSite] = Tape()
 
         def sample(distribution: Distribution) -> Tensor:
-            site = site_of(distribution, num_samples)
+            site = finite_site_of(distribution, num_samples)
             tape.draws.append(Draw(site, draw(self._rounded(site), generator)))
             return site.from_index(tape.draws[-1].index)
 
         objective = evaluate(program, leaf, sample)
         return row_gradients(objective.detach() * path_score(tape, objective) + objective, leaf)
 
-    def _rounded(self, site: Site) -> Site:
+    def _rounded(self, site: FiniteSite) -> FiniteSite:
         grid = 2**self.digits
         return site.with_probs((site.probs.detach() * grid).ceil() / grid)
 
 
-def _log_probability(tape: Tape) -> Tensor:
+def _log_probability(tape: Tape[FiniteSite]) -> Tensor:
     """The log-probability of a whole path itself, ``[rows]``, which the score's surrogate is not."""
     terms = [_per_row(each.site.probability(each.index).log()) for each in tape.draws]
     return torch.stack(terms).sum(0)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ....estimators.alternatives.jumps import Jump, dual_number, one_sided_jump, unpacked, with_tangent
+from ....estimators.alternatives.dual_numbers import dual_number, split_dual, with_tangent
+from ....estimators.alternatives.jumps import Jump, one_sided_jump
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import NotApplicableError, Program
 from ....estimators.runs.tape import accept, draw_coupled
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["FaultyTriple"]
 
@@ -38,25 +39,25 @@ class FaultyTriple:
             points = params.repeat(num_samples)
             dual = dual_number(points)
             state = program.initial(dual)
-            primal = alternative = unpacked(state)[0]
+            primal = alternative = split_dual(state)[0]
             weight = torch.zeros_like(points)
             for k in range(program.num_steps):
-                site, tangent = with_tangent(site_of(program.site(dual, state, k), num_samples))
-                beside = site_of(program.site(points, alternative, k), num_samples)
+                site, tangent = with_tangent(finite_site_of(program.site(dual, state, k), num_samples))
+                beside = finite_site_of(program.site(points, alternative, k), num_samples)
                 index, coupled = draw_coupled(site, beside, generator)
                 jump = self._jump(site, tangent, index, generator)
                 moved = index if self.fault == "frozen" else coupled
                 carried = program.step(alternative, site.from_index(moved), k)
                 fresh = program.step(primal, site.from_index(jump.alternative), k)
                 state = program.step(state, site.from_index(index), k)
-                primal = unpacked(state)[0]
+                primal = split_dual(state)[0]
                 alive = weight if self.fault == "kept" else weight.masked_fill(carried == primal, 0.0)
                 take, weight = self._merged(alive, jump.rate, generator)
                 alternative = torch.where(take, fresh, carried)
-            objective, direct = unpacked(program.objective(state))
+            objective, direct = split_dual(program.objective(state))
             return (program.objective(alternative) - objective) * weight + direct
 
-    def _jump(self, site: Site, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
+    def _jump(self, site: FiniteSite, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
         if self.fault == "unsigned":
             return Jump(tangent.abs() / site.probability(index), ~index.bool(), None)
         jump = one_sided_jump(site, tangent, index, generator)

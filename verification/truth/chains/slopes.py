@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import row_leaf
-from ....estimators.sites.reading import BernoulliSite, CategoricalSite, OneHotSite, site_of
+from ....estimators.sites.reading import BernoulliSite, CategoricalSite, OneHotSite, finite_site_of
 from .chain import Array, ChainError
 from .tabulate import listed_states
 
@@ -59,7 +59,7 @@ def sample_slopes(program: MarkovProgram, params: Tensor) -> SampleSlopes:
 def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tuple[Array, Array, Array]:
     rows = len(states)
     leaf = states.clone().requires_grad_()
-    site = site_of(program.site(row_leaf(params, rows).detach(), leaf, k), rows)
+    site = finite_site_of(program.site(row_leaf(params, rows).detach(), leaf, k), rows)
     if not isinstance(site, BernoulliSite) and (not isinstance(site, CategoricalSite) or isinstance(site, OneHotSite)):
         raise ChainError(f"step {k} draws from a {type(site).__name__}; expected an index: Bernoulli or Categorical")
     table = site.probabilities().reshape(rows, -1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....estimators.markov import MarkovProgram
 from ....estimators.protocol import row_leaf
-from ....estimators.sites.reading import Site, site_of
+from ....estimators.sites.reading import FiniteSite, finite_site_of
 from .chain import NO_OUTCOME, Array, Chain, ChainError, Indices
 
 __all__ = ["listed_states", "tabulated"]
@@ -64,7 +64,7 @@ def listed_states(program: MarkovProgram) -> Tensor:
 def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tuple[Array, Array, Array]:
     """One step: probabilities ``[S, K]``, derivatives ``[S, K, d]``, and the state that every outcome leads to, ``[S, K]``."""
     leaf = row_leaf(params, len(states))
-    site = _single(site_of(program.site(leaf, states, k), len(states)), k)
+    site = _single(finite_site_of(program.site(leaf, states, k), len(states)), k)
     probability = site.probabilities().reshape(len(states), -1)
     derivative = np.zeros((*probability.shape, params.numel()))
     if probability.requires_grad:
@@ -77,7 +77,7 @@ def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tup
     return probability.detach().numpy(), derivative, np.stack(after, 1)
 
 
-def _after(program: MarkovProgram, site: Site, states: Tensor, outcome: int, k: int) -> Array:
+def _after(program: MarkovProgram, site: FiniteSite, states: Tensor, outcome: int, k: int) -> Array:
     """The state that one outcome leads to, ``[S]``."""
     value = site.from_index(torch.full((len(states),), outcome)).detach()
     state: Array = program.step(states, value, k).detach().double().numpy()
@@ -103,7 +103,7 @@ def _start(program: MarkovProgram, params: Tensor, states: Tensor) -> int:
     return int(place)
 
 
-def _single(site: Site, k: int) -> Site:
+def _single(site: FiniteSite, k: int) -> FiniteSite:
     if site.shape.numel() != site.shape[0]:
         raise ChainError(f"step {k} draws {tuple(site.shape[1:])} elements a row; an exact recursion needs one")
     return site
