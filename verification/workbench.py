@@ -151,7 +151,7 @@ def estimator_facts(estimator: Estimator) -> dict[str, Any]:
     """What an estimator declares, for the record."""
     about = describe(estimator)
     convention = convention_of(estimator)
-    found = {} if convention.kind == "estimator" else {"convention": {**asdict(convention), "sentence": convention.sentence()}}
+    found = {} if convention.kind == "estimator" else {"convention": convention.to_record()}
     return {**asdict(about.claims), "evaluations": about.evaluations, "reference": about.reference, **found}
 
 

@@ -2,23 +2,113 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..protocol import NoGradientPathError, Program, row_gradients, row_leaf
+from ..protocol import Program, row_gradients, row_leaf
 from .adapter import Adapter
 from .answers import entry
+from .batches import REDUCTION_WORDS, BatchConvention, loss_gradient, value_words
 from .calling import answer
-from .convention import Convention, ForeignError
+from .convention import PASSED_WORDS, ForeignError
+from .probe_objective import ProbeObjective
 from .randomness import forked
+from .reading import EVERY
 from .sampler import SITES
 from .single_site import SingleSite
+from .trial import PROBE_ROWS, feed, heat_of
 
-__all__ = ["ForeignGradient", "gradient_rows", "loss_gradient"]
+__all__ = [
+    "ForeignGradient",
+    "GradientConvention",
+    "LossConvention",
+    "ObjectiveConvention",
+    "gradient_rows",
+]
+
+_CALLED_WITH = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}
+
+
+@dataclass(frozen=True, repr=False)
+class ObjectiveConvention(BatchConvention):
+    """What the two kinds have in common that call the objective themselves: losses and gradients.
+
+    Attributes:
+        returns: What it calls the objective with: ``one-hot``, ``index`` or ``value``.
+        samples: What is passed where a number of samples is demanded; in a ``single`` layout, samples of one replicate.
+        evaluations: Program evaluations a replicate.
+    """
+
+    returns: str = ""
+    samples: int = 1
+    evaluations: int = 1
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the distributions whose values it draws."""
+        return ("Bernoulli",) if self.returns == "value" else EVERY
+
+    def adapt(self, target: Any) -> ForeignGradient:
+        """The estimator that hands a target the objective."""
+        return ForeignGradient(target, self)
+
+    def with_group(self, size: int) -> Self:
+        """The convention with another number of rows that are one replicate, and the evaluations that they take."""
+        return replace(self, group=size, evaluations=size * (self.evaluations // self.group))
+
+    def filled(self, objective: ProbeObjective, *, bits: bool, rows: int = PROBE_ROWS) -> dict[str, Any]:
+        """What a call in a probe is handed, with an objective that listens."""
+        theta = feed(self.takes, bits=bits, rows=1 if self.layout == "single" else rows)
+        theta = theta[0].detach().requires_grad_() if self.layout == "single" else theta
+        return {"theta": theta, "objective": objective, "count": self.samples}
+
+    def trial_call(self) -> dict[str, Any]:
+        """The probing law, and a cubic objective."""
+        return {**self.filled(ProbeObjective(), bits=self.returns == "value"), "temperature": heat_of(self)}
+
+    def _parts(self, reduction: str, value: str = "") -> list[str]:
+        """What a sentence says, with what comes back of several rows and, of a loss, what its value is."""
+        unit = f"{PASSED_WORDS[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
+        parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}", f"returns {reduction}"]
+        parts += [value] if value else []
+        if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
+            parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} a replicate")
+        return parts + self.group_words
+
+
+@dataclass(frozen=True, repr=False)
+class GradientConvention(ObjectiveConvention):
+    """How code is used that returns gradients outright."""
+
+    kind: ClassVar[str] = "gradient"
+    is_loss: ClassVar[bool] = False
+
+    def sentence(self) -> str:
+        """The convention in words, for a report."""
+        mean = "one a row, of their mean" if self.layout == "rows" else "their mean"
+        return self._in_words("a gradient", self._parts(mean if self.reduction == "mean" else "one a row"))
+
+
+@dataclass(frozen=True, repr=False)
+class LossConvention(ObjectiveConvention):
+    """How a surrogate loss is used that calls the objective.
+
+    Attributes:
+        right_value: Its own value is the objective's.
+    """
+
+    kind: ClassVar[str] = "surrogate loss"
+    is_loss: ClassVar[bool] = True
+
+    right_value: bool = False
+
+    def sentence(self) -> str:
+        """The convention in words, for a report."""
+        return self._in_words("a surrogate loss", self._parts(REDUCTION_WORDS[self.reduction], value_words(self.right_value)))
 
 
 @dataclass(frozen=True)
@@ -40,11 +130,13 @@ class ForeignGradient(Adapter):
         ...     z = OneHotCategorical(logits=logits).sample()
         ...     return f(z).detach() * OneHotCategorical(logits=logits).log_prob(z)
         >>> arguments = (("", "objective"), ("", "theta"))
-        >>> estimator = ForeignGradient(reinforce, Convention("surrogate loss", arguments, "logits", "one-hot"))
+        >>> estimator = ForeignGradient(reinforce, LossConvention(arguments, "logits", returns="one-hot"))
         >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
         >>> estimator(program, torch.zeros(3), 5, torch.Generator()).shape
         torch.Size([5, 3])
     """
+
+    convention: ObjectiveConvention
 
     forward: ClassVar[str] = "forced"
 
@@ -84,7 +176,9 @@ class ForeignGradient(Adapter):
         return torch.stack(made)
 
 
-def gradient_rows(target: Any, convention: Convention, objective: Any, theta: Tensor, generator: torch.Generator) -> Tensor:
+def gradient_rows(
+    target: Any, convention: ObjectiveConvention, objective: Any, theta: Tensor, generator: torch.Generator
+) -> Tensor:
     """One call of the foreign code, as gradients in its parameters.
 
     Args:
@@ -107,32 +201,10 @@ def gradient_rows(target: Any, convention: Convention, objective: Any, theta: Te
     heat = None if convention.temperature is None else theta.new_tensor(convention.temperature)
     filled = {"theta": leaf, "objective": objective, "count": many, "generator": generator, "temperature": heat}
     found = entry(answer(target, convention, filled), convention)
-    if convention.kind == "surrogate loss":
+    if convention.is_loss:
         return loss_gradient(found, leaf, convention)
     expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
     if found.shape != expected:
         raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")
     rows = found.detach().to(theta).reshape(-1, theta.shape[-1])
     return rows * len(theta) if not single and convention.reduction == "mean" else rows
-
-
-def loss_gradient(loss: Tensor, leaf: Tensor, convention: Convention) -> Tensor:
-    """A surrogate loss as gradients, one a row of what it was handed.
-
-    Args:
-        loss: One number, or one a row.
-        leaf: What it was handed, ``[rows, ...]``.
-        convention: What the loss sums up.
-
-    Raises:
-        NoGradientPathError: The loss came without a graph, or without what it was handed in it.
-        ForeignError: Another shape than was probed.
-    """
-    if not loss.requires_grad:
-        raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
-    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, len(leaf)):
-        raise ForeignError(f"it returned a loss of shape {tuple(loss.shape)} for {len(leaf)} rows; other than it was probed")
-    (gradient,) = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)
-    if gradient is None:
-        raise NoGradientPathError(f"site 0: the loss does not depend on the {convention.takes} that it was handed")
-    return gradient * len(leaf) if convention.reduction == "mean" else gradient

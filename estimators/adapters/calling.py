@@ -14,11 +14,9 @@ from torch import Tensor
 from ..protocol import Claims
 from .answers import drawn, entries, stacked
 from .convention import Convention, ForeignError
+from .roles import CONSTANTS
 
 __all__ = ["answer", "declared_claims", "fresh"]
-
-_CONSTANTS = {"hard": True, "dim": -1}
-"""What is passed where only one thing can be meant."""
 
 
 def answer(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
@@ -70,7 +68,7 @@ def fresh(target: Any) -> Any:
 
 def _called(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
     """One call, its parameters compared with what they were before."""
-    handed = {**_CONSTANTS, **{role: _handed(each, role, convention) for role, each in filled.items()}}
+    handed = {**CONSTANTS, **{role: _handed(each, role, convention) for role, each in filled.items()}}
     positional = [handed[role] for name, role in convention.arguments if not name]
     named = {name: handed[role] for name, role in convention.arguments if name}
     called = target.apply if _is_function(target) else target

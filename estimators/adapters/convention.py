@@ -1,10 +1,26 @@
-"""How a foreign callable is called and what it answers: the convention that probing settles, or that its user states."""
+"""What every kind of convention has in common: how a foreign callable is called, and the errors where it cannot be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar
 
-__all__ = ["CONTRACT", "AmbiguousTargetError", "Convention", "ForeignError", "TargetError", "UnrecognisedTargetError", "Wanted"]
+from ..protocol import Estimator
+
+__all__ = [
+    "CONTRACT",
+    "PASSED_WORDS",
+    "AmbiguousTargetError",
+    "Argument",
+    "Contract",
+    "Convention",
+    "ForeignError",
+    "TargetError",
+    "UnrecognisedTargetError",
+    "Wanted",
+]
 
 Argument = tuple[str, str]
 """Keyword (empty where the argument is positional) and role: what is passed there."""
@@ -47,60 +63,70 @@ class Wanted:
     batch: int = 0
 
 
-@dataclass(frozen=True)
-class Convention:
-    """How a foreign callable is used.
+PASSED_WORDS = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
+
+_RECORDED: Mapping[str, Any] = {
+    "kind": "",
+    "arguments": (),
+    "takes": "",
+    "returns": "",
+    "handed": "",
+    "sites": (),
+    "item": None,
+    "temperature": None,
+    "relaxed": False,
+    "gradient_path": True,
+    "layout": "rows",
+    "reduction": "rows",
+    "samples": 1,
+    "group": 1,
+    "detached": False,
+    "passed": "tensors",
+    "rewards": False,
+    "gain": False,
+    "right_value": False,
+    "evaluations": 1,
+    "state": "none",
+    "objective": "discrete",
+}
+"""The keys that every convention has in a record, in order, and what stands there where its kind has no such field."""
+
+
+@dataclass(frozen=True, repr=False)
+class Convention(ABC):
+    """How a foreign callable is called; the kinds, one a file, add what it gives back.
+
+    A kind is frozen, can be hashed and pickled, and stands in the table of `probe`. Its dataclass is made with ``repr=False``.
 
     Attributes:
-        kind: ``estimator`` (the package's own contract), ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
+        kind: Its name in a record: ``estimator``, ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
+        leaf: The role of the argument that carries the gradient's graph.
         arguments: What is passed to it, in order.
         takes: ``probs`` or ``logits``, or ``log-probabilities`` of whole paths, with their costs; what a count's distribution
             calls its parameter passes for ``probs``.
-        returns: ``one-hot``, ``index`` or ``value``; of those that call the objective themselves, what they call it with.
-        handed: The form of the sample that it is handed, of those that are.
-        sites: Names of the distributions that it can stand for.
         item: Which entry of a returned tuple, or which key or field, is meant; None where one thing is returned.
         temperature: What is passed where a temperature is demanded.
-        relaxed: Its samples lie between the support's points.
         gradient_path: What it returns carries a gradient.
-        layout: ``rows`` where it takes a batch of parameters, ``single`` where it takes one and draws many samples itself;
-            of a sampler ``rows``, or ``vectors`` or ``numbers`` where it takes one at a time.
-        reduction: Of a loss: ``rows``, ``mean`` or ``sum``; of a gradient: ``rows``, or ``mean`` where one call gives one, or
-            that of a batch's mean.
-        samples: What is passed where a number of samples is demanded (a sampler is asked for one); in a ``single`` layout,
-            samples of one replicate.
-        group: Rows of one call that are one replicate, because they depend on each other; 1 where they do not.
+        layout: What one call takes: ``rows`` where that is a batch of parameters; ``vectors`` or ``numbers`` where a sampler
+            takes one at a time; ``single`` where it takes one point and draws many samples of it itself.
         detached: Its parameters are handed over without a graph, which it refuses.
         passed: What it is handed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
-        rewards: Its costs are called rewards, and it falls with them: they are handed over with their sign turned.
-        gain: Its costs are called rewards, and it rises with them: it is read as what is to be maximised, and a wrong sign
-            cannot show.
-        right_value: A surrogate's own value is the objective's.
-        evaluations: Program evaluations a replicate.
         state: ``none``, ``cold`` or ``warm``.
         objective: ``discrete`` or ``relaxed``: whose gradient it is held against; stated, never found.
     """
 
-    kind: str
+    kind: ClassVar[str]
+    leaf: ClassVar[str] = "theta"
+
     arguments: tuple[Argument, ...] = ()
     takes: str = ""
-    returns: str = ""
-    handed: str = ""
-    sites: tuple[str, ...] = ()
+    _: KW_ONLY
     item: int | str | None = None
     temperature: float | None = None
-    relaxed: bool = False
     gradient_path: bool = True
     layout: str = "rows"
-    reduction: str = "rows"
-    samples: int = 1
-    group: int = 1
     detached: bool = False
     passed: str = "tensors"
-    rewards: bool = False
-    gain: bool = False
-    right_value: bool = False
-    evaluations: int = 1
     state: str = "none"
     objective: str = "discrete"
 
@@ -109,65 +135,74 @@ class Convention:
         """What is passed, without the keywords."""
         return tuple(role for _, role in self.arguments)
 
-    def sentence(self) -> str:
-        """The convention in words, for a report.
+    @property
+    def relaxed(self) -> bool:
+        """True if its samples lie between the support's points."""
+        return False
 
-        Example:
-            >>> Convention("sampler", (("", "theta"),), "logits", "index", item=0).sentence()
-            'found to be a sampler: takes logits, returns indices (entry 0 of a tuple); objective: discrete'
-        """
-        if self.kind == "estimator":
-            return ""
-        parts = self._sampler_words() if self.kind in ("sampler", "handed a sample") else self._gradient_words()
+    @property
+    def group(self) -> int:
+        """Rows of one call that are one replicate, because they depend on each other; 1 where they do not."""
+        return 1
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """The convention in words, for a report."""
+
+    @abstractmethod
+    def adapt(self, target: Any) -> Estimator:
+        """The estimator that calls a target in this way."""
+
+    @abstractmethod
+    def trial_call(self) -> dict[str, Any]:
+        """What a call in a probe is handed, by role: the probing law, and whatever else this kind asks for."""
+
+    def with_group(self, size: int) -> Convention:
+        """The convention with another number of rows that are one replicate."""
+        raise TypeError(f"a {self.kind} has no batch whose rows depend on each other; {size} was asked for")
+
+    def to_record(self) -> dict[str, Any]:
+        """The convention as a record has it: the keys of every kind, fields that are new with its own, the sentence."""
+        return {**self._facts(), "sentence": self.sentence()}
+
+    def __repr__(self) -> str:
+        # An adapter's repr enters its seeds, so that this text may never change: it is that of one dataclass for all kinds.
+        return f"Convention({', '.join(f'{name}={value!r}' for name, value in self._facts().items())})"
+
+    def _facts(self) -> dict[str, Any]:
+        new = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _RECORDED}
+        return {**{name: getattr(self, name, default) for name, default in _RECORDED.items()}, **new}
+
+    def _in_words(self, noun: str, parts: list[str]) -> str:
+        """A sentence of what only this kind has, with what every kind has."""
         if self.temperature is not None:
-            parts.append(f"temperature {self.temperature:g}")
+            parts = [*parts, f"temperature {self.temperature:g}"]
         if not self.gradient_path:
-            parts.append("no gradient path")
+            parts = [*parts, "no gradient path"]
         if self.state != "none":
             where = "as it was loaded" if self.state == "cold" else "after some calls"
-            parts.append(f"with state, every chunk starting from it {where} ({self.state})")
-        kind = "handed samples" if self.kind == "handed a sample" else f"a {self.kind}"
-        return f"found to be {kind}: {', '.join(parts)}; objective: {self.objective}"
-
-    def _sampler_words(self) -> list[str]:
-        form = {"one-hot": "one-hot vectors", "index": "indices"}.get(self.returns, _values(self.sites))
-        entry = "" if self.item is None else f" (entry {self.item} of {'a tuple' if isinstance(self.item, int) else 'several'})"
-        unit = _TAKEN.get(self.layout, "")
-        handed = {"one-hot": ["one-hot vectors"], "index": ["indices"], "value": ["bits"]}.get(self.handed, [])
-        return [*handed, f"takes {self.takes}{_PASSED[self.passed]}{unit}", f"returns {'relaxed ' * self.relaxed}{form}{entry}"]
-
-    def _gradient_words(self) -> list[str]:
-        unit = f"{_PASSED[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
-        each = {"rows": "one a row", "mean": "their mean", "sum": "their sum"}[self.reduction]
-        if self.kind == "gradient" and self.layout == "rows" and self.reduction == "mean":
-            each = "one a row, of their mean"
-        if "cost" in self.roles:
-            costs = "rewards (costs, negated)" if self.rewards else "rewards" if self.gain else "costs"
-            parts = [f"takes {self.takes} and {costs}{unit}"]
-        else:
-            parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}"]
-        parts.append(f"returns {each}")
-        if self.gain:
-            parts.append("which rises with the rewards and is read as what is to be maximised")
-        if self.kind == "surrogate loss":
-            parts.append(f"its value {'is' if self.right_value else 'is not'} the objective's")
-        if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
-            parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} a replicate")
-        if self.group > 1:
-            parts.append(f"rows of a batch depend on each other, so a batch of {self.group} is one replicate")
-        return parts
+            parts = [*parts, f"with state, every chunk starting from it {where} ({self.state})"]
+        return f"found to be {noun}: {', '.join(parts)}; objective: {self.objective}"
 
 
-_TAKEN = {"vectors": ", one vector at a time", "numbers": ", one number at a time"}
+@dataclass(frozen=True, repr=False)
+class Contract(Convention):
+    """The convention of what keeps the package's own contract: there is none to be found."""
 
-_PASSED = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
+    kind: ClassVar[str] = "estimator"
 
-_CALLED_WITH = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}
+    def sentence(self) -> str:
+        """Nothing."""
+        return ""
+
+    def adapt(self, target: Any) -> Estimator:
+        """The target."""
+        return target  # type: ignore[no-any-return]
+
+    def trial_call(self) -> dict[str, Any]:
+        """Nothing: it is never probed."""
+        return {}
 
 
-def _values(sites: tuple[str, ...]) -> str:
-    return "bits" if sites == ("Bernoulli",) else f"counts ({', '.join(sites)})"
-
-
-CONTRACT = Convention("estimator")
-"""The convention of what keeps the package's own contract: it has none to be found."""
+CONTRACT = Contract()
+"""The convention of what keeps the package's own contract."""

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from ..protocol import Estimator, NoGradientPathError, NotApplicableError
-from .black_box import ForeignGradient
+from .adapter import Adapter
 from .calling import fresh
-from .convention import CONTRACT, AmbiguousTargetError, Argument, Convention, TargetError, UnrecognisedTargetError, Wanted
+from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError, Wanted
 from .probe_gradients import find_gradient
-from .probe_samples import LawError, find_rule, find_sampler
-from .probe_scores import find_score_loss
+from .probe_rules import find_rule
+from .probe_samples import LawError, find_sampler
 from .randomness import forked
-from .sampler import ForeignSampler
-from .score_loss import ForeignScoreLoss
+from .score_loss import find_score_loss
 from .signature import candidate_arguments, class_arguments, demanded_names, is_contract
 from .state import keeps_state
+from .trial import Trial
 
 __all__ = ["adapt", "as_estimator", "convention_of", "find_convention"]
 
@@ -40,6 +41,32 @@ _FORMS = (
     ("numbers", "tensors"),
 )
 """How foreign code is called, and what it is handed: the first form that works is its own."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How one kind of foreign code is known.
+
+    Attributes:
+        find: The convention of a callable in one form of call, or None where it is not of the kind.
+        roles: Sets of roles that its arguments make sense in; those that may come anywhere are left out.
+        layouts: Forms of call that it is tried in.
+    """
+
+    find: Callable[[Trial], Convention | None]
+    roles: tuple[tuple[str, ...], ...]
+    layouts: tuple[str, ...] = ("rows",)
+
+
+PROBES = (
+    Probe(find_sampler, (("theta",), ("theta", "temperature"), ("theta", "count")), ("rows", "vectors", "numbers")),
+    Probe(find_rule, (("theta", "sample"), ("theta", "sample", "temperature"))),
+    Probe(find_gradient, (("theta", "objective"), ("theta", "objective", "count"), ("theta", "objective", "temperature"))),
+    Probe(find_score_loss, (("log_prob", "cost"),)),
+)
+"""The kinds of foreign code, in the order in which each form of call is read."""
+
+_TOGETHER = frozenset(frozenset(roles) for probe in PROBES for roles in probe.roles)
 
 _METHODS = ("forward", "rsample", "sample")
 """What an object is called by that cannot be called itself."""
@@ -80,15 +107,12 @@ def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention
 
 def adapt(target: Any, convention: Convention) -> Estimator:
     """The estimator that follows a convention."""
-    if "cost" in convention.roles:
-        return ForeignScoreLoss(target, convention)
-    kind = ForeignSampler if convention.kind in ("sampler", "handed a sample") else ForeignGradient
-    return kind(target, convention)
+    return convention.adapt(target)
 
 
 def convention_of(estimator: Estimator) -> Convention:
     """The convention that an estimator follows; `CONTRACT` where it is the package's own."""
-    return estimator.convention if isinstance(estimator, ForeignSampler | ForeignGradient | ForeignScoreLoss) else CONTRACT
+    return estimator.convention if isinstance(estimator, Adapter) else CONTRACT
 
 
 def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
@@ -117,20 +141,20 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
         'found to be a sampler: takes logits, returns relaxed one-hot vectors; objective: discrete'
     """
     wanted = wanted or Wanted()
-    errors: list[str] = []
     keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
-    candidates: list[tuple[Argument, ...]] = list(class_arguments(target) if keywords else candidate_arguments(target))
+    candidates = tuple((class_arguments if keywords else candidate_arguments)(target, _TOGETHER))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
+    trial = Trial(target, candidates, wanted, keywords=named)
     if not candidates:
-        errors.append(
+        trial.errors.append(
             f"it demands {', '.join(demanded_names(target))}, which is none of what it could be handed; bind what "
             "is its own with functools.partial"
         )
-    found = _found(target, candidates, wanted, errors, keywords=named)
+    found = _found(trial)
     if found is None:
-        said = f" ({errors[0]})" if errors else ""
+        said = f" ({trial.errors[0]})" if trial.errors else ""
         handed_objective = any(role == "objective" for arguments in candidates for _, role in arguments)
-        hint = _BATCH_WORDS if errors and handed_objective else ""
+        hint = _BATCH_WORDS if trial.errors and handed_objective else ""
         raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}{hint}")
     if wanted.objective == "relaxed" and not found.relaxed:
         raise AmbiguousTargetError(
@@ -139,18 +163,13 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
     return replace(found, state=wanted.state if keeps_state(target, found) else "none", objective=wanted.objective)
 
 
-def _found(
-    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, keywords: bool
-) -> Convention | None:
+def _found(trial: Trial) -> Convention | None:
     """The first form of call under which it is something; samples of no law that fits are the last that is believed."""
     doubt: LawError | None = None
     for layout, passed in _FORMS:
+        tried = trial.in_form(layout, passed)
         try:
-            found = find_sampler(target, candidates, wanted, errors, keywords=keywords, layout=layout, passed=passed)
-            if found is None and layout == "rows":
-                found = find_rule(target, candidates, wanted, errors, passed=passed)
-                found = found or find_gradient(target, candidates, wanted, errors, passed=passed)
-                found = found or find_score_loss(target, candidates, wanted, errors, passed=passed)
+            found = next((each for each in (probe.find(tried) for probe in PROBES if layout in probe.layouts) if each), None)
         except LawError as error:
             doubt, found = doubt or error, None
         if found is not None:

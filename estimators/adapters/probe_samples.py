@@ -10,20 +10,14 @@ import torch
 from torch import Tensor
 
 from .answers import entries
-from .calling import answer, fresh
-from .convention import AmbiguousTargetError, Argument, Convention, Wanted
-from .randomness import forked
-from .reading import EVERY, PROBABILITIES, TRIALS, readings, seen
-from .signature import named_takes
+from .convention import AmbiguousTargetError
+from .reading import TRIALS, readings, seen
+from .sampler import SamplerConvention
+from .trial import PROBE_ROWS, TEMPERATURE, Trial, feed
 
-__all__ = ["PROBE_ROWS", "TEMPERATURE", "LawError", "attempt", "feed", "find_rule", "find_sampler", "handed_sample"]
-
-PROBE_ROWS = 4096
-TEMPERATURE = 1.0
+__all__ = ["LawError", "find_sampler"]
 
 _CALLS = 1024  # of what takes one vector or number a call
-
-_INVITATION = "(Could this error message be improved?"  # PyTorch's, to write to its own authors
 
 _NEAR, _FAR = 0.08, 0.16  # distances of laws: sampling error is below 0.03, the nearest wrong convention is off by 0.2
 
@@ -35,7 +29,7 @@ class LawError(AmbiguousTargetError):
         convention: The nearest, to be believed where its user states what is taken.
     """
 
-    def __init__(self, message: str, convention: Convention | None) -> None:
+    def __init__(self, message: str, convention: SamplerConvention | None) -> None:
         super().__init__(message)
         self.convention = convention
 
@@ -44,30 +38,12 @@ class LawError(AmbiguousTargetError):
 class _Found:
     """A convention under which something was sampled, and how far its law was from the one asked for."""
 
-    convention: Convention
+    convention: SamplerConvention
     distance: float
 
 
-def find_sampler(
-    target: Any,
-    candidates: list[tuple[Argument, ...]],
-    wanted: Wanted,
-    errors: list[str],
-    *,
-    keywords: bool = False,
-    layout: str = "rows",
-    passed: str = "tensors",
-) -> Convention | None:
+def find_sampler(trial: Trial) -> SamplerConvention | None:
     """The convention under which a callable draws samples with the law that it is asked for.
-
-    Args:
-        target: The foreign callable.
-        candidates: Arguments to try.
-        wanted: What its user states.
-        errors: What calls raised is added here.
-        keywords: It is a class with ``probs=`` and ``logits=``: both are right, and the first will do.
-        layout: ``rows``, ``vectors`` or ``numbers``: how it is called.
-        passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
 
     Returns:
         The convention, or None where nothing sampled.
@@ -76,8 +52,9 @@ def find_sampler(
         AmbiguousTargetError: Several conventions fit.
         LawError: Samples came with a law that fits none.
     """
-    base = Convention("sampler", layout=layout, passed=passed)
-    found = [each for arguments in candidates for each in _sampled(target, replace(base, arguments=arguments), wanted, errors)]
+    wanted = trial.wanted
+    base = SamplerConvention(layout=trial.layout, passed=trial.passed)
+    found = [each for arguments in trial.arguments_for("theta") for each in _sampled(trial, replace(base, arguments=arguments))]
     if not found:
         return None
     seen = sorted({each.convention.returns for each in found})
@@ -89,34 +66,34 @@ def find_sampler(
     nearest = min(each.distance for each in found)
     if nearest <= _NEAR:
         near = [each for each in found if each.distance <= (_NEAR if wanted.takes else _FAR)]
-        return _chosen(near, keywords, wanted.objective)
+        return _chosen(near, trial.keywords, wanted.objective)
     believed = [each for each in found if each.distance <= nearest]
     raise LawError(
         f"it samples, and neither probabilities nor logits give it the law that it should have (off by {nearest:.2g} "
         "at best); say --takes probs or --takes logits, and its law is judged by the forward check",
-        _chosen(believed, keywords, wanted.objective) if wanted.takes else None,
+        _chosen(believed, trial.keywords, wanted.objective) if wanted.takes else None,
     )
 
 
-def _sampled(target: Any, base: Convention, wanted: Wanted, errors: list[str]) -> Iterator[_Found]:
+def _sampled(trial: Trial, base: SamplerConvention) -> Iterator[_Found]:
     if "objective" in base.roles or "sample" in base.roles:
         return
     heat = TEMPERATURE if "temperature" in base.roles else None
     for takes, family in (("probs", ""), ("logits", "categories"), ("logits", "bits")):
-        if wanted.takes not in ("", takes) or (base.layout == "numbers" and family == "categories"):
+        if trial.wanted.takes not in ("", takes) or (base.layout == "numbers" and family == "categories"):
             continue
         convention = replace(base, takes=takes, temperature=heat)
         theta = feed(takes, bits=family == "bits", rows=PROBE_ROWS if base.layout == "rows" else _CALLS)
         # A number that is demanded is that of a binomial's trials, or of samples.
         for count in (torch.full_like(theta, TRIALS), 1) if "count" in base.roles else (0,):
-            given = attempt(target, convention, {"theta": theta, "count": count}, errors)
-            for read in _read(convention, given, theta, errors):
+            given = trial.attempt(convention, {"theta": theta, "count": count})
+            for read in _read(convention, given, theta, trial.errors):
                 fits = family in ("", "bits" if read.convention.returns == "value" else "categories")
                 if fits and (read.convention.sites == ("Binomial",)) == isinstance(count, Tensor):
                     yield read
 
 
-def _read(convention: Convention, given: Any, theta: Tensor, errors: list[str]) -> Iterator[_Found]:
+def _read(convention: SamplerConvention, given: Any, theta: Tensor, errors: list[str]) -> Iterator[_Found]:
     """Every way to understand what a call gave back; a dimension of one, such as that of a single sample, says nothing."""
     found = entries(given)
     if given is not None and not found:
@@ -135,7 +112,7 @@ def _read(convention: Convention, given: Any, theta: Tensor, errors: list[str]) 
             yield _Found(replace(settled, returns=each.returns, sites=each.sites, relaxed=each.relaxed), each.distance)
 
 
-def _chosen(found: list[_Found], keywords: bool, objective: str) -> Convention:
+def _chosen(found: list[_Found], keywords: bool, objective: str) -> SamplerConvention:
     """The one that is left when what carries a gradient, is hard (or relaxed, as the objective) and is nearest is preferred."""
     relaxed = objective == "relaxed"
     for better in (lambda each: each.convention.gradient_path, lambda each: each.convention.relaxed == relaxed):
@@ -155,87 +132,3 @@ def _chosen(found: list[_Found], keywords: bool, objective: str) -> Convention:
             f"{first.returns}; --returns cannot tell them apart: give a function that returns the one that is meant"
         )
     return first
-
-
-def find_rule(
-    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, passed: str = "tensors"
-) -> Convention | None:
-    """The convention of a function that is handed a sample and returns it, with a gradient attached.
-
-    That such a function takes logits is seen from its name for them, or from a gradient that no common shift changes.
-
-    Raises:
-        AmbiguousTargetError: It could take probabilities or logits.
-    """
-    for arguments in candidates:
-        if "sample" not in [role for _, role in arguments]:
-            continue
-        for handed in ("one-hot", "index", "value"):
-            if wanted.returns in ("", handed):
-                found = _echoed(target, arguments, handed, wanted, errors, passed)
-                if found is not None:
-                    return found
-    return None
-
-
-def _echoed(
-    target: Any, arguments: tuple[Argument, ...], handed: str, wanted: Wanted, errors: list[str], passed: str
-) -> Convention | None:
-    heat = TEMPERATURE if "temperature" in [role for _, role in arguments] else None
-    sites = {"one-hot": EVERY, "index": tuple(each for each in EVERY if each != "OneHotCategorical"), "value": ("Bernoulli",)}
-    theta, sample = feed("logits", bits=handed == "value"), handed_sample(handed)
-    convention = Convention(
-        "handed a sample", arguments, "logits", handed, handed, sites[handed], temperature=heat, passed=passed
-    )
-    given = attempt(target, convention, {"theta": theta, "sample": sample}, errors)
-    for place, tensor in entries(given):
-        same = tensor.shape == sample.shape and bool(((tensor - sample).abs() < 1e-4).all())
-        untouched = tensor is sample or (passed != "tensors" and not tensor.requires_grad)
-        if not same or untouched:
-            continue
-        takes = wanted.takes or named_takes(target, arguments) or _takes_of(tensor, theta)
-        return replace(convention, takes=takes, item=place, gradient_path=tensor.requires_grad)
-    return None
-
-
-def _takes_of(tensor: Tensor, theta: Tensor) -> str:
-    if not tensor.requires_grad:
-        return "probs"
-    weight = torch.linspace(-1.0, 1.0, tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
-    (slope,) = torch.autograd.grad((tensor * weight).sum(), theta, allow_unused=True)
-    if slope is not None and bool((slope.sum(-1).abs() < 1e-8 * slope.abs().sum(-1)).all()):
-        return "logits"
-    raise AmbiguousTargetError(
-        "it is handed a sample, and could take probabilities or logits; say --takes probs or --takes logits"
-    )
-
-
-def attempt(target: Any, convention: Convention, filled: dict[str, Any], errors: list[str]) -> Any:
-    """One call as a probe: on a copy of the target, its randomness seeded; what it raises is noted, and gives None."""
-    generator = torch.Generator().manual_seed(0)
-    heat = None if convention.temperature is None else torch.tensor(convention.temperature, dtype=torch.float64)
-    subject = fresh(target)
-    with forked(generator, subject):
-        try:
-            return answer(subject, convention, {"temperature": heat, "generator": generator, **filled})
-        except Exception as error:
-            said = str(error).partition(_INVITATION)[0].rstrip()
-            errors.append(f"a call raised {type(error).__name__}: {said}"[:200])
-            return None
-
-
-def feed(takes: str, *, bits: bool = False, rows: int = PROBE_ROWS) -> Tensor:
-    """`PROBABILITIES` in every row, as what the convention takes, ``[rows, K]``, requiring a gradient."""
-    p = torch.tensor(PROBABILITIES, dtype=torch.float64)
-    logits = (p / (1 - p)).log() if bits else p.log()
-    return (p if takes == "probs" else logits).expand(rows, -1).clone().requires_grad_()
-
-
-def handed_sample(form: str) -> Tensor:
-    """Samples with the law `PROBABILITIES`, in the form asked for."""
-    generator = torch.Generator().manual_seed(1)
-    p = torch.tensor(PROBABILITIES, dtype=torch.float64)
-    if form == "value":
-        return (torch.rand(PROBE_ROWS, len(p), generator=generator, dtype=torch.float64) < p).double()
-    index = torch.multinomial(p, PROBE_ROWS, replacement=True, generator=generator)
-    return index if form == "index" else torch.nn.functional.one_hot(index, len(p)).double()

@@ -16,15 +16,106 @@ from ..sites.reading import Site, site_of
 from .adapter import Adapter
 from .answers import entry
 from .calling import answer, fresh
-from .convention import Convention, ForeignError
+from .convention import PASSED_WORDS, Convention, ForeignError
 from .randomness import forked
+from .reading import EVERY, TRIALS
+from .trial import FEW_ROWS, PROBE_ROWS, feed, handed_sample, heat_of
 
-__all__ = ["SITES", "ForeignSampler"]
+__all__ = ["SITES", "ForeignSampler", "HandedSampleConvention", "SamplerConvention"]
 
 SITES: dict[str, type[Distribution]] = {
     each.__name__: each for each in (Bernoulli, Categorical, OneHotCategorical, Binomial, Geometric, Poisson)
 }
 """The sites by the names that a convention holds."""
+
+
+_TAKEN = {"vectors": ", one vector at a time", "numbers": ", one number at a time"}
+
+
+@dataclass(frozen=True, repr=False)
+class SamplerConvention(Convention):
+    """How a sampler is used: a function of parameters that returns samples, or a class with ``rsample``.
+
+    Attributes:
+        returns: ``one-hot``, ``index`` or ``value``.
+        sites: Names of the distributions that its samples can stand for.
+        relaxed: Its samples lie between the support's points.
+
+    Example:
+        >>> SamplerConvention((("", "theta"),), "logits", returns="index", item=0).sentence()
+        'found to be a sampler: takes logits, returns indices (entry 0 of a tuple); objective: discrete'
+    """
+
+    kind: ClassVar[str] = "sampler"
+
+    returns: str = ""
+    sites: tuple[str, ...] = ()
+    relaxed: bool = False
+
+    def sentence(self) -> str:
+        """The convention in words, for a report."""
+        return self._in_words("a sampler", [f"takes {_taken(self)}", f"returns {'relaxed ' * self.relaxed}{_returned(self)}"])
+
+    def adapt(self, target: Any) -> ForeignSampler:
+        """The estimator that draws with a target."""
+        return ForeignSampler(target, self)
+
+    def trial_call(self) -> dict[str, Any]:
+        """The probing law, and one sample, or the trials of a binomial."""
+        bits = self.returns == "value" and self.sites == ("Bernoulli",)
+        theta = feed(self.takes, bits=bits, rows=PROBE_ROWS if self.layout == "rows" else FEW_ROWS)
+        count = torch.full_like(theta, TRIALS) if self.sites == ("Binomial",) else 1
+        return {"theta": theta, "count": count, "temperature": heat_of(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class HandedSampleConvention(Convention):
+    """How a rule is used that is handed a sample, and returns it with a gradient attached.
+
+    Attributes:
+        handed: The form of that sample: ``one-hot``, ``index`` or ``value``.
+    """
+
+    kind: ClassVar[str] = "handed a sample"
+
+    handed: str = "one-hot"
+
+    @property
+    def returns(self) -> str:
+        """What it returns is what it is handed."""
+        return self.handed
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the distributions that such samples stand for."""
+        every = {"one-hot": EVERY, "index": tuple(each for each in EVERY if each != "OneHotCategorical")}
+        return every.get(self.handed, ("Bernoulli",))
+
+    def sentence(self) -> str:
+        """The convention in words, for a report."""
+        handed = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}[self.handed]
+        return self._in_words("handed samples", [handed, f"takes {_taken(self)}", f"returns {_returned(self)}"])
+
+    def adapt(self, target: Any) -> ForeignSampler:
+        """The estimator that hands a target its own samples."""
+        return ForeignSampler(target, self)
+
+    def trial_call(self) -> dict[str, Any]:
+        """The probing law, and samples with it."""
+        theta = feed(self.takes, bits=self.handed == "value")
+        return {"theta": theta, "sample": handed_sample(self.handed), "temperature": heat_of(self)}
+
+
+def _taken(convention: Convention) -> str:
+    return f"{convention.takes}{PASSED_WORDS[convention.passed]}{_TAKEN.get(convention.layout, '')}"
+
+
+def _returned(convention: SamplerConvention | HandedSampleConvention) -> str:
+    counts = "bits" if convention.sites == ("Bernoulli",) else f"counts ({', '.join(convention.sites)})"
+    form = {"one-hot": "one-hot vectors", "index": "indices"}.get(convention.returns, counts)
+    if convention.item is None:
+        return form
+    return f"{form} (entry {convention.item} of {'a tuple' if isinstance(convention.item, int) else 'several'})"
 
 
 @dataclass(frozen=True)
@@ -42,12 +133,14 @@ class ForeignSampler(Adapter):
     Example:
         >>> import torch
         >>> from torch.distributions import OneHotCategorical
-        >>> rule = Convention("sampler", (("", "theta"),), "logits", "one-hot", sites=("OneHotCategorical",))
+        >>> rule = SamplerConvention((("", "theta"),), "logits", returns="one-hot", sites=("OneHotCategorical",))
         >>> estimator = ForeignSampler(torch.nn.functional.gumbel_softmax, rule)
         >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
         >>> estimator(program, torch.zeros(3), 5, torch.Generator()).shape
         torch.Size([5, 3])
     """
+
+    convention: SamplerConvention | HandedSampleConvention
 
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
@@ -80,7 +173,7 @@ class _Primitive:
     """The sampling primitive of one run."""
 
     target: Any
-    convention: Convention
+    convention: SamplerConvention | HandedSampleConvention
     rows: int
     generator: torch.Generator
     count: int = 0
@@ -107,7 +200,7 @@ class _Primitive:
         theta = _bit_parameter(site, convention.takes) if bits else _category_parameter(site, convention.takes)
         flat = theta.reshape(self.rows, -1) if bits else theta.reshape(-1, theta.shape[-1])
         filled = self._filled(flat)
-        if convention.handed:
+        if isinstance(convention, HandedSampleConvention):
             filled["sample"] = _handed(site, draw(site.detach(), self.generator), convention.handed).reshape(
                 flat.shape if convention.handed != "index" else flat.shape[:-1]
             )

@@ -6,7 +6,7 @@ A telling name fixes an argument's role; the others are tried in every role, and
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from inspect import Parameter
 from itertools import product
 from typing import Any
@@ -14,90 +14,41 @@ from typing import Any
 import torch
 
 from .convention import Argument
+from .roles import PARAMETER_NAMES, REWARD_NAMES, ROLE_OF, ROLES, Role
 
 __all__ = ["candidate_arguments", "class_arguments", "demanded_names", "is_contract", "named_takes", "names_rewards"]
 
-_REWARDS = ("reward", "rewards", "ret", "returns", "advantage", "advantages")
-
-_NAMES = {
-    "probs": "theta",
-    "prob": "theta",
-    "p": "theta",
-    "probabilities": "theta",
-    "logits": "theta",
-    "logit": "theta",
-    "theta": "theta",
-    "temperature": "temperature",
-    "temp": "temperature",
-    "tau": "temperature",
-    "f": "objective",
-    "fn": "objective",
-    "func": "objective",
-    "objective": "objective",
-    "loss_fn": "objective",
-    "sample": "sample",
-    "generator": "generator",
-    "rng": "generator",
-    "n": "count",
-    "N": "count",
-    "num_samples": "count",
-    "n_samples": "count",
-    "total_count": "count",
-    "trials": "count",
-    "hard": "hard",
-    "dim": "dim",
-    "axis": "dim",
-    **dict.fromkeys(("log_prob", "log_probs", "logprob", "logprobs", "logp", "log_p", "log_pi"), "log_prob"),
-    **dict.fromkeys(("cost", "costs", "loss", "losses", *_REWARDS), "cost"),
-}
-_TAKES = {"probs": "probs", "prob": "probs", "p": "probs", "probabilities": "probs", "logits": "logits", "logit": "logits"}
-
-_TOGETHER = frozenset(
-    frozenset(("theta", *each))
-    for each in (
-        (),
-        ("sample",),
-        ("objective",),
-        ("temperature",),
-        ("count",),
-        ("sample", "temperature"),
-        ("objective", "count"),
-        ("objective", "temperature"),
-    )
-) | {frozenset(("log_prob", "cost"))}
-"""What arguments make sense together; a generator, and what is constant, may come with any of them."""
-
-_ALSO = {"hard": ("sample",), "log_prob": ("theta",), "cost": ("objective",)}
-"""What else a name may say: a hard sample, or whether one is wanted; normalised logits; a cost, or what computes it."""
-
-_ANYWHERE = frozenset(("generator", "hard", "dim"))
+_ANYWHERE = {each.name for each in ROLES if each.anywhere}
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-def candidate_arguments(target: Any) -> Iterator[tuple[Argument, ...]]:
+def candidate_arguments(target: Any, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
     """Every way to fill the arguments that a callable demands, positional ones by position.
 
     Args:
         target: A function, an object that can be called, or a `torch.autograd.Function` subclass.
+        together: Sets of roles that make sense together; those that may come anywhere are left out of them.
     """
     parameters = _parameters(target)
-    demanded = [each for each in parameters if each.default is Parameter.empty and each.kind in _POSITIONAL]
+    demanded = [each for each in parameters if _demanded(each) and each.kind in _POSITIONAL]
     keywords = tuple(
-        (each.name, _NAMES[each.name])
+        (each.name, role)
         for each in parameters
-        if (each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty and each.name in _NAMES)
-        or (each not in demanded and _NAMES.get(each.name) == "generator" and each.kind in _NAMED)
+        if (role := _role_name(each))
+        and (
+            (each.kind is Parameter.KEYWORD_ONLY and _demanded(each))
+            or (each not in demanded and role == "generator" and each.kind in _NAMED)
+        )
     )
-    telling = {_NAMES.get(each.name) for each in demanded}
-    scored = ("log_prob", "cost") if telling & {"log_prob", "cost"} else ()
-    every = ("theta", "sample", "objective", "temperature", "count", "generator", *scored)
+    groups = {ROLE_OF[each.name].tried for each in demanded if each.name in ROLE_OF}
+    tried = tuple(each for each in ROLES if each.tried == "always" or (each.tried != "never" and each.tried in groups))
     # An optional argument may be the only one that there is.
     demanded = demanded or [each for each in parameters if each.kind in _POSITIONAL][:1]
-    for roles in product(*(_roles(each.name, every) for each in demanded)):
+    for roles in product(*(_roles(each.name, tried) for each in demanded)):
         both = (*roles, *(role for _, role in keywords))
-        if len(set(both)) == len(both) and frozenset(both) - _ANYWHERE in _TOGETHER:
+        if len(set(both)) == len(both) and frozenset(both) - _ANYWHERE in together:
             yield (*(("", role) for role in roles), *keywords)
 
 
@@ -106,21 +57,22 @@ def demanded_names(target: Any) -> list[str]:
     return [each.name for each in _parameters(target) if _demanded(each)]
 
 
-def class_arguments(target: type) -> Iterator[tuple[Argument, ...]]:
+def class_arguments(target: type, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
     """Ways to construct a class in the manner of `torch.distributions`, by keyword.
 
     Args:
         target: A class with ``rsample``.
+        together: As in `candidate_arguments`, which serves a class without such keywords.
     """
     parameters = {each.name: each for each in _parameters(target)}
     others = tuple(
-        (name, _NAMES[name])
+        (name, _role_name(each))
         for name, each in parameters.items()
-        if _NAMES.get(name) in ("temperature", "count") and _demanded(each)
+        if _role_name(each) in ("temperature", "count") and _demanded(each)
     )
-    named = [name for name in _TAKES if name in parameters]
+    named = [name for name, takes in PARAMETER_NAMES.items() if takes and name in parameters]
     if not named:
-        yield from candidate_arguments(target)
+        yield from candidate_arguments(target, together)
     for name in named:
         yield ((name, "theta"), *others)
 
@@ -129,10 +81,10 @@ def named_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
     """What the name of the parameters' argument says that it is: ``probs``, ``logits`` or nothing."""
     keyword = next((name for name, role in arguments if role == "theta" and name), "")
     if keyword:
-        return _TAKES.get(keyword, "")
+        return PARAMETER_NAMES.get(keyword, "")
     position = [role for name, role in arguments if not name].index("theta")
     positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
-    return _TAKES.get(positional[position], "") if position < len(positional) else ""
+    return PARAMETER_NAMES.get(positional[position], "") if position < len(positional) else ""
 
 
 def names_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
@@ -140,7 +92,7 @@ def names_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
     positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
     named = [name for name, role in arguments if role == "cost" and name]
     places = [place for place, role in enumerate(role for name, role in arguments if not name) if role == "cost"]
-    return any(name in _REWARDS for name in [*named, *(positional[each] for each in places if each < len(positional))])
+    return any(name in REWARD_NAMES for name in [*named, *(positional[each] for each in places if each < len(positional))])
 
 
 def is_contract(found: Any) -> bool | None:
@@ -178,9 +130,14 @@ def _parameters(target: Any) -> list[Parameter]:
     return [unsaid if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
 
 
-def _roles(name: str, every: tuple[str, ...]) -> tuple[str, ...]:
+def _roles(name: str, tried: tuple[Role, ...]) -> tuple[str, ...]:
     """The roles that an argument of that name is tried in."""
-    return (_NAMES[name], *_ALSO.get(_NAMES[name], ())) if name in _NAMES else every
+    return (ROLE_OF[name].name, *ROLE_OF[name].also) if name in ROLE_OF else tuple(each.name for each in tried)
+
+
+def _role_name(parameter: Parameter) -> str:
+    """The role that a parameter's name tells, or nothing."""
+    return ROLE_OF[parameter.name].name if parameter.name in ROLE_OF else ""
 
 
 def _demanded(parameter: Parameter) -> bool:

@@ -9,13 +9,9 @@ import torch
 from .answers import entries
 from .calling import answer, fresh
 from .convention import Convention
-from .probe_gradients import filled_for
-from .probe_scores import score_feed
 from .randomness import forked
 
 __all__ = ["keeps_state"]
-
-_ROWS = 64
 
 
 def keeps_state(target: Any, convention: Convention) -> bool:
@@ -34,9 +30,8 @@ def keeps_state(target: Any, convention: Convention) -> bool:
 def _tensors(target: Any, convention: Convention) -> list[torch.Tensor]:
     """What a call returns, and the derivatives that it attaches: state may show in these alone."""
     generator = torch.Generator().manual_seed(0)
-    scored = "cost" in convention.roles
-    filled = {**(score_feed(_ROWS) if scored else filled_for(convention)), "generator": generator}
-    leaf = filled["log_prob" if scored else "theta"]
+    filled = {**convention.trial_call(), "generator": generator}
+    leaf = filled[convention.leaf]
     with forked(generator, target):
         try:
             given = [each for _, each in entries(answer(target, convention, filled))]

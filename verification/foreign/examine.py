@@ -155,7 +155,7 @@ def _noted(check: Check, scope: str) -> Check:
 
 def _scope(convention: dict[str, Any] | None) -> str:
     """What a convention fixed of the foreign code that its user may choose otherwise."""
-    if not convention or convention["kind"] not in ("surrogate loss", "gradient"):
+    if not convention:
         return ""
     fixed = []
     if convention["group"] > 1:
@@ -217,9 +217,7 @@ def _at_sizes(finding: Finding) -> list[Finding]:
     convention = finding.convention
     if convention is None or convention.group == 1 or split_batch(finding.target)[1] is not None:
         return [finding]
-    alone = convention.evaluations // convention.group
-    wide = replace(convention, group=WIDE, evaluations=WIDE * alone)
-    return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=wide)]
+    return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=convention.with_group(WIDE))]
 
 
 def _looked_at(target: str, wanted: Wanted) -> Finding:

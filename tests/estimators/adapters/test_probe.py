@@ -16,13 +16,14 @@ from gradverify.estimators.adapters import (
     Convention,
     ForeignGradient,
     ForeignSampler,
+    SamplerConvention,
     UnrecognisedTargetError,
     Wanted,
     as_estimator,
     convention_of,
     find_convention,
 )
-from gradverify.estimators.adapters.probe_samples import attempt, feed
+from gradverify.estimators.adapters.trial import Trial, feed
 
 from . import foreign
 
@@ -253,10 +254,9 @@ def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> Non
 
 
 def test_an_invitation_to_write_to_others_is_left_out() -> None:
-    errors: list[str] = []
-    convention = Convention("sampler", (("", "theta"),), "logits")
-    assert attempt(torch.bernoulli, convention, {"theta": feed("logits")}, errors) is None
-    (said,) = errors
+    trial = Trial(torch.bernoulli, (), Wanted())
+    assert trial.attempt(SamplerConvention((("", "theta"),), "logits"), {"theta": feed("logits")}) is None
+    (said,) = trial.errors
     assert said.startswith("a call raised RuntimeError: ")
     assert "improved" not in said
 
@@ -297,7 +297,7 @@ def test_what_names_nothing_is_known_by_what_it_does() -> None:
 
 def test_a_convention_that_is_known_is_not_probed_for() -> None:
     """Else a worker would call foreign code that was called before, and might find something else."""
-    known = Convention("sampler", (("", "theta"),), "logits", "one-hot", sites=("OneHotCategorical",))
+    known = SamplerConvention((("", "theta"),), "logits", returns="one-hot", sites=("OneHotCategorical",))
     assert convention_of(as_estimator(raising, "mine", convention=known)) == known
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import load_estimator
-from gradverify.estimators.adapters import CONTRACT, Convention, ForeignError, TargetError, Wanted
+from gradverify.estimators.adapters import CONTRACT, ForeignError, SamplerConvention, TargetError, Wanted
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.cli.foreign import Stated
@@ -366,7 +366,7 @@ def test_a_foreign_callable_may_be_given_twice_but_not_two_of_one_name() -> None
 
 def test_workers_follow_the_convention_that_was_found() -> None:
     """They do not probe again: the law of this convention is wrong, and they would find another."""
-    convention = Convention("sampler", (("", "theta"),), "probs", "one-hot", sites=("Bernoulli",))
+    convention = SamplerConvention((("", "theta"),), "probs", returns="one-hot", sites=("Bernoulli",))
     target = f"{HOSTILE}:sound"
     settings = settle()
     bench = registry_workbench(type(settings)(**{**vars(settings), "conventions": ((target, convention),)}), {BIT: BIT})

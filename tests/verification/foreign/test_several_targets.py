@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradverify.estimators.adapters import CONTRACT, Convention, Wanted
+from gradverify.estimators.adapters import CONTRACT, LossConvention, Wanted
 from gradverify.verification import Record
 from gradverify.verification.cli import main
 from gradverify.verification.foreign.examine import Finding, _at_sizes, _looked_at, at_every_size, broken_cells, split_batch
@@ -62,7 +62,7 @@ def test_only_what_the_user_must_mend_is_wrong_usage(status: str, code: int) -> 
     assert exit_status(replace(record, cells=(*record.cells, *broken))) == code
 
 
-TWO = Finding("mine.py:loss", Convention("surrogate loss", group=2, evaluations=4))
+TWO = Finding("mine.py:loss", LossConvention(group=2, evaluations=4))
 
 
 def test_rows_that_depend_on_each_other_are_judged_at_two_sizes() -> None:
