@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..estimators.adapters import Wanted, as_estimator
+from ..estimators.adapters import ForeignHints, as_estimator
 from ..estimators.protocol import Estimator
 from ..estimators.registry import load_estimator
 from .foreign.examine import with_conventions
@@ -33,7 +33,7 @@ def verify(
     expect: str = "claims",
     seconds: float | None = None,
     dtype: str | None = None,
-    wanted: Wanted | None = None,
+    wanted: ForeignHints | None = None,
     progress: Progress | None = None,
 ) -> Record:
     """Verify estimators on problems, in this process.
@@ -81,7 +81,7 @@ def verify(
 
 
 def estimators_of(
-    estimators: Target | Iterable[Target] | Mapping[str, Target], wanted: Wanted | None = None
+    estimators: Target | Iterable[Target] | Mapping[str, Target], wanted: ForeignHints | None = None
 ) -> dict[str, Estimator]:
     """Name -> estimator, of what `verify` accepts."""
     if isinstance(estimators, Mapping):

@@ -1,7 +1,12 @@
 """Foreign code as estimators: samplers, rules, distributions, surrogate losses and gradients, called as they are."""
 
+from __future__ import annotations
+
+import warnings
+
 from .black_box import ForeignGradient, GradientConvention, LossConvention
-from .convention import CONTRACT, AmbiguousTargetError, Convention, ForeignError, TargetError, UnrecognisedTargetError, Wanted
+from .convention import CONTRACT, AmbiguousTargetError, Convention, ForeignError, TargetError, UnrecognisedTargetError
+from .hints import ForeignHints
 from .probe import adapt, as_estimator, convention_of, find_convention
 from .randomness import forked
 from .relaxed_objective import RelaxedDifference
@@ -14,6 +19,7 @@ __all__ = [
     "Convention",
     "ForeignError",
     "ForeignGradient",
+    "ForeignHints",
     "ForeignSampler",
     "ForeignScoreLoss",
     "GradientConvention",
@@ -24,10 +30,16 @@ __all__ = [
     "ScoreLossConvention",
     "TargetError",
     "UnrecognisedTargetError",
-    "Wanted",
     "adapt",
     "as_estimator",
     "convention_of",
     "find_convention",
     "forked",
 ]
+
+
+def __getattr__(name: str) -> type[ForeignHints]:
+    if name != "Wanted":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn("gradverify.estimators.adapters.Wanted is now called ForeignHints", DeprecationWarning, stacklevel=2)
+    return ForeignHints

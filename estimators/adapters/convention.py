@@ -19,7 +19,6 @@ __all__ = [
     "ForeignError",
     "TargetError",
     "UnrecognisedTargetError",
-    "Wanted",
 ]
 
 Argument = tuple[str, str]
@@ -40,27 +39,6 @@ class UnrecognisedTargetError(TargetError):
 
 class ForeignError(RuntimeError):
     """Foreign code broke the convention that was found for it: another shape, or its input changed in place."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user states of a foreign callable; empty means: find out.
-
-    Attributes:
-        takes: ``probs`` or ``logits``.
-        returns: ``one-hot``, ``index`` or ``value``, the last being a bit or a count.
-        state: What a callable with state starts each call from: ``cold``, as it was loaded, or ``warm``, after a few calls.
-        objective: What its gradient is held against: of the ``discrete`` program, or of the ``relaxed`` one that has its
-            samples in place of discrete ones.
-        batch: Rows of one replicate of what takes a batch and returns a loss or gradients; 0: two where they depend on each
-            other, else one.
-    """
-
-    takes: str = ""
-    returns: str = ""
-    state: str = "cold"
-    objective: str = "discrete"
-    batch: int = 0
 
 
 PASSED_WORDS = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}

@@ -12,7 +12,8 @@ import torch
 from ..protocol import Estimator, NoGradientPathError, NotApplicableError
 from .adapter import Adapter
 from .calling import fresh
-from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError, Wanted
+from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError
+from .hints import ForeignHints
 from .probe_gradients import find_gradient
 from .probe_rules import find_rule
 from .probe_samples import LawError, find_sampler
@@ -72,19 +73,19 @@ _METHODS = ("forward", "rsample", "sample")
 """What an object is called by that cannot be called itself."""
 
 
-def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
+def as_estimator(found: Any, name: str, hints: ForeignHints | None = None, convention: Convention | None = None) -> Estimator:
     """An estimator, whatever kind of one was given.
 
     Args:
         found: An estimator, a class or factory without arguments that makes one, or foreign code; see `find_convention`.
         name: What it is called in messages.
-        wanted: What is stated of foreign code.
+        hints: What is stated of foreign code.
         convention: The convention where it is known already; nothing is probed then.
 
     Raises:
         TargetError: It is none of these, or could be several.
     """
-    wanted = wanted or Wanted()
+    hints = hints or ForeignHints()
     if inspect.iscoroutinefunction(found) or inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found):
         raise TargetError(f"{name!r} is a coroutine or a generator, and gives nothing when it is called; give a plain function")
     subject = _subject(found, name)
@@ -96,7 +97,7 @@ def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention
     if not callable(subject):
         raise TargetError(f"{name!r} is a {type(found).__name__}, not an estimator; expected {_CONTRACT_WORDS}")
     try:
-        return adapt(subject, convention or find_convention(subject, wanted))
+        return adapt(subject, convention or find_convention(subject, hints))
     except AmbiguousTargetError as error:
         raise AmbiguousTargetError(f"{name!r}: {error}") from error
     except UnrecognisedTargetError as error:
@@ -115,7 +116,7 @@ def convention_of(estimator: Estimator) -> Convention:
     return estimator.convention if isinstance(estimator, Adapter) else CONTRACT
 
 
-def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
+def find_convention(target: Any, hints: ForeignHints | None = None) -> Convention:
     r"""Find out how a foreign callable is used, by calling it.
 
     It is handed probabilities, and logits, of one law that no mistake leaves as it is, in every order of its arguments that
@@ -129,7 +130,7 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
             them; one that is handed a sample besides; a `torch.autograd.Function`; a class with ``rsample``; a function or
             module of an objective and probs or logits that returns a loss or gradients; a surrogate loss of log-probabilities
             and costs.
-        wanted: What is stated, and need not be found out.
+        hints: What is stated, and need not be found out.
 
     Raises:
         AmbiguousTargetError: It fits several conventions; the message names the option that settles it.
@@ -140,11 +141,11 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
         >>> find_convention(gumbel_softmax).sentence()
         'found to be a sampler: takes logits, returns relaxed one-hot vectors; objective: discrete'
     """
-    wanted = wanted or Wanted()
+    hints = hints or ForeignHints()
     keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
     candidates = tuple((class_arguments if keywords else candidate_arguments)(target, _TOGETHER))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
-    trial = Trial(target, candidates, wanted, keywords=named)
+    trial = Trial(target, candidates, hints, keywords=named)
     if not candidates:
         trial.errors.append(
             f"it demands {', '.join(demanded_names(target))}, which is none of what it could be handed; bind what "
@@ -156,11 +157,11 @@ def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
         handed_objective = any(role == "objective" for arguments in candidates for _, role in arguments)
         hint = _BATCH_WORDS if trial.errors and handed_objective else ""
         raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}{hint}")
-    if wanted.objective == "relaxed" and not found.relaxed:
+    if hints.objective == "relaxed" and not found.relaxed:
         raise AmbiguousTargetError(
             "--objective relaxed needs samples that are relaxed, and it returns none; leave it out, or say --objective discrete"
         )
-    return replace(found, state=wanted.state if keeps_state(target, found) else "none", objective=wanted.objective)
+    return replace(found, state=hints.state if keeps_state(target, found) else "none", objective=hints.objective)
 
 
 def _found(trial: Trial) -> Convention | None:

@@ -42,7 +42,7 @@ def find_gradient(trial: Trial) -> ObjectiveConvention | None:
 
 def _called(trial: Trial, base: GradientConvention) -> Iterator[tuple[ObjectiveConvention, float]]:
     """Conventions under which a call works, with the distance of the objective's first samples from the law asked for."""
-    if trial.wanted.takes not in ("", base.takes):
+    if trial.hints.takes not in ("", base.takes):
         return
     for bits in (False, True) if base.takes == "logits" else (False,):
         least: tuple[bool, ...] = ()
@@ -150,7 +150,7 @@ def _is_score_loss(loss: Tensor, theta: Tensor, takes: str) -> bool:
 def _settled_takes(
     trial: Trial, arguments: tuple[Argument, ...], found: list[tuple[ObjectiveConvention, float]]
 ) -> ObjectiveConvention:
-    if trial.wanted.takes:
+    if trial.hints.takes:
         return found[0][0]
     near = [convention for convention, distance in found if distance <= _NEAR]
     if len(near) == 1:
@@ -171,7 +171,7 @@ def _grouped(trial: Trial, convention: ObjectiveConvention) -> ObjectiveConventi
         return convention
     if convention.layout == "single" and convention.reduction == "mean":
         return _one_call(trial, convention)
-    return settled_batch(convention, partial(_slopes, trial), trial.wanted.batch)
+    return settled_batch(convention, partial(_slopes, trial), trial.hints.batch)
 
 
 def _one_call(trial: Trial, convention: ObjectiveConvention) -> ObjectiveConvention:

@@ -26,7 +26,7 @@ def find_rule(trial: Trial) -> HandedSampleConvention | None:
     """
     for arguments in trial.arguments_for("sample"):
         for handed in ("one-hot", "index", "value"):
-            if trial.wanted.returns in ("", handed):
+            if trial.hints.returns in ("", handed):
                 found = _echoed(trial, arguments, handed)
                 if found is not None:
                     return found
@@ -43,7 +43,7 @@ def _echoed(trial: Trial, arguments: tuple[Argument, ...], handed: str) -> Hande
         untouched = tensor is sample or (trial.passed != "tensors" and not tensor.requires_grad)
         if not same or untouched:
             continue
-        takes = trial.wanted.takes or named_takes(trial.target, arguments) or _takes_of(tensor, theta)
+        takes = trial.hints.takes or named_takes(trial.target, arguments) or _takes_of(tensor, theta)
         return replace(convention, takes=takes, item=place, gradient_path=tensor.requires_grad)
     return None
 

@@ -52,26 +52,26 @@ def find_sampler(trial: Trial) -> SamplerConvention | None:
         AmbiguousTargetError: Several conventions fit.
         LawError: Samples came with a law that fits none.
     """
-    wanted = trial.wanted
+    hints = trial.hints
     base = SamplerConvention(layout=trial.layout, passed=trial.passed)
     found = [each for arguments in trial.arguments_for("theta") for each in _sampled(trial, replace(base, arguments=arguments))]
     if not found:
         return None
     seen = sorted({each.convention.returns for each in found})
-    found = [each for each in found if wanted.returns in ("", each.convention.returns)]
+    found = [each for each in found if hints.returns in ("", each.convention.returns)]
     if not found:
         raise AmbiguousTargetError(
-            f"--returns {wanted.returns} was said, and what it returns is {' or '.join(seen)}; leave it out"
+            f"--returns {hints.returns} was said, and what it returns is {' or '.join(seen)}; leave it out"
         )
     nearest = min(each.distance for each in found)
     if nearest <= _NEAR:
-        near = [each for each in found if each.distance <= (_NEAR if wanted.takes else _FAR)]
-        return _chosen(near, trial.keywords, wanted.objective)
+        near = [each for each in found if each.distance <= (_NEAR if hints.takes else _FAR)]
+        return _chosen(near, trial.keywords, hints.objective)
     believed = [each for each in found if each.distance <= nearest]
     raise LawError(
         f"it samples, and neither probabilities nor logits give it the law that it should have (off by {nearest:.2g} "
         "at best); say --takes probs or --takes logits, and its law is judged by the forward check",
-        _chosen(believed, trial.keywords, wanted.objective) if wanted.takes else None,
+        _chosen(believed, trial.keywords, hints.objective) if hints.takes else None,
     )
 
 
@@ -80,7 +80,7 @@ def _sampled(trial: Trial, base: SamplerConvention) -> Iterator[_Found]:
         return
     heat = TEMPERATURE if "temperature" in base.roles else None
     for takes, family in (("probs", ""), ("logits", "categories"), ("logits", "bits")):
-        if trial.wanted.takes not in ("", takes) or (base.layout == "numbers" and family == "categories"):
+        if trial.hints.takes not in ("", takes) or (base.layout == "numbers" and family == "categories"):
             continue
         convention = replace(base, takes=takes, temperature=heat)
         theta = feed(takes, bits=family == "bits", rows=PROBE_ROWS if base.layout == "rows" else _CALLS)

@@ -186,6 +186,6 @@ def _settled(trial: Trial, convention: ScoreLossConvention) -> ScoreLossConventi
 
     cost = _feed(PROBE_ROWS)["cost"]
     falls = bool(((cost - cost.mean()) * slopes(convention, PROBE_ROWS, 1.0)).sum() < 0)
-    settled = settled_batch(convention, slopes, trial.wanted.batch)
+    settled = settled_batch(convention, slopes, trial.hints.batch)
     called_rewards = names_rewards(trial.target, convention.arguments)
     return replace(settled, rewards=called_rewards and falls, gain=called_rewards and not falls)

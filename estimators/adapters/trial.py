@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .calling import answer, fresh
-from .convention import Argument, Convention, Wanted
+from .convention import Argument, Convention
+from .hints import ForeignHints
 from .randomness import forked
 from .reading import PROBABILITIES
 
@@ -30,7 +31,7 @@ class Trial:
     Attributes:
         target: The foreign callable.
         candidates: Arguments to try.
-        wanted: What its user states.
+        hints: What its user states.
         keywords: It is a class with ``probs=`` and ``logits=``: both are right, and the first will do.
         layout: ``rows``, ``vectors`` or ``numbers``: what one call takes.
         passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
@@ -39,7 +40,7 @@ class Trial:
 
     target: Any
     candidates: tuple[tuple[Argument, ...], ...]
-    wanted: Wanted
+    hints: ForeignHints
     keywords: bool = False
     layout: str = "rows"
     passed: str = "tensors"

@@ -96,14 +96,14 @@ def examined(targets: tuple[str, ...], settings: Settings, stated: Stated) -> tu
     Raises:
         TargetError: Not one target can be used.
     """
-    from ...estimators.adapters import TargetError, Wanted
+    from ...estimators.adapters import ForeignHints, TargetError
     from ...estimators.registry import ESTIMATORS, names
     from ..foreign.examine import examine, split_batch
 
     registered = names()
     asked = list(dict.fromkeys(targets or registered))
     foreign = [each for each in asked if each not in ESTIMATORS and (":" in each or split_batch(each)[0] in registered)]
-    wanted = Wanted(stated.takes or "", stated.returns or "", stated.state, stated.objective)
+    wanted = ForeignHints(stated.takes or "", stated.returns or "", stated.state, stated.objective)
     findings = examine(foreign, wanted, stated.time_limit)
     if not targets:  # a plug-in that is wrong is not what was asked for, and no wrong usage
         findings = [replace(each, status="failed") if each.status == "refused" else each for each in findings]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ...estimators.adapters import Convention, TargetError, UnrecognisedTargetError, Wanted, convention_of
+from ...estimators.adapters import Convention, ForeignHints, TargetError, UnrecognisedTargetError, convention_of
 from ...estimators.protocol import Estimator
 from ..record.record import Cell, Check, Record
 from ..record.study import Exhibits, Study, Table
@@ -19,7 +19,7 @@ from .isolation import MEMORY, isolate, memory, said
 __all__ = ["Finding", "at_every_size", "broken_cells", "examine", "load_quietly", "split_batch", "with_conventions"]
 
 WIDE = 8
-"""The second size of batch that code is judged at whose rows depend on each other; the first is `Wanted`'s."""
+"""The second size of batch that code is judged at whose rows depend on each other; the first is `ForeignHints`'s."""
 
 _KEPT = MEMORY // 8  # bytes that a target may leave behind before the next one gets a process of its own
 _START = 120.0  # seconds in which a process must start; importing PyTorch takes some
@@ -47,7 +47,7 @@ class Finding:
     note: str = ""
 
 
-def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> list[Finding]:
+def examine(targets: Sequence[str], wanted: ForeignHints, limit: float = 600.0) -> list[Finding]:
     """Load targets and find out how each is used, in a spawned process that may crash, hang or exit.
 
     Args:
@@ -165,7 +165,7 @@ def _scope(convention: dict[str, Any] | None) -> str:
     return f"judged at {' and '.join(fixed)}; at others its bias may differ" if fixed else ""
 
 
-def _examined_together(targets: Sequence[str], wanted: Wanted, limit: float) -> list[Finding]:
+def _examined_together(targets: Sequence[str], wanted: ForeignHints, limit: float) -> list[Finding]:
     """Findings of the targets up to the first one that ends or hangs the process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -199,7 +199,7 @@ def _heard(connection: Connection, process: Any, targets: Sequence[str], limit: 
         yield message
 
 
-def _look(connection: Connection, targets: list[str], wanted: Wanted) -> None:
+def _look(connection: Connection, targets: list[str], wanted: ForeignHints) -> None:
     import torch
 
     isolate()
@@ -220,7 +220,7 @@ def _at_sizes(finding: Finding) -> list[Finding]:
     return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=convention.with_group(WIDE))]
 
 
-def _looked_at(target: str, wanted: Wanted) -> Finding:
+def _looked_at(target: str, wanted: ForeignHints) -> Finding:
     from ...estimators.registry import load_estimator
 
     place, batch = split_batch(target)

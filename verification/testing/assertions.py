@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from ...estimators.adapters import Wanted
+from ...estimators.adapters import ForeignHints
 from ..api import Target
 from ..problems.problem import Problem
 from ..seeds import stable_repr
@@ -29,7 +29,7 @@ def assert_unbiased(
     false_fail_rate: float = 1e-6,
     profile: str = "standard",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    wanted: ForeignHints | None = None,
 ) -> None:
     """Assert that an estimator shows no bias above a tolerance.
 
@@ -65,7 +65,7 @@ def assert_variance_at_most(
     false_fail_rate: float = 1e-6,
     profile: str = "quick",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    wanted: ForeignHints | None = None,
 ) -> None:
     """Assert that one replicate's variance (its widest coordinate) is not above a limit.
 
@@ -103,7 +103,7 @@ def assert_not_worse_than(
     false_fail_rate: float = 1e-6,
     profile: str = "quick",
     seed: int = 0,
-    wanted: Wanted | None = None,
+    wanted: ForeignHints | None = None,
 ) -> None:
     r"""Assert that one replicate's variance is not above another estimator's by more than a margin.
 

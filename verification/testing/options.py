@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from ...estimators.adapters import Wanted
+from ...estimators.adapters import ForeignHints
 
 __all__ = ["BiasOptions", "Options", "RatioOptions"]
 
@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     false_fail_rate: float
     profile: str
     seed: int
-    wanted: Wanted | None
+    wanted: ForeignHints | None
 
 
 class BiasOptions(Options, total=False):

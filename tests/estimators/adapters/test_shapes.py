@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradverify.estimators import NoGradientPathError, Sample
-from gradverify.estimators.adapters import TargetError, UnrecognisedTargetError, Wanted, as_estimator, convention_of
+from gradverify.estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, as_estimator, convention_of
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import shapes
@@ -128,5 +128,5 @@ def test_what_cannot_be_used_says_what_to_do(target: Any, error: type[Exception]
 def test_a_batch_that_is_stated_is_one_replicate() -> None:
     """Mirror images are tied, and a louder row does not show it: only who wrote them knows."""
     assert convention_of(as_estimator(shapes.antithetic_batch, "mine")).group == 1
-    stated = convention_of(as_estimator(shapes.antithetic_batch, "mine", Wanted(batch=4)))
+    stated = convention_of(as_estimator(shapes.antithetic_batch, "mine", ForeignHints(batch=4)))
     assert (stated.group, stated.evaluations) == (4, 4)

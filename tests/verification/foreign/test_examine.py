@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import load_estimator
-from gradverify.estimators.adapters import CONTRACT, ForeignError, SamplerConvention, TargetError, Wanted
+from gradverify.estimators.adapters import CONTRACT, ForeignError, ForeignHints, SamplerConvention, TargetError
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.cli.foreign import Stated
@@ -80,7 +80,7 @@ def test_what_several_conventions_fit_is_asked_for_by_name() -> None:
 
 def test_a_flag_settles_it_and_stands_in_the_replay() -> None:
     target = f"{FOREIGN}:handed_unsaid"
-    found = _looked_at(target, Wanted(takes="logits")).convention
+    found = _looked_at(target, ForeignHints(takes="logits")).convention
     assert found is not None
     assert found.takes == "logits"
     settings = replace(settle(), conventions=((target, found), ("mine.py:Contract", CONTRACT)))
@@ -145,7 +145,7 @@ def test_a_process_that_ends_or_is_silent_costs_the_target_at_hand(sent: list[An
     ],
 )
 def test_a_target_is_looked_at(target: str, status: str, note: str) -> None:
-    finding = _looked_at(f"{HOSTILE}:{target}", Wanted())
+    finding = _looked_at(f"{HOSTILE}:{target}", ForeignHints())
     assert finding.status == status
     assert note in finding.note
     assert (finding.convention is not None) == (status == "ok")
@@ -155,7 +155,7 @@ def test_a_module_that_exits_while_it_is_loaded_is_a_crash(tmp_path: Path) -> No
     path = tmp_path / "leaving.py"
     path.write_text("import sys\nsys.exit(5)\n")
     before = set(sys.modules)
-    assert _looked_at(f"{path}:anything", Wanted()) == Finding(
+    assert _looked_at(f"{path}:anything", ForeignHints()) == Finding(
         f"{path}:anything", None, "crashed", "SystemExit while it was probed: 5"
     )
     for name in set(sys.modules) - before:
@@ -306,7 +306,7 @@ def too_steep(logits: Tensor) -> Tensor:
 
 def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
     """False-alarm rate 1e-3 a call, at a fixed seed."""
-    relaxed = Wanted(objective="relaxed")
+    relaxed = ForeignHints(objective="relaxed")
     outcomes = {}
     asked = (("as stated", gumbel_softmax, relaxed), ("default", gumbel_softmax, None), ("off", too_steep, relaxed))
     for name, target, wanted in asked:
@@ -324,12 +324,12 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
     with pytest.raises(TargetError, match="--objective relaxed needs samples that are relaxed, and it returns none"):
-        verify(hostile.sound, BIT, wanted=Wanted(objective="relaxed"))
+        verify(hostile.sound, BIT, wanted=ForeignHints(objective="relaxed"))
 
 
 def test_hard_samples_that_are_smoothed_have_none_either() -> None:
     """The planted bug: no derivative at all, which a difference that misses the jumps would confirm as unbiased."""
-    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, wanted=Wanted(objective="relaxed"))
+    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, wanted=ForeignHints(objective="relaxed"))
     bias = record.cells[-1].find("bias")
     assert bias is not None
     assert (record.cells[-1].status, bias.outcome, bias.claim) == ("failed", "failed", "none")
