@@ -1,4 +1,4 @@
-"""What every kind of convention has in common: how a foreign callable is called, and the errors where it cannot be."""
+"""The common part of all conventions: how a foreign callable is called, and the errors if it cannot be used."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = [
 ]
 
 Argument = tuple[str, str]
-"""Keyword (empty where the argument is positional) and role: what is passed there."""
+"""The keyword (empty for a positional argument) and the role of an argument."""
 
 
 class TargetError(ValueError):
-    """A target names nothing usable; the message says what was given, what was found and what to do."""
+    """A target that cannot be used; the message says what was given, what was expected and what to do."""
 
 
 class AmbiguousTargetError(TargetError):
-    """A foreign callable can be read in several ways; the message names the option that settles it."""
+    """A foreign callable that fits several conventions; the message names the option that decides."""
 
 
 class UnrecognisedTargetError(TargetError):
-    """A foreign callable ran, and nothing that it gave back is a sample, a loss or a gradient."""
+    """A foreign callable whose results cannot be read as samples, losses or gradients."""
 
 
 class ForeignError(RuntimeError):
-    """Foreign code broke the convention that was found for it: another shape, or its input changed in place."""
+    """Foreign code that broke its convention: it returned another shape, or changed its input in place."""
 
 
 PASSED_WORDS = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
@@ -67,30 +67,30 @@ _RECORDED: Mapping[str, Any] = {
     "state": "none",
     "objective": "discrete",
 }
-"""The keys that every convention has in a record, in order, and what stands there where its kind has no such field."""
+"""The keys of every convention in a record, in order, with the values for kinds that have no such field."""
 
 
 @dataclass(frozen=True, repr=False)
 class Convention(ABC):
-    """How a foreign callable is called; the kinds, one a file, add what it gives back.
+    """The way in which a foreign callable is called; each kind of convention adds the way in which its results are read.
 
-    A kind is frozen, can be hashed and pickled, and stands in the table of `probe`. Its dataclass is made with ``repr=False``.
+    A kind is a frozen dataclass with ``repr=False`` that can be hashed and pickled. A probe in the table of `probe` finds it.
 
     Attributes:
-        kind: Its name in a record: ``estimator``, ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
-        leaf: The role of the argument that carries the gradient's graph.
-        arguments: What is passed to it, in order.
-        takes: ``probs`` or ``logits``, or ``log-probabilities`` of whole paths, with their costs; what a count's distribution
-            calls its parameter passes for ``probs``.
-        item: Which entry of a returned tuple, or which key or field, is meant; None where one thing is returned.
-        temperature: What is passed where a temperature is demanded.
-        gradient_path: What it returns carries a gradient.
-        layout: What one call takes: ``rows`` where that is a batch of parameters; ``vectors`` or ``numbers`` where a sampler
-            takes one at a time; ``single`` where it takes one point and draws many samples of it itself.
-        detached: Its parameters are handed over without a graph, which it refuses.
-        passed: What it is handed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
-        state: ``none``, ``cold`` or ``warm``.
-        objective: ``discrete`` or ``relaxed``: whose gradient it is held against; stated, never found.
+        kind: The kind's name in a record: ``estimator``, ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
+        leaf: The role of the argument in which the gradient is taken.
+        arguments: The arguments to pass, in order.
+        takes: The parameters that it takes: ``probs``, ``logits``, or ``log-probabilities`` of whole paths with their costs.
+            For counts, ``probs`` is the parameter of the distribution.
+        item: The place of the result in a returned tuple, mapping or dataclass; None if the result is returned alone.
+        temperature: The temperature to pass, if one is demanded.
+        gradient_path: True if the result carries a gradient.
+        layout: The parameters of one call: ``rows`` is a batch; ``vectors`` or ``numbers`` is one at a time, for a sampler;
+            ``single`` is one point, of which the callable itself draws many samples.
+        detached: True if the parameters are passed without a graph, because the callable refuses one.
+        passed: The type of the values passed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
+        state: The state from which calls start: ``none``, ``cold`` or ``warm``.
+        objective: The program whose gradient decides, ``discrete`` or ``relaxed``; the user states it.
     """
 
     kind: ClassVar[str]
@@ -110,77 +110,77 @@ class Convention(ABC):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What is passed, without the keywords."""
+        """The roles of the arguments, without the keywords."""
         return tuple(role for _, role in self.arguments)
 
     @property
     def relaxed(self) -> bool:
-        """True if its samples lie between the support's points."""
+        """True if its samples lie between the points of the support."""
         return False
 
     @property
     def group(self) -> int:
-        """Rows of one call that are one replicate, because they depend on each other; 1 where they do not."""
+        """The number of rows that are one replicate because they depend on each other; 1 if they are independent."""
         return 1
 
     @abstractmethod
     def sentence(self) -> str:
-        """The convention in words, for a report."""
+        """Describe the convention in one sentence for a report."""
 
     @abstractmethod
     def adapt(self, target: Any) -> Estimator:
-        """The estimator that calls a target in this way."""
+        """Return the estimator that calls a target in this way."""
 
     @abstractmethod
-    def trial_call(self) -> dict[str, Any]:
-        """What a call in a probe is handed, by role: the probing law, and whatever else this kind asks for."""
+    def fill_trial(self) -> dict[str, Any]:
+        """Return the values to pass in a call that tests for state, by role."""
 
     def with_group(self, size: int) -> Convention:
-        """The convention with another number of rows that are one replicate."""
-        raise TypeError(f"a {self.kind} has no batch whose rows depend on each other; {size} was asked for")
+        """Return the convention with another number of rows per replicate."""
+        raise TypeError(f"{size} rows per replicate were asked for, but the rows of a {self.kind} are independent; use 1")
 
     def to_record(self) -> dict[str, Any]:
-        """The convention as a record has it: the keys of every kind, fields that are new with its own, the sentence."""
-        return {**self._facts(), "sentence": self.sentence()}
+        """Return the convention for a record: the common keys, further fields of its kind, and the sentence."""
+        return {**self._list_facts(), "sentence": self.sentence()}
 
     def __repr__(self) -> str:
-        # An adapter's repr enters its seeds, so that this text may never change: it is that of one dataclass for all kinds.
-        return f"Convention({', '.join(f'{name}={value!r}' for name, value in self._facts().items())})"
+        # The repr of an adapter enters its seeds, so this text must not change: it is the repr of one dataclass for all kinds.
+        return f"Convention({', '.join(f'{name}={value!r}' for name, value in self._list_facts().items())})"
 
-    def _facts(self) -> dict[str, Any]:
-        new = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _RECORDED}
+    def _list_facts(self) -> dict[str, Any]:
+        new = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _RECORDED}
         return {**{name: getattr(self, name, default) for name, default in _RECORDED.items()}, **new}
 
-    def _in_words(self, noun: str, parts: list[str]) -> str:
-        """A sentence of what only this kind has, with what every kind has."""
+    def _write_sentence(self, noun: str, parts: list[str]) -> str:
+        """Write the sentence: the kind, the parts that only this kind has, and the parts that all kinds have."""
         if self.temperature is not None:
             parts = [*parts, f"temperature {self.temperature:g}"]
         if not self.gradient_path:
             parts = [*parts, "no gradient path"]
         if self.state != "none":
-            where = "as it was loaded" if self.state == "cold" else "after some calls"
-            parts = [*parts, f"with state, every chunk starting from it {where} ({self.state})"]
+            start = "as loaded" if self.state == "cold" else "after some calls"
+            parts = [*parts, f"keeps state, and every chunk starts from the state {start} ({self.state})"]
         return f"found to be {noun}: {', '.join(parts)}; objective: {self.objective}"
 
 
 @dataclass(frozen=True, repr=False)
 class Contract(Convention):
-    """The convention of what keeps the package's own contract: there is none to be found."""
+    """The convention of estimators that follow the package's own contract; nothing has to be found."""
 
     kind: ClassVar[str] = "estimator"
 
     def sentence(self) -> str:
-        """Nothing."""
+        """Return an empty string."""
         return ""
 
     def adapt(self, target: Any) -> Estimator:
-        """The target."""
+        """Return the target."""
         return target  # type: ignore[no-any-return]
 
-    def trial_call(self) -> dict[str, Any]:
-        """Nothing: it is never probed."""
+    def fill_trial(self) -> dict[str, Any]:
+        """Return no values, because an estimator of the contract is never probed."""
         return {}
 
 
 CONTRACT = Contract()
-"""The convention of what keeps the package's own contract."""
+"""The convention of estimators that follow the package's own contract."""

@@ -1,4 +1,4 @@
-"""The roles that an argument of foreign code can have: a row each."""
+"""The table of the roles that an argument of foreign code can have."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ PARAMETER_NAMES = {
     **dict.fromkeys(("logits", "logit"), "logits"),
     "theta": "",
 }
-"""Names of an argument for parameters, and which parameters each says that they are."""
+"""The names of an argument for parameters, and the kind of parameters that each name tells."""
 
 REWARD_NAMES = ("reward", "rewards", "ret", "returns", "advantage", "advantages")
-"""Names of an argument for costs that say that more is better."""
+"""The names of an argument for costs that tell that more is better."""
 
 
 @dataclass(frozen=True)
 class Role:
-    """What an argument may be for.
+    """A purpose that an argument may have.
 
     Attributes:
-        name: The role's name, under which a call is filled.
-        names: Names of arguments that tell it.
-        also: Roles that such a name may say as well.
-        tried: An argument without a telling name is tried in this role: ``always``, ``never``, or where another argument's name
-            tells a role of the same group.
-        anywhere: It may come with any other roles, and says nothing of the convention.
-        constant: What is always passed, where only one thing can be meant.
+        name: The role's name, by which a call finds the value to pass.
+        names: The names of arguments that tell this role.
+        also: Other roles that the same names may tell.
+        tried: The case in which an argument without a telling name is tried in this role: ``always``, ``never``, or the name of
+            a group, if another argument's name tells a role of that group.
+        anywhere: True if the role may accompany any other roles and tells nothing about the convention.
+        constant: The value that is always passed, if only one value makes sense.
     """
 
     name: str
@@ -47,17 +47,17 @@ ROLES: tuple[Role, ...] = (
     Role("temperature", ("temperature", "temp", "tau")),
     Role("count", ("n", "N", "num_samples", "n_samples", "total_count", "trials")),
     Role("generator", ("generator", "rng"), anywhere=True),
-    # Log-probabilities are normalised logits, too, and a cost may be what computes it.
+    # Log-probabilities are also normalised logits, and a cost may also be the function that computes it.
     Role("log_prob", ("log_prob", "log_probs", "logprob", "logprobs", "logp", "log_p", "log_pi"), ("theta",), tried="scores"),
     Role("cost", ("cost", "costs", "loss", "losses", *REWARD_NAMES), ("objective",), tried="scores"),
-    # A hard sample, or whether one is wanted.
+    # A hard sample, or a flag that asks for one.
     Role("hard", ("hard",), ("sample",), tried="never", anywhere=True, constant=True),
     Role("dim", ("dim", "axis"), tried="never", anywhere=True, constant=-1),
 )
-"""Every role, in the order in which an argument without a telling name is tried."""
+"""All roles, in the order in which they are tried for an argument without a telling name."""
 
 ROLE_OF = {name: role for role in ROLES for name in role.names}
 """The role that an argument's name tells."""
 
 CONSTANTS = {role.name: role.constant for role in ROLES if role.constant is not None}
-"""What is passed where only one thing can be meant."""
+"""The values of the roles for which only one value makes sense."""

@@ -1,4 +1,4 @@
-"""A trial of foreign code: the form of a call, what it is handed, and one call whose error is kept."""
+"""Trials of foreign code: the form of a call, the values to pass, and one call whose error is recorded."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .calling import answer, fresh
+from .calling import call_target, copy_target
 from .convention import Argument, Convention
 from .hints import ForeignHints
-from .randomness import forked
+from .randomness import fork_randomness
 from .reading import PROBABILITIES
 
-__all__ = ["FEW_ROWS", "PROBE_ROWS", "TEMPERATURE", "Trial", "feed", "handed_sample", "heat_of"]
+__all__ = ["FEW_ROWS", "PROBE_ROWS", "TEMPERATURE", "Trial", "make_parameters", "make_samples", "make_temperature"]
 
 PROBE_ROWS = 4096
 FEW_ROWS = 64
 TEMPERATURE = 1.0
 
-_INVITATION = "(Could this error message be improved?"  # PyTorch's, to write to its own authors
+_INVITATION = "(Could this error message be improved?"  # PyTorch invites its users to write to its own authors
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One form of calling a foreign callable, to be tried by every probe.
+    """A foreign callable and one form of calling it, to be tried by every probe.
 
     Attributes:
         target: The foreign callable.
-        candidates: Arguments to try.
-        hints: What its user states.
-        keywords: It is a class with ``probs=`` and ``logits=``: both are right, and the first will do.
-        layout: ``rows``, ``vectors`` or ``numbers``: what one call takes.
-        passed: ``tensors``, ``float32`` or ``arrays``: what it is handed.
-        errors: What calls raised, in order; every call adds to it.
+        candidates: The arguments to try.
+        hints: The facts that the user states.
+        keywords: True if the target is a class with ``probs=`` and ``logits=``: both work, and the first is taken.
+        layout: The parameters of one call: ``rows``, ``vectors`` or ``numbers``.
+        passed: The type of the values passed: ``tensors``, ``float32`` or ``arrays``.
+        errors: The errors of the calls so far, in order; every call adds to the list.
     """
 
     target: Any
@@ -47,40 +47,42 @@ class Trial:
     errors: list[str] = field(default_factory=list)
 
     def arguments_for(self, *roles: str) -> Iterator[tuple[Argument, ...]]:
-        """The candidates that have all of these roles."""
-        return (each for each in self.candidates if {role for _, role in each} >= set(roles))
+        """Return the candidates that have all of the given roles."""
+        return (arguments for arguments in self.candidates if {role for _, role in arguments} >= set(roles))
 
-    def in_form(self, layout: str, passed: str) -> Trial:
-        """The same callable in another form of call."""
+    def with_form(self, layout: str, passed: str) -> Trial:
+        """Return the trial in another form of call."""
         return replace(self, layout=layout, passed=passed)
 
     def attempt(self, convention: Convention, filled: dict[str, Any]) -> Any:
-        """One call on a copy of the target, its randomness seeded; what it raises is noted, and gives None."""
+        """Call a copy of the target once with seeded randomness; record an error and return None if the call raises."""
         generator = torch.Generator().manual_seed(0)
-        subject = fresh(self.target)
-        with forked(generator, subject):
+        subject = copy_target(self.target)
+        with fork_randomness(generator, subject):
             try:
-                return answer(subject, convention, {"temperature": heat_of(convention), "generator": generator, **filled})
+                return call_target(
+                    subject, convention, {"temperature": make_temperature(convention), "generator": generator, **filled}
+                )
             except Exception as error:
-                said = str(error).partition(_INVITATION)[0].rstrip()
-                self.errors.append(f"a call raised {type(error).__name__}: {said}"[:200])
+                message = str(error).partition(_INVITATION)[0].rstrip()
+                self.errors.append(f"a call raised {type(error).__name__}: {message}"[:200])
                 return None
 
 
-def heat_of(convention: Convention) -> Tensor | None:
-    """The temperature that a call in a probe is handed."""
+def make_temperature(convention: Convention) -> Tensor | None:
+    """Return the temperature for a call in a probe."""
     return None if convention.temperature is None else torch.tensor(convention.temperature, dtype=torch.float64)
 
 
-def feed(takes: str, *, bits: bool = False, rows: int = PROBE_ROWS) -> Tensor:
-    """`PROBABILITIES` in every row, as what the convention takes, ``[rows, K]``, requiring a gradient."""
+def make_parameters(takes: str, *, bits: bool = False, rows: int = PROBE_ROWS) -> Tensor:
+    """Return `PROBABILITIES` in every row as probabilities or logits, ``[rows, K]``, requiring a gradient."""
     p = torch.tensor(PROBABILITIES, dtype=torch.float64)
     logits = (p / (1 - p)).log() if bits else p.log()
     return (p if takes == "probs" else logits).expand(rows, -1).clone().requires_grad_()
 
 
-def handed_sample(form: str) -> Tensor:
-    """Samples with the law `PROBABILITIES`, in the form asked for."""
+def make_samples(form: str) -> Tensor:
+    """Return samples with the law `PROBABILITIES`, in a given form."""
     generator = torch.Generator().manual_seed(1)
     p = torch.tensor(PROBABILITIES, dtype=torch.float64)
     if form == "value":

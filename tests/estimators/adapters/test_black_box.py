@@ -161,7 +161,7 @@ def test_rows_that_are_tied_would_show_without_their_group() -> None:
     [
         (foreign.raw, two_sites, "this program has 2 sites"),
         (foreign.raw, three_bits, r"this program draws \(3,\) bits"),
-        (foreign.arm, index_square, "it draws bits, and this program's site has categories"),
+        (foreign.arm, index_square, "it draws bits, but this program's site has categories"),
     ],
 )
 def test_a_program_that_it_cannot_serve_is_refused_with_the_reason(target: Any, program: Any, said: str) -> None:

@@ -23,7 +23,7 @@ from gradverify.estimators.adapters import (
     convention_of,
     find_convention,
 )
-from gradverify.estimators.adapters.trial import Trial, feed
+from gradverify.estimators.adapters.trial import Trial, make_parameters
 
 from . import foreign
 
@@ -123,7 +123,7 @@ def test_what_could_be_two_is_asked_for_by_name_and_settled_by_it(
 
 
 def test_what_is_stated_and_cannot_be_is_refused() -> None:
-    with pytest.raises(AmbiguousTargetError, match="--returns index was said, and what it returns is one-hot; leave it out"):
+    with pytest.raises(AmbiguousTargetError, match="--returns index was given, but it returns one-hot; remove --returns"):
         found(foreign.one_hot_of_logits, ForeignHints(returns="index"))
 
 
@@ -190,7 +190,7 @@ def test_a_gradient_that_carries_a_graph_is_no_loss(target: Any) -> None:
 
 
 SETTLED_BY_NOTHING = [
-    (scalar_root, "one loss a row"),
+    (scalar_root, "one loss per row"),
     (twins, "entries 0 and 1"),
     (loss_a_bit, "a loss for each bit"),
     (loss_a_bit_of_a_batch, "a loss for each bit"),
@@ -240,12 +240,12 @@ def unsummed(f: Any, logits: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (signs, r"it returned the values -1 and 1, which are no one-hot vectors, indices, bits \(0 and 1\) or counts"),
+        (signs, r"it returned the values -1 and 1, not one-hot vectors, indices, bits \(0 and 1\) or counts"),
         (unsummed, r"parameters come as \[rows, k\], also for one bit"),
         (a_row_short, r"it returned shape \(4095, 4\) for probs of shape \(4096, 4\)"),
         (in_place, "it changed the probs that it was handed, in place; copy them first"),
         (raising, "a call raised ZeroDivisionError: no rows to spare"),
-        (constant, "no sample, loss or gradient"),
+        (constant, "its result cannot be read as a sample, a loss or a gradient"),
     ],
 )
 def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> None:
@@ -255,7 +255,7 @@ def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> Non
 
 def test_an_invitation_to_write_to_others_is_left_out() -> None:
     trial = Trial(torch.bernoulli, (), ForeignHints())
-    assert trial.attempt(SamplerConvention((("", "theta"),), "logits"), {"theta": feed("logits")}) is None
+    assert trial.attempt(SamplerConvention((("", "theta"),), "logits"), {"theta": make_parameters("logits")}) is None
     (said,) = trial.errors
     assert said.startswith("a call raised RuntimeError: ")
     assert "improved" not in said

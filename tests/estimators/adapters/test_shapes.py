@@ -112,12 +112,12 @@ def unheard_of(*, width: int) -> Tensor:
 @pytest.mark.parametrize(
     ("target", "error", "said"),
     [
-        (shapes.coroutine, TargetError, "is a coroutine or a generator, .* give a plain function"),
-        (shapes.generator, TargetError, "is a coroutine or a generator, .* give a plain function"),
-        (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of it"),
-        (unheard_of, UnrecognisedTargetError, r"it demands width, which is none of what it could be handed"),
-        (shapes.silent, UnrecognisedTargetError, "no sample, loss or gradient"),
-        (shapes.identity, UnrecognisedTargetError, "no sample, loss or gradient"),
+        (shapes.coroutine, TargetError, "is a coroutine or a generator; give a plain function"),
+        (shapes.generator, TargetError, "is a coroutine or a generator; give a plain function"),
+        (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of the class"),
+        (unheard_of, UnrecognisedTargetError, r"it demands arguments with no known role \(width\)"),
+        (shapes.silent, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
+        (shapes.identity, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
     ],
 )
 def test_what_cannot_be_used_says_what_to_do(target: Any, error: type[Exception], said: str) -> None:

@@ -323,7 +323,7 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 
 
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
-    with pytest.raises(TargetError, match="--objective relaxed needs samples that are relaxed, and it returns none"):
+    with pytest.raises(TargetError, match="--objective relaxed was given, but it returns no relaxed samples"):
         verify(hostile.sound, BIT, wanted=ForeignHints(objective="relaxed"))
 
 
