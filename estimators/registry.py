@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .adapters import Convention, TargetError, Wanted, as_estimator
+from .adapters import Convention, ForeignHints, TargetError, as_estimator
 from .agent_torch import (
     AgentTorchBernoulli,
     AgentTorchCategorical,
@@ -117,14 +117,14 @@ def names() -> list[str]:
     return [*ESTIMATORS, *(each.name for each in entry_points(group=GROUP))]
 
 
-def load_estimator(target: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
+def load_estimator(target: str, hints: ForeignHints | None = None, convention: Convention | None = None) -> Estimator:
     """The estimator that a target names.
 
     Args:
         target: A registered name, ``package.module:attr`` or ``path/to/file.py:attr``, where attr is an estimator, a class or
             a factory that makes one without arguments, or foreign code, which is called to find out how it is used (see
             `adapters.find_convention`).
-        wanted: What is stated of foreign code, so that it need not be found out.
+        hints: Facts about foreign code that are stated, so that they need not be found.
         convention: How foreign code is used, where that is known already; it is not called then.
 
     Returns:
@@ -137,10 +137,10 @@ def load_estimator(target: str, wanted: Wanted | None = None, convention: Conven
         return ESTIMATORS[target]
     for each in entry_points(group=GROUP):
         if each.name == target:
-            return as_estimator(load_plugin(each), target, wanted, convention)
+            return as_estimator(load_plugin(each), target, hints, convention)
     if ":" not in target:
         raise TargetError(_unknown(target))
-    return as_estimator(load_attribute(target), target, wanted, convention)
+    return as_estimator(load_attribute(target), target, hints, convention)
 
 
 def _unknown(target: str) -> str:

@@ -1,4 +1,4 @@
-"""The page on foreign samplers is true: every block prints what stands beneath it, and every command runs."""
+"""The page on foreign code is correct: every block prints the text beneath it, and every command runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_nothing_on_the_page_is_left_out() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_runs(command: str) -> None:
-    """Both targets are biased where nothing is claimed for them, which refutes the claim of none."""
+    """Both targets are biased, and neither claims a bias, so that the default claim of no bias is refuted."""
     needs(command)
     result = CliRunner().invoke(main, [*shlex.split(command)[1:], "--workers", "1"])
     assert result.exit_code == 1, result.output

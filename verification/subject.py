@@ -127,5 +127,5 @@ def estimator_facts(estimator: Estimator) -> dict[str, Any]:
     """Return an estimator's declarations, for the record."""
     about = describe(estimator)
     convention = convention_of(estimator)
-    found = {} if convention.kind == "estimator" else {"convention": {**asdict(convention), "sentence": convention.sentence()}}
+    found = {} if convention.kind == "estimator" else {"convention": convention.to_record()}
     return {**asdict(about.claims), "evaluations": about.evaluations, "reference": about.reference, **found}

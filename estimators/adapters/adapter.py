@@ -1,4 +1,4 @@
-"""What every adapter of foreign code is: an estimator that keeps a foreign callable and the convention by which it is used."""
+"""The common part of the adapters: an estimator that holds a foreign callable and the convention that it follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..protocol import Claims, Program
-from .calling import declared_claims, fresh
+from .calling import copy_target, read_claims
 from .convention import Convention
 
 __all__ = ["Adapter"]
@@ -21,14 +21,14 @@ _WARM_CALLS = 8
 
 @dataclass(frozen=True)
 class Adapter(ABC):
-    """Foreign code as an estimator.
+    """An estimator that calls foreign code.
 
-    Every call begins with the callable as it was given: what it remembers from one call to the next is forgotten, unless its
-    convention says ``warm`` and `fit` has called it before.
+    Every call starts from the callable as it was given, so that the callable keeps no memory between calls. The exception is
+    a convention with the state ``warm``: `fit` then calls the callable a few times first.
 
     Args:
         target: The foreign callable, class or autograd Function.
-        convention: How it is used; see `adapt`.
+        convention: The convention that it follows; see `find_convention`.
     """
 
     target: Any
@@ -38,24 +38,24 @@ class Adapter(ABC):
 
     @property
     def claims(self) -> Claims:
-        """What the foreign code declares, or that it is unbiased where it declares nothing."""
-        return declared_claims(self.target)
+        """The claims that the foreign code declares; unbiased if it declares none."""
+        return read_claims(self.target)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        return self._run(fresh(self.target), program, params, num_samples, generator)
+        """Draw replicates, ``[num_samples, *param]``."""
+        return self._run(copy_target(self.target), program, params, num_samples, generator)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same after some calls, if it is to be warm; as it is otherwise."""
+        """Return the adapter after a few calls if its state is ``warm``, and the adapter itself otherwise."""
         if self.convention.state != "warm":
             return self
-        target = fresh(self.target)
+        target = copy_target(self.target)
         for _ in range(_WARM_CALLS):
             self._run(target, program, params, max(num_samples // _WARM_CALLS, 1), generator)
         return replace(self, target=target)
 
     @abstractmethod
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        """Replicates by a callable with whatever state it has."""
+        """Draw replicates with a callable in its present state."""

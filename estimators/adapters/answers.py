@@ -1,4 +1,4 @@
-"""What foreign code gives back, as tensors: one, or those of a tuple, a mapping, a dataclass or a distribution."""
+"""The tensors in an answer of foreign code: a tensor, a tuple, a mapping, a dataclass or a distribution."""
 
 from __future__ import annotations
 
@@ -13,62 +13,63 @@ from torch import Tensor
 
 from .convention import Convention, ForeignError
 
-__all__ = ["Place", "drawn", "entries", "entry", "stacked"]
+__all__ = ["Place", "find_tensors", "pick_tensor", "sample_distribution", "stack_answers"]
 
 Place = int | str | None
-"""Where a tensor stands in an answer: its number in a tuple, its key or field; None where it is the answer itself."""
+"""The place of a tensor in an answer: its index in a tuple, its key or its field; None if the tensor is the whole answer."""
 
 
-def entries(given: Any) -> list[tuple[Place, Tensor]]:
-    """The tensors of an answer, each with its place; arrays and numbers count as tensors.
+def find_tensors(given: Any) -> list[tuple[Place, Tensor]]:
+    """Return the tensors of an answer with their places; arrays and numbers count as tensors.
 
     Example:
-        >>> entries((torch.ones(2), "noise", 3))
+        >>> find_tensors((torch.ones(2), "noise", 3))
         [(0, tensor([1., 1.])), (2, tensor(3))]
     """
-    whole = _tensor(given)
+    whole = _as_tensor(given)
     if whole is not None:
         return [(None, whole)]
-    named = [(place, _tensor(each)) for place, each in _places(given)]
+    named = [(place, _as_tensor(value)) for place, value in _list_parts(given)]
     return [(place, tensor) for place, tensor in named if tensor is not None]
 
 
-def entry(given: Any, convention: Convention) -> Tensor:
-    """The tensor that is meant.
+def pick_tensor(given: Any, convention: Convention) -> Tensor:
+    """Return the tensor that a convention names.
 
     Raises:
-        ForeignError: There is none.
+        ForeignError: The answer has no such tensor.
     """
-    found = dict(entries(given)).get(convention.item)
-    if found is None:
-        raise ForeignError(f"it returned a {type(given).__name__}; expected a tensor, as it returned when it was probed")
-    return found
+    tensor = dict(find_tensors(given)).get(convention.item)
+    if tensor is None:
+        raise ForeignError(f"it returned a {type(given).__name__}; expected a tensor, as when it was probed")
+    return tensor
 
 
-def stacked(answers: list[Any]) -> dict[Place, Tensor]:
-    """Answers of one row each as one: the tensors of a batch by their place.
+def stack_answers(answers: list[Any]) -> dict[Place, Tensor]:
+    """Stack the answers for single rows into the tensors of a batch, by their place.
 
     Raises:
-        ForeignError: They differ in shape.
+        ForeignError: The answers differ in shape.
     """
-    rows = [dict(entries(each)) for each in answers]
+    rows = [dict(find_tensors(given)) for given in answers]
     try:
         return {place: torch.stack([row[place] for row in rows]) for place in rows[0]}
     except (KeyError, RuntimeError) as error:
-        raise ForeignError("it returned another shape for one row than for another") from error
+        raise ForeignError("it returned different shapes for different rows; return the same shape for every row") from error
 
 
-def drawn(given: Any) -> Any:
-    """A sample where a distribution was returned, else what was returned."""
+def sample_distribution(given: Any) -> Any:
+    """Draw a sample if the answer is a distribution; otherwise return the answer."""
     if isinstance(given, Tensor) or not any(callable(getattr(given, name, None)) for name in ("rsample", "sample")):
         return given
     try:
-        return _called(given.rsample if hasattr(given, "rsample") else given.sample)
-    except NotImplementedError:  # torch's way to say that a distribution has no reparametrised sample
-        return _called(given.sample)
+        return _call(given.rsample if hasattr(given, "rsample") else given.sample)
+    except NotImplementedError:  # PyTorch raises this where a distribution has no reparametrised sample
+        return _call(given.sample)
 
 
-def _called(draw: Any) -> Any:
+def _call(draw: Any) -> Any:
+    """Draw one sample, with an empty shape if the method demands a shape."""
     try:
         inspect.signature(draw).bind()
     except TypeError:
@@ -76,24 +77,25 @@ def _called(draw: Any) -> Any:
     return draw()
 
 
-def _places(given: Any) -> list[tuple[Place, Any]]:
+def _list_parts(given: Any) -> list[tuple[Place, Any]]:
+    """Return the parts of a tuple, a mapping or a dataclass, with their places."""
     if isinstance(given, Mapping):
         return list(given.items())
     if isinstance(given, tuple | list):
         return list(enumerate(given))
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
-        return [(each.name, getattr(given, each.name)) for each in dataclasses.fields(given)]
+        return [(field.name, getattr(given, field.name)) for field in dataclasses.fields(given)]
     return []
 
 
-def _tensor(value: Any) -> Tensor | None:
-    """A tensor, an array, a number, or a list of numbers, as a tensor."""
+def _as_tensor(value: Any) -> Tensor | None:
+    """Return a tensor, an array, a number or a list of numbers as a tensor; None for anything else."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
         return torch.as_tensor(np.array(value))
     if isinstance(value, bool | int | float):
         return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
-    if isinstance(value, list) and value and all(isinstance(each, bool | int | float) for each in value):
+    if isinstance(value, list) and value and all(isinstance(number, bool | int | float) for number in value):
         return torch.tensor(value, dtype=torch.float64)
     return None

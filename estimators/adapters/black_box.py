@@ -1,38 +1,131 @@
-"""Foreign code that calls the objective itself, as an estimator: surrogate losses, and gradients outright."""
+"""Foreign code that calls the objective itself and returns a loss or gradients: two conventions and the estimator."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..protocol import NoGradientPathError, Program, row_gradients, row_leaf
+from ..protocol import Program, row_gradients, row_leaf
 from .adapter import Adapter
-from .answers import entry
-from .calling import answer
-from .convention import Convention, ForeignError
-from .randomness import forked
+from .answers import pick_tensor
+from .batches import LOSS_WORDS, BatchConvention, describe_value, differentiate_loss
+from .calling import call_target
+from .convention import PASSED_WORDS, ForeignError
+from .probe_objective import ProbeObjective
+from .randomness import fork_randomness
+from .reading import EVERY
 from .sampler import SITES
 from .single_site import SingleSite
+from .trial import PROBE_ROWS, make_parameters, make_temperature
 
-__all__ = ["ForeignGradient", "gradient_rows", "loss_gradient"]
+__all__ = [
+    "ForeignGradient",
+    "GradientConvention",
+    "LossConvention",
+    "ObjectiveConvention",
+    "call_for_gradients",
+]
+
+_CALLED_WITH = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}
+
+
+@dataclass(frozen=True, repr=False)
+class ObjectiveConvention(BatchConvention):
+    """The common part of the kinds that call the objective themselves: losses and gradients.
+
+    Attributes:
+        returns: The form of the samples with which it calls the objective: ``one-hot``, ``index`` or ``value``.
+        samples: The number of samples to pass, if it is demanded; in a ``single`` layout, the samples of one replicate.
+        evaluations: The number of program evaluations per replicate.
+    """
+
+    returns: str = ""
+    samples: int = 1
+    evaluations: int = 1
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The names of the distributions whose values it draws."""
+        return ("Bernoulli",) if self.returns == "value" else EVERY
+
+    def adapt(self, target: Any) -> ForeignGradient:
+        """Return the estimator that hands the objective to a target."""
+        return ForeignGradient(target, self)
+
+    def with_group(self, size: int) -> Self:
+        """Return the convention with another number of rows per replicate, and their evaluations."""
+        return replace(self, group=size, evaluations=size * (self.evaluations // self.group))
+
+    def fill(self, objective: ProbeObjective, *, bits: bool, rows: int = PROBE_ROWS) -> dict[str, Any]:
+        """Return the values to pass in a probe, by role."""
+        theta = make_parameters(self.takes, bits=bits, rows=1 if self.layout == "single" else rows)
+        theta = theta[0].detach().requires_grad_() if self.layout == "single" else theta
+        return {"theta": theta, "objective": objective, "count": self.samples}
+
+    def fill_trial(self) -> dict[str, Any]:
+        """Return the probing law and a cubic objective."""
+        return {**self.fill(ProbeObjective(), bits=self.returns == "value"), "temperature": make_temperature(self)}
+
+    def _list_parts(self, reduction: str, value: str = "") -> list[str]:
+        """Return the parts of the sentence, with words for the reduction and for the value of a loss."""
+        unit = f"{PASSED_WORDS[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
+        parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}", f"returns {reduction}"]
+        parts += [value] if value else []
+        if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
+            parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} per replicate")
+        return parts + self.group_words
+
+
+@dataclass(frozen=True, repr=False)
+class GradientConvention(ObjectiveConvention):
+    """The convention of code that calls the objective and returns gradients."""
+
+    kind: ClassVar[str] = "gradient"
+    is_loss: ClassVar[bool] = False
+
+    def sentence(self) -> str:
+        """Describe the convention in one sentence for a report."""
+        mean = "one gradient per row of the mean loss" if self.layout == "rows" else "one gradient"
+        words = mean if self.reduction == "mean" else "one gradient per row"
+        return self._write_sentence("a gradient", self._list_parts(words))
+
+
+@dataclass(frozen=True, repr=False)
+class LossConvention(ObjectiveConvention):
+    """The convention of a surrogate loss that calls the objective.
+
+    Attributes:
+        right_value: True if the value of the loss is the value of the objective.
+    """
+
+    kind: ClassVar[str] = "surrogate loss"
+    is_loss: ClassVar[bool] = True
+
+    right_value: bool = False
+
+    def sentence(self) -> str:
+        """Describe the convention in one sentence for a report."""
+        parts = self._list_parts(LOSS_WORDS[self.reduction], describe_value(self.right_value))
+        return self._write_sentence("a surrogate loss", parts)
 
 
 @dataclass(frozen=True)
 class ForeignGradient(Adapter):
-    """A foreign surrogate loss or gradient, on programs with one site.
+    """An estimator that calls a foreign surrogate loss or gradient, on programs with one site.
 
-    The foreign code is handed that site's probabilities or logits and the rest of the program as its objective f; its gradient
-    goes on to the parameters by the chain rule, and what they change beside the site is added from samples of its own. Where
-    rows of a call depend on each other, a call is one replicate. Global random state is forked and seeded from the generator,
-    forward and backward. Cost: what the foreign code evaluates; a call a replicate where its rows are not independent.
+    The foreign code is handed the site's probabilities or logits, and the rest of the program as its objective f. The chain
+    rule carries its gradient to the parameters. If the parameters also enter beside the site, a term from new samples is added.
+    If the rows of a call depend on each other, one call is one replicate. Global random state is forked and seeded from the
+    generator, forward and backward. Cost: the evaluations of the foreign code; one call per replicate if its rows depend on
+    each other.
 
     Args:
         target: The foreign callable.
-        convention: How it is used; see `adapt`.
+        convention: The convention that it follows; see `find_convention`.
 
     Example:
         >>> from torch.distributions import OneHotCategorical
@@ -40,99 +133,81 @@ class ForeignGradient(Adapter):
         ...     z = OneHotCategorical(logits=logits).sample()
         ...     return f(z).detach() * OneHotCategorical(logits=logits).log_prob(z)
         >>> arguments = (("", "objective"), ("", "theta"))
-        >>> estimator = ForeignGradient(reinforce, Convention("surrogate loss", arguments, "logits", "one-hot"))
+        >>> estimator = ForeignGradient(reinforce, LossConvention(arguments, "logits", returns="one-hot"))
         >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
         >>> estimator(program, torch.zeros(3), 5, torch.Generator()).shape
         torch.Size([5, 3])
     """
+
+    convention: ObjectiveConvention
 
     forward: ClassVar[str] = "forced"
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:
         """The sites whose values it draws."""
-        return tuple(SITES[each] for each in self.convention.sites)
+        return tuple(SITES[name] for name in self.convention.sites)
 
     @property
     def evaluations(self) -> int | None:
-        """Evaluations a replicate, as they were counted when it was probed."""
+        """The number of evaluations per replicate, as the probe counted them."""
         return self.convention.evaluations
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        with forked(generator, target):
+        with fork_randomness(generator, target):
             leaf = row_leaf(params, rows)
             single = SingleSite.of(program, params, leaf)
-            theta = single.parameter(self.convention.takes, bits=self.convention.returns == "value")
-            gradient = self._gradients(target, single, theta.detach(), generator)
+            theta = single.read_parameter(self.convention.takes, bits=self.convention.returns == "value")
+            gradient = self._draw_gradients(target, single, theta.detach(), generator)
             surrogate = (theta * gradient).sum(-1)
-            direct = single.direct(generator)
+            direct = single.draw_direct_term(generator)
             return row_gradients(surrogate if direct is None else surrogate + direct, leaf)
 
-    def _gradients(self, target: Any, single: SingleSite, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Replicates of the gradient in the site's parameter, ``[rows, K]``."""
+    def _draw_gradients(self, target: Any, single: SingleSite, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw replicates of the gradient in the site's parameter, ``[rows, K]``."""
         convention = self.convention
         whole = convention.group == 1 and not (convention.layout == "single" and convention.reduction == "mean")
         if whole:
-            objective = single.objective(convention.returns)
-            return gradient_rows(target, convention, objective, theta, generator)
-        made = []
+            objective = single.make_objective(convention.returns)
+            return call_for_gradients(target, convention, objective, theta, generator)
+        replicates = []
         for row in range(len(theta)):
-            # Row 0 of every later call would be row 0 of the program, which is the first replicate's alone.
-            objective = single.objective(convention.returns, ballast=row > 0)
+            # Row 0 of the program belongs to the first replicate, so that every later call needs another row 0.
+            objective = single.make_objective(convention.returns, ballast=row > 0)
             batch = theta[:1].expand(convention.group, -1)
-            made.append(gradient_rows(target, convention, objective, batch, generator).mean(0))
-        return torch.stack(made)
+            replicates.append(call_for_gradients(target, convention, objective, batch, generator).mean(0))
+        return torch.stack(replicates)
 
 
-def gradient_rows(target: Any, convention: Convention, objective: Any, theta: Tensor, generator: torch.Generator) -> Tensor:
-    """One call of the foreign code, as gradients in its parameters.
+def call_for_gradients(
+    target: Any, convention: ObjectiveConvention, objective: Any, theta: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Call foreign code once, and return its gradients in its parameters.
 
     Args:
         target: The foreign callable.
-        convention: How it is used.
-        objective: What it calls.
-        theta: ``[rows, K]``, all rows alike.
-        generator: Passed on where the foreign code takes one.
+        convention: The convention that it follows.
+        objective: The objective that it calls.
+        theta: The parameters, ``[rows, K]``; all rows are equal.
+        generator: The generator to pass, if the foreign code takes one.
 
     Returns:
-        ``[rows, K]``, or ``[1, K]`` where one call gives one gradient.
+        The gradients, ``[rows, K]``, or ``[1, K]`` if one call gives one gradient.
 
     Raises:
-        NoGradientPathError: A loss came without a graph.
-        ForeignError: Another shape than was probed.
+        NoGradientPathError: A loss has no graph.
+        ForeignError: The result has another shape than in the probe.
     """
     single = convention.layout == "single"
     leaf = (theta[0] if single else theta).clone().requires_grad_(not convention.detached)
     many = len(theta) if single and convention.reduction == "rows" else convention.samples
     heat = None if convention.temperature is None else theta.new_tensor(convention.temperature)
     filled = {"theta": leaf, "objective": objective, "count": many, "generator": generator, "temperature": heat}
-    found = entry(answer(target, convention, filled), convention)
-    if convention.kind == "surrogate loss":
-        return loss_gradient(found, leaf, convention)
+    value = pick_tensor(call_target(target, convention, filled), convention)
+    if convention.is_loss:
+        return differentiate_loss(value, leaf, convention)
     expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
-    if found.shape != expected:
-        raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")
-    rows = found.detach().to(theta).reshape(-1, theta.shape[-1])
+    if value.shape != expected:
+        raise ForeignError(f"it returned shape {tuple(value.shape)}; expected {tuple(expected)}, as when it was probed")
+    rows = value.detach().to(theta).reshape(-1, theta.shape[-1])
     return rows * len(theta) if not single and convention.reduction == "mean" else rows
-
-
-def loss_gradient(loss: Tensor, leaf: Tensor, convention: Convention) -> Tensor:
-    """A surrogate loss as gradients, one a row of what it was handed.
-
-    Args:
-        loss: One number, or one a row.
-        leaf: What it was handed, ``[rows, ...]``.
-        convention: What the loss sums up.
-
-    Raises:
-        NoGradientPathError: The loss came without a graph, or without what it was handed in it.
-        ForeignError: Another shape than was probed.
-    """
-    if not loss.requires_grad:
-        raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
-    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, len(leaf)):
-        raise ForeignError(f"it returned a loss of shape {tuple(loss.shape)} for {len(leaf)} rows; other than it was probed")
-    (gradient,) = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)
-    if gradient is None:
-        raise NoGradientPathError(f"site 0: the loss does not depend on the {convention.takes} that it was handed")
-    return gradient * len(leaf) if convention.reduction == "mean" else gradient

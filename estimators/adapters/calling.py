@@ -1,4 +1,4 @@
-"""One call of a foreign callable: its arguments filled by role, its state kept apart."""
+"""One call of a foreign callable: its arguments are filled by role, and its state is kept apart."""
 
 from __future__ import annotations
 
@@ -12,53 +12,51 @@ import torch
 from torch import Tensor
 
 from ..protocol import Claims
-from .answers import drawn, entries, stacked
+from .answers import find_tensors, sample_distribution, stack_answers
 from .convention import Convention, ForeignError
+from .roles import CONSTANTS
 
-__all__ = ["answer", "declared_claims", "fresh"]
-
-_CONSTANTS = {"hard": True, "dim": -1}
-"""What is passed where only one thing can be meant."""
+__all__ = ["call_target", "copy_target", "read_claims"]
 
 
-def answer(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
-    """Call a foreign callable once, or once a row where it takes one vector or one number.
+def call_target(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
+    """Call a foreign callable once, or once per row if it takes one vector or one number.
 
-    What it gives back is sampled if it is a distribution (has ``rsample``). The parameters that it is handed are a copy, so
-    that a change in place cannot reach the caller's tensors.
+    If it returns a distribution (an object with ``rsample``), a sample is drawn from it. The callable is handed a copy of the
+    parameters, so that a change in place cannot reach the caller's tensors.
 
     Args:
         target: The callable, class or autograd Function.
-        convention: Its arguments.
-        filled: Role -> what is passed; tensors ``[rows, ...]`` in every role that has one value a row.
+        convention: The convention that it follows.
+        filled: Role -> the value to pass; a role with one value per row has a tensor ``[rows, ...]``.
 
     Raises:
-        ForeignError: It changed what it was handed in place, or rows came in different shapes.
+        ForeignError: The callable changed its parameters in place, or returned different shapes for different rows.
     """
     if convention.layout not in ("vectors", "numbers"):
-        return _called(target, convention, filled)
+        return _call(target, convention, filled)
     shape = filled["theta"].shape
     if convention.layout == "numbers":
-        filled = {role: each.reshape(-1) if _is_batch(each, shape) else each for role, each in filled.items()}
-    rows = _rows(filled)
-    first = _called(target, convention, next(rows))
-    if not entries(first):
+        filled = {role: value.reshape(-1) if _is_batch(value, shape) else value for role, value in filled.items()}
+    rows = _split_rows(filled)
+    first = _call(target, convention, next(rows))
+    if not find_tensors(first):
         raise ForeignError(f"it returned a {type(first).__name__}; expected a tensor, an array or a number")
-    made = stacked([first, *(_called(target, convention, row) for row in rows)])
-    return {place: each.reshape(shape) for place, each in made.items()} if convention.layout == "numbers" else made
+    batch = stack_answers([first, *(_call(target, convention, row) for row in rows)])
+    return {place: tensor.reshape(shape) for place, tensor in batch.items()} if convention.layout == "numbers" else batch
 
 
-def declared_claims(target: Any) -> Claims:
-    """What foreign code declares, or that it is unbiased where it declares nothing."""
+def read_claims(target: Any) -> Claims:
+    """Return the claims that foreign code declares; unbiased if it declares none."""
     declared = getattr(target, "claims", None)
     return declared if isinstance(declared, Claims) else Claims()
 
 
-def fresh(target: Any) -> Any:
-    """A copy of a callable with its state, so that no call sees what another left behind.
+def copy_target(target: Any) -> Any:
+    """Copy a callable with its state, so that no call sees the state that another call left behind.
 
-    Functions are their own copies, and so is what refuses to be copied; state that is kept there shows as a result that
-    cannot be repeated.
+    A function is returned as it is, and so is an object that cannot be copied. If such a callable keeps state, its results
+    cannot be repeated, and the checks report that.
     """
     if inspect.isclass(target) or (inspect.isroutine(target) and not inspect.ismethod(target)):
         return target
@@ -68,26 +66,26 @@ def fresh(target: Any) -> Any:
         return target
 
 
-def _called(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
-    """One call, its parameters compared with what they were before."""
-    handed = {**_CONSTANTS, **{role: _handed(each, role, convention) for role, each in filled.items()}}
+def _call(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
+    """Call a target once, and check that it left its parameters unchanged."""
+    handed = {**CONSTANTS, **{role: _convert(value, role, convention) for role, value in filled.items()}}
     positional = [handed[role] for name, role in convention.arguments if not name]
     named = {name: handed[role] for name, role in convention.arguments if name}
-    called = target.apply if _is_function(target) else target
-    given = drawn(called(*positional, **named))
-    if "theta" in filled and not _alike(handed["theta"], filled["theta"]):
+    function = target.apply if _is_function(target) else target
+    given = sample_distribution(function(*positional, **named))
+    if "theta" in filled and not _is_unchanged(handed["theta"], filled["theta"]):
         raise ForeignError(f"it changed the {convention.takes or 'parameters'} that it was handed, in place; copy them first")
     return given
 
 
-def _alike(handed: Any, before: Tensor) -> bool:
+def _is_unchanged(handed: Any, before: Tensor) -> bool:
     if isinstance(handed, Tensor):
         return torch.equal(handed.detach(), before.detach().to(handed.dtype))
     return bool(np.array_equal(handed, before.detach().cpu().numpy()))
 
 
-def _handed(value: Any, role: str, convention: Convention) -> Any:
-    """A tensor in the type that is taken, the parameters copied; anything else as it is."""
+def _convert(value: Any, role: str, convention: Convention) -> Any:
+    """Convert a tensor to the type that the target takes, and copy the parameters; return any other value as it is."""
     if not isinstance(value, Tensor):
         return value
     if convention.passed == "arrays":
@@ -108,12 +106,12 @@ def _is_batch(value: Any, shape: torch.Size) -> bool:
     return isinstance(value, Tensor) and value.shape == shape
 
 
-def _rows(filled: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What every row is handed of a batch."""
+def _split_rows(filled: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the values of one row after another."""
     count = len(filled["theta"])
-    # Unbound at once: the derivative of an index is as large as what is indexed, for every row.
+    # Unbind once: the derivative of an index is as large as the tensor that is indexed, for every row.
     parts = {
-        role: each.unbind() if isinstance(each, Tensor) and each.dim() > 0 and len(each) == count else [each] * count
-        for role, each in filled.items()
+        role: value.unbind() if isinstance(value, Tensor) and value.dim() > 0 and len(value) == count else [value] * count
+        for role, value in filled.items()
     }
-    return ({role: each[row] for role, each in parts.items()} for row in range(count))
+    return ({role: values[row] for role, values in parts.items()} for row in range(count))

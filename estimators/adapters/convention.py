@@ -1,173 +1,186 @@
-"""How a foreign callable is called and what it answers: the convention that probing settles, or that its user states."""
+"""The common part of all conventions: how a foreign callable is called, and the errors if it cannot be used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar
 
-__all__ = ["CONTRACT", "AmbiguousTargetError", "Convention", "ForeignError", "TargetError", "UnrecognisedTargetError", "Wanted"]
+from ..protocol import Estimator
+
+__all__ = [
+    "CONTRACT",
+    "PASSED_WORDS",
+    "AmbiguousTargetError",
+    "Argument",
+    "Contract",
+    "Convention",
+    "ForeignError",
+    "TargetError",
+    "UnrecognisedTargetError",
+]
 
 Argument = tuple[str, str]
-"""Keyword (empty where the argument is positional) and role: what is passed there."""
+"""The keyword (empty for a positional argument) and the role of an argument."""
 
 
 class TargetError(ValueError):
-    """A target names nothing usable; the message says what was given, what was found and what to do."""
+    """A target that cannot be used; the message says what was given, what was expected and what to do."""
 
 
 class AmbiguousTargetError(TargetError):
-    """A foreign callable can be read in several ways; the message names the option that settles it."""
+    """A foreign callable that fits several conventions; the message names the option that decides."""
 
 
 class UnrecognisedTargetError(TargetError):
-    """A foreign callable ran, and nothing that it gave back is a sample, a loss or a gradient."""
+    """A foreign callable whose results cannot be read as samples, losses or gradients."""
 
 
 class ForeignError(RuntimeError):
-    """Foreign code broke the convention that was found for it: another shape, or its input changed in place."""
+    """Foreign code that broke its convention: it returned another shape, or changed its input in place."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the user states of a foreign callable; empty means: find out.
+PASSED_WORDS = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
+
+_RECORDED: Mapping[str, Any] = {
+    "kind": "",
+    "arguments": (),
+    "takes": "",
+    "returns": "",
+    "handed": "",
+    "sites": (),
+    "item": None,
+    "temperature": None,
+    "relaxed": False,
+    "gradient_path": True,
+    "layout": "rows",
+    "reduction": "rows",
+    "samples": 1,
+    "group": 1,
+    "detached": False,
+    "passed": "tensors",
+    "rewards": False,
+    "gain": False,
+    "right_value": False,
+    "evaluations": 1,
+    "state": "none",
+    "objective": "discrete",
+}
+"""The keys of every convention in a record, in order, with the values for kinds that have no such field."""
+
+
+@dataclass(frozen=True, repr=False)
+class Convention(ABC):
+    """The way in which a foreign callable is called; each kind of convention adds the way in which its results are read.
+
+    A kind is a frozen dataclass with ``repr=False`` that can be hashed and pickled. A probe in the table of `probe` finds it.
 
     Attributes:
-        takes: ``probs`` or ``logits``.
-        returns: ``one-hot``, ``index`` or ``value``, the last being a bit or a count.
-        state: What a callable with state starts each call from: ``cold``, as it was loaded, or ``warm``, after a few calls.
-        objective: What its gradient is held against: of the ``discrete`` program, or of the ``relaxed`` one that has its
-            samples in place of discrete ones.
-        batch: Rows of one replicate of what takes a batch and returns a loss or gradients; 0: two where they depend on each
-            other, else one.
+        kind: The kind's name in a record: ``estimator``, ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
+        leaf: The role of the argument in which the gradient is taken.
+        arguments: The arguments to pass, in order.
+        takes: The parameters that it takes: ``probs``, ``logits``, or ``log-probabilities`` of whole paths with their costs.
+            For counts, ``probs`` is the parameter of the distribution.
+        item: The place of the result in a returned tuple, mapping or dataclass; None if the result is returned alone.
+        temperature: The temperature to pass, if one is demanded.
+        gradient_path: True if the result carries a gradient.
+        layout: The parameters of one call: ``rows`` is a batch; ``vectors`` or ``numbers`` is one at a time, for a sampler;
+            ``single`` is one point, of which the callable itself draws many samples.
+        detached: True if the parameters are passed without a graph, because the callable refuses one.
+        passed: The type of the values passed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
+        state: The state from which calls start: ``none``, ``cold`` or ``warm``.
+        objective: The program whose gradient decides, ``discrete`` or ``relaxed``; the user states it.
     """
 
-    takes: str = ""
-    returns: str = ""
-    state: str = "cold"
-    objective: str = "discrete"
-    batch: int = 0
+    kind: ClassVar[str]
+    leaf: ClassVar[str] = "theta"
 
-
-@dataclass(frozen=True)
-class Convention:
-    """How a foreign callable is used.
-
-    Attributes:
-        kind: ``estimator`` (the package's own contract), ``sampler``, ``handed a sample``, ``surrogate loss`` or ``gradient``.
-        arguments: What is passed to it, in order.
-        takes: ``probs`` or ``logits``, or ``log-probabilities`` of whole paths, with their costs; what a count's distribution
-            calls its parameter passes for ``probs``.
-        returns: ``one-hot``, ``index`` or ``value``; of those that call the objective themselves, what they call it with.
-        handed: The form of the sample that it is handed, of those that are.
-        sites: Names of the distributions that it can stand for.
-        item: Which entry of a returned tuple, or which key or field, is meant; None where one thing is returned.
-        temperature: What is passed where a temperature is demanded.
-        relaxed: Its samples lie between the support's points.
-        gradient_path: What it returns carries a gradient.
-        layout: ``rows`` where it takes a batch of parameters, ``single`` where it takes one and draws many samples itself;
-            of a sampler ``rows``, or ``vectors`` or ``numbers`` where it takes one at a time.
-        reduction: Of a loss: ``rows``, ``mean`` or ``sum``; of a gradient: ``rows``, or ``mean`` where one call gives one, or
-            that of a batch's mean.
-        samples: What is passed where a number of samples is demanded (a sampler is asked for one); in a ``single`` layout,
-            samples of one replicate.
-        group: Rows of one call that are one replicate, because they depend on each other; 1 where they do not.
-        detached: Its parameters are handed over without a graph, which it refuses.
-        passed: What it is handed: ``tensors`` of the problem's type, ``float32`` tensors, or NumPy ``arrays``.
-        rewards: Its costs are called rewards, and it falls with them: they are handed over with their sign turned.
-        gain: Its costs are called rewards, and it rises with them: it is read as what is to be maximised, and a wrong sign
-            cannot show.
-        right_value: A surrogate's own value is the objective's.
-        evaluations: Program evaluations a replicate.
-        state: ``none``, ``cold`` or ``warm``.
-        objective: ``discrete`` or ``relaxed``: whose gradient it is held against; stated, never found.
-    """
-
-    kind: str
     arguments: tuple[Argument, ...] = ()
     takes: str = ""
-    returns: str = ""
-    handed: str = ""
-    sites: tuple[str, ...] = ()
+    _: KW_ONLY
     item: int | str | None = None
     temperature: float | None = None
-    relaxed: bool = False
     gradient_path: bool = True
     layout: str = "rows"
-    reduction: str = "rows"
-    samples: int = 1
-    group: int = 1
     detached: bool = False
     passed: str = "tensors"
-    rewards: bool = False
-    gain: bool = False
-    right_value: bool = False
-    evaluations: int = 1
     state: str = "none"
     objective: str = "discrete"
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What is passed, without the keywords."""
+        """The roles of the arguments, without the keywords."""
         return tuple(role for _, role in self.arguments)
 
+    @property
+    def relaxed(self) -> bool:
+        """True if its samples lie between the points of the support."""
+        return False
+
+    @property
+    def group(self) -> int:
+        """The number of rows that are one replicate because they depend on each other; 1 if they are independent."""
+        return 1
+
+    @abstractmethod
     def sentence(self) -> str:
-        """The convention in words, for a report.
+        """Describe the convention in one sentence for a report."""
 
-        Example:
-            >>> Convention("sampler", (("", "theta"),), "logits", "index", item=0).sentence()
-            'found to be a sampler: takes logits, returns indices (entry 0 of a tuple); objective: discrete'
-        """
-        if self.kind == "estimator":
-            return ""
-        parts = self._sampler_words() if self.kind in ("sampler", "handed a sample") else self._gradient_words()
+    @abstractmethod
+    def adapt(self, target: Any) -> Estimator:
+        """Return the estimator that calls a target in this way."""
+
+    @abstractmethod
+    def fill_trial(self) -> dict[str, Any]:
+        """Return the values to pass in a call that tests for state, by role."""
+
+    def with_group(self, size: int) -> Convention:
+        """Return the convention with another number of rows per replicate."""
+        raise TypeError(f"{size} rows per replicate were asked for, but the rows of a {self.kind} are independent; use 1")
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the convention for a record: the common keys, further fields of its kind, and the sentence."""
+        return {**self._list_facts(), "sentence": self.sentence()}
+
+    def __repr__(self) -> str:
+        # The repr of an adapter enters its seeds, so this text must not change: it is the repr of one dataclass for all kinds.
+        return f"Convention({', '.join(f'{name}={value!r}' for name, value in self._list_facts().items())})"
+
+    def _list_facts(self) -> dict[str, Any]:
+        new = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _RECORDED}
+        return {**{name: getattr(self, name, default) for name, default in _RECORDED.items()}, **new}
+
+    def _write_sentence(self, noun: str, parts: list[str]) -> str:
+        """Write the sentence: the kind, the parts that only this kind has, and the parts that all kinds have."""
         if self.temperature is not None:
-            parts.append(f"temperature {self.temperature:g}")
+            parts = [*parts, f"temperature {self.temperature:g}"]
         if not self.gradient_path:
-            parts.append("no gradient path")
+            parts = [*parts, "no gradient path"]
         if self.state != "none":
-            where = "as it was loaded" if self.state == "cold" else "after some calls"
-            parts.append(f"with state, every chunk starting from it {where} ({self.state})")
-        kind = "handed samples" if self.kind == "handed a sample" else f"a {self.kind}"
-        return f"found to be {kind}: {', '.join(parts)}; objective: {self.objective}"
-
-    def _sampler_words(self) -> list[str]:
-        form = {"one-hot": "one-hot vectors", "index": "indices"}.get(self.returns, _values(self.sites))
-        entry = "" if self.item is None else f" (entry {self.item} of {'a tuple' if isinstance(self.item, int) else 'several'})"
-        unit = _TAKEN.get(self.layout, "")
-        handed = {"one-hot": ["one-hot vectors"], "index": ["indices"], "value": ["bits"]}.get(self.handed, [])
-        return [*handed, f"takes {self.takes}{_PASSED[self.passed]}{unit}", f"returns {'relaxed ' * self.relaxed}{form}{entry}"]
-
-    def _gradient_words(self) -> list[str]:
-        unit = f"{_PASSED[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
-        each = {"rows": "one a row", "mean": "their mean", "sum": "their sum"}[self.reduction]
-        if self.kind == "gradient" and self.layout == "rows" and self.reduction == "mean":
-            each = "one a row, of their mean"
-        if "cost" in self.roles:
-            costs = "rewards (costs, negated)" if self.rewards else "rewards" if self.gain else "costs"
-            parts = [f"takes {self.takes} and {costs}{unit}"]
-        else:
-            parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}"]
-        parts.append(f"returns {each}")
-        if self.gain:
-            parts.append("which rises with the rewards and is read as what is to be maximised")
-        if self.kind == "surrogate loss":
-            parts.append(f"its value {'is' if self.right_value else 'is not'} the objective's")
-        if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
-            parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} a replicate")
-        if self.group > 1:
-            parts.append(f"rows of a batch depend on each other, so a batch of {self.group} is one replicate")
-        return parts
+            start = "as loaded" if self.state == "cold" else "after some calls"
+            parts = [*parts, f"keeps state, and every chunk starts from the state {start} ({self.state})"]
+        return f"found to be {noun}: {', '.join(parts)}; objective: {self.objective}"
 
 
-_TAKEN = {"vectors": ", one vector at a time", "numbers": ", one number at a time"}
+@dataclass(frozen=True, repr=False)
+class Contract(Convention):
+    """The convention of estimators that follow the package's own contract; nothing has to be found."""
 
-_PASSED = {"tensors": "", "float32": " in single precision", "arrays": " as NumPy arrays"}
+    kind: ClassVar[str] = "estimator"
 
-_CALLED_WITH = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}
+    def sentence(self) -> str:
+        """Return an empty string."""
+        return ""
+
+    def adapt(self, target: Any) -> Estimator:
+        """Return the target."""
+        return target  # type: ignore[no-any-return]
+
+    def fill_trial(self) -> dict[str, Any]:
+        """Return no values, because an estimator of the contract is never probed."""
+        return {}
 
 
-def _values(sites: tuple[str, ...]) -> str:
-    return "bits" if sites == ("Bernoulli",) else f"counts ({', '.join(sites)})"
-
-
-CONTRACT = Convention("estimator")
-"""The convention of what keeps the package's own contract: it has none to be found."""
+CONTRACT = Contract()
+"""The convention of estimators that follow the package's own contract."""

@@ -1,4 +1,4 @@
-"""Jumps of an objective in its parameters, its noise held: where a derivative along the samples says nothing of its mean."""
+"""Jumps of an objective in its parameters with the noise held fixed: there, no derivative of the samples gives the mean's."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from torch import Tensor
 
 from ..finite_difference import difference_steps
 
-__all__ = ["Objective", "jumping_rows"]
+__all__ = ["Objective", "count_jumping_rows"]
 
 Objective = Callable[[Float[Tensor, "rows *param"]], Float[Tensor, " rows"]]
-"""One value a row of parameters; a function: every call draws the same noise."""
+"""A function with one value per row of parameters; every call draws the same noise."""
 
-_WIDTHS = (0.1, 1e-2, 1e-4)  # the widest at which the program runs sees the most
-_HALVINGS = 12  # done twice: what is still there after the second time was no slope
-_NOISE = (1e-3, 1e-6)  # of the objective's spread, of its size: samples may be rounded to single precision
+_WIDTHS = (0.1, 1e-2, 1e-4)  # the widest at which the program runs detects the most jumps
+_HALVINGS = 12  # done twice: a change that survives the second time is no slope
+_NOISE = (1e-3, 1e-6)  # relative to the objective's spread and to its size: samples may be rounded to single precision
 
 
-def jumping_rows(objective: Objective, params: Tensor, rows: int) -> int:
-    """Rows whose objective jumps near a point.
+def count_jumping_rows(objective: Objective, params: Tensor, rows: int) -> int:
+    """Count the rows whose objective jumps near a point.
 
-    Every row moves one coordinate over ``theta_j (1 +- h)``; the interval is halved 24 times, and the half is kept in which the
-    objective changes more. Over the last 12 halvings the change in a smooth row falls by about 2^12, and the change in a row
-    that jumps does not. A jump of density k per unit of theta_j is missed with probability ``exp(-2 h |theta_j| k rows / d)``.
-    Cost: 26 evaluations a row.
+    Every row moves one coordinate over ``theta_j (1 +- h)``. The interval is halved 24 times, and each time the half is kept in
+    which the objective changes more. Over the last 12 halvings the change in a smooth row falls by about 2^12, and the change
+    in a row that jumps does not. A jump of density k per unit of theta_j is missed with probability
+    ``exp(-2 h |theta_j| k rows / d)``. Cost: 26 evaluations per row.
 
     Args:
-        objective: The objective with its noise held.
+        objective: The objective with its noise held fixed.
         params: One point, ``[*param]``.
-        rows: Rows to try; they take turns over the coordinates.
+        rows: The number of rows to try; they take turns over the coordinates.
 
     Returns:
-        The number of rows that jump; 0 where the program runs at no other point.
+        The number of rows that jump; 0 if the program runs at no other point.
 
     Example:
         >>> noise = torch.linspace(0, 1, 101)
-        >>> jumping_rows(lambda theta: (noise < theta).double(), torch.tensor(0.505), 101)
+        >>> count_jumping_rows(lambda theta: (noise < theta).double(), torch.tensor(0.505), 101)
         10
-        >>> jumping_rows(lambda theta: torch.sigmoid((theta - noise) / 0.01), torch.tensor(0.505), 101)
+        >>> count_jumping_rows(lambda theta: torch.sigmoid((theta - noise) / 0.01), torch.tensor(0.505), 101)
         0
     """
     for width in _WIDTHS:
@@ -49,28 +49,28 @@ def jumping_rows(objective: Objective, params: Tensor, rows: int) -> int:
         ends = params - shift, params + shift
         try:
             values = objective(ends[0]), objective(ends[1])
-        except ValueError:  # beyond where a distribution's parameters end
+        except ValueError:  # outside the domain of a distribution's parameters
             continue
-        if all(bool(each.isfinite().all()) for each in values):
-            return _stay(objective, ends, values)
+        if all(bool(value.isfinite().all()) for value in values):
+            return _count_jumps(objective, ends, values)
     return 0
 
 
-def _stay(objective: Objective, ends: tuple[Tensor, Tensor], values: tuple[Tensor, Tensor]) -> int:
-    """Rows whose change does not shrink with the interval."""
+def _count_jumps(objective: Objective, ends: tuple[Tensor, Tensor], values: tuple[Tensor, Tensor]) -> int:
+    """Count the rows whose change does not shrink with the interval."""
     both = torch.cat(values)
     noise = _NOISE[0] * (both.max() - both.min()) + _NOISE[1] * both.abs().max()
-    ends, values = _halved(objective, ends, values)
+    ends, values = _halve_intervals(objective, ends, values)
     before = values[1] - values[0]
-    ends, values = _halved(objective, ends, values)
+    ends, values = _halve_intervals(objective, ends, values)
     after = (values[1] - values[0]).abs()
     return int(((after > noise) & (after > before.abs() / 2)).sum())
 
 
-def _halved(
+def _halve_intervals(
     objective: Objective, ends: tuple[Tensor, Tensor], values: tuple[Tensor, Tensor]
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The interval of every row halved, its half with more change kept each time."""
+    """Halve the interval of every row repeatedly, keeping the half with the larger change."""
     (low, high), (first, last) = ends, values
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

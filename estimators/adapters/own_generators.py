@@ -1,4 +1,4 @@
-"""Generators that foreign code keeps for itself: in its fields, its closure, its module."""
+"""Random generators that foreign code holds in its fields, its closure or its module."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["generator_state", "own_generators", "seed_generator", "set_generator_state"]
+__all__ = ["find_generators", "get_generator_state", "seed_generator", "set_generator_state"]
 
 _KINDS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _CLOSED = (torch.Tensor, np.ndarray, ModuleType, str, bytes, int, float, complex, type(None))
-_MANY = 2000  # objects that are looked at
+_MOST_OBJECTS = 2000  # a limit on the search
 
 
-def own_generators(target: Any) -> list[Any]:
-    """Every generator that a callable reaches without leaving its own module's code.
+def find_generators(target: Any) -> list[Any]:
+    """Return every generator that a callable can reach through the code of its own module.
 
     Args:
-        target: A function, a method, a class, an object or a module of PyTorch's.
+        target: A function, a method, a class, an object or a PyTorch module.
 
     Example:
         >>> noise = np.random.default_rng(3)
         >>> def sampler(probs):
         ...     return noise.random(len(probs)) < probs
-        >>> own_generators(sampler) == [noise]
+        >>> find_generators(sampler) == [noise]
         True
     """
     written = target.func if isinstance(target, partial) else target
@@ -36,20 +36,20 @@ def own_generators(target: Any) -> list[Any]:
     found: list[Any] = []
     waiting: list[Any] = [target]
     seen: dict[int, Any] = {}
-    while waiting and len(seen) < _MANY:
-        each = waiting.pop()
-        if id(each) in seen or isinstance(each, _CLOSED):
+    while waiting and len(seen) < _MOST_OBJECTS:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, _CLOSED):
             continue
-        seen[id(each)] = each  # kept, so that no other object takes its number
-        if isinstance(each, _KINDS):
-            found.append(each)
-        elif not isinstance(each, FunctionType | type) or each.__module__ == home:
-            waiting += _reached(each)
+        seen[id(thing)] = thing  # the reference keeps other objects from taking this id
+        if isinstance(thing, _KINDS):
+            found.append(thing)
+        elif not isinstance(thing, FunctionType | type) or thing.__module__ == home:
+            waiting += _list_contents(thing)
     return found
 
 
 def seed_generator(generator: Any, seed: int) -> None:
-    """Seed a generator of PyTorch, NumPy (of either kind) or Python."""
+    """Seed a generator of PyTorch, of NumPy (either kind) or of Python."""
     if isinstance(generator, torch.Generator):
         generator.manual_seed(seed)
     elif isinstance(generator, np.random.Generator):
@@ -58,15 +58,15 @@ def seed_generator(generator: Any, seed: int) -> None:
         generator.seed(seed)
 
 
-def generator_state(generator: Any) -> Any:
-    """The state of such a generator."""
+def get_generator_state(generator: Any) -> Any:
+    """Return the state of a generator."""
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
     return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
 
 
 def set_generator_state(generator: Any, state: Any) -> None:
-    """Put such a generator back into a state."""
+    """Set the state of a generator."""
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = state
     elif isinstance(generator, random.Random):
@@ -75,26 +75,27 @@ def set_generator_state(generator: Any, state: Any) -> None:
         generator.set_state(state)
 
 
-def _reached(each: Any) -> Iterable[Any]:
-    """What an object holds, and what a function's text names."""
-    if isinstance(each, FunctionType):
-        named = [each.__globals__[name] for name in each.__code__.co_names if name in each.__globals__]
-        return [*named, *_enclosed(each), *(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()]
-    if isinstance(each, MethodType | staticmethod | classmethod):
-        return [each.__func__, getattr(each, "__self__", None)]
-    if isinstance(each, partial):
-        return [each.func, *each.args, *each.keywords.values()]
-    if isinstance(each, Mapping):
-        return each.values()
-    if isinstance(each, list | tuple | set):
-        return each
-    fields = getattr(each, "__dict__", {}).values()
-    return fields if isinstance(each, type) else [*fields, type(each)]
+def _list_contents(thing: Any) -> Iterable[Any]:
+    """Return the objects that an object holds, and the globals that a function names."""
+    if isinstance(thing, FunctionType):
+        named = [thing.__globals__[name] for name in thing.__code__.co_names if name in thing.__globals__]
+        return [*named, *_list_closure(thing), *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+    if isinstance(thing, MethodType | staticmethod | classmethod):
+        return [thing.__func__, getattr(thing, "__self__", None)]
+    if isinstance(thing, partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    if isinstance(thing, Mapping):
+        return thing.values()
+    if isinstance(thing, list | tuple | set):
+        return thing
+    fields = getattr(thing, "__dict__", {}).values()
+    return fields if isinstance(thing, type) else [*fields, type(thing)]
 
 
-def _enclosed(function: FunctionType) -> Iterable[Any]:
+def _list_closure(function: FunctionType) -> Iterable[Any]:
+    """Yield the objects in a function's closure."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # a name that is bound later
+        except ValueError:  # the name is bound later
             continue

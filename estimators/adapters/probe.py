@@ -1,25 +1,27 @@
-"""From a foreign callable to an estimator: the convention found by probing, and the adapter that follows it."""
+"""The way from a foreign callable to an estimator: probing finds its convention, and an adapter follows it."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from ..protocol import Estimator, NoGradientPathError, NotApplicableError
-from .black_box import ForeignGradient
-from .calling import fresh
-from .convention import CONTRACT, AmbiguousTargetError, Argument, Convention, TargetError, UnrecognisedTargetError, Wanted
+from .adapter import Adapter
+from .calling import copy_target
+from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError
+from .hints import ForeignHints
 from .probe_gradients import find_gradient
-from .probe_samples import LawError, find_rule, find_sampler
-from .probe_scores import find_score_loss
-from .randomness import forked
-from .sampler import ForeignSampler
-from .score_loss import ForeignScoreLoss
-from .signature import candidate_arguments, class_arguments, demanded_names, is_contract
+from .probe_rules import find_rule
+from .probe_samples import LawError, find_sampler
+from .randomness import fork_randomness
+from .score_loss import find_score_loss
+from .signature import has_contract, list_demanded, propose_arguments, propose_class_arguments
 from .state import keeps_state
+from .trial import Trial
 
 __all__ = ["adapt", "as_estimator", "convention_of", "find_convention"]
 
@@ -30,7 +32,7 @@ _CONTRACT_WORDS = (
 )
 
 _BATCH_WORDS = (
-    "; with an objective, parameters come as [rows, k], also for one bit, and the objective gives one value a row: sum the "
+    "; with an objective, parameters come as [rows, k], also for one bit, and the objective returns one value per row: sum the "
     "log-probabilities of bits over their last dimension"
 )
 
@@ -39,37 +41,65 @@ _FORMS = (
     *(("vectors", passed) for passed in ("tensors", "float32", "arrays")),
     ("numbers", "tensors"),
 )
-"""How foreign code is called, and what it is handed: the first form that works is its own."""
+"""The forms of calling foreign code, as the layout and the type of the values; the first form that works is chosen."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe that recognises one kind of foreign code.
+
+    Attributes:
+        find: The function that returns the convention of a callable in one form of call, or None if it is of another kind.
+        roles: The sets of roles that its arguments may have; roles that may come anywhere are left out.
+        layouts: The layouts in which it is tried.
+    """
+
+    find: Callable[[Trial], Convention | None]
+    roles: tuple[tuple[str, ...], ...]
+    layouts: tuple[str, ...] = ("rows",)
+
+
+PROBES = (
+    Probe(find_sampler, (("theta",), ("theta", "temperature"), ("theta", "count")), ("rows", "vectors", "numbers")),
+    Probe(find_rule, (("theta", "sample"), ("theta", "sample", "temperature"))),
+    Probe(find_gradient, (("theta", "objective"), ("theta", "objective", "count"), ("theta", "objective", "temperature"))),
+    Probe(find_score_loss, (("log_prob", "cost"),)),
+)
+"""The probes, in the order in which they are tried in each form of call."""
+
+_TOGETHER = frozenset(frozenset(roles) for probe in PROBES for roles in probe.roles)
 
 _METHODS = ("forward", "rsample", "sample")
-"""What an object is called by that cannot be called itself."""
+"""The methods by which an object is called if it is not callable itself."""
 
 
-def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
-    """An estimator, whatever kind of one was given.
+def as_estimator(found: Any, name: str, hints: ForeignHints | None = None, convention: Convention | None = None) -> Estimator:
+    """Return an estimator for any kind of target.
 
     Args:
         found: An estimator, a class or factory without arguments that makes one, or foreign code; see `find_convention`.
-        name: What it is called in messages.
-        wanted: What is stated of foreign code.
-        convention: The convention where it is known already; nothing is probed then.
+        name: The target's name for messages.
+        hints: Facts about foreign code that the user states.
+        convention: The convention, if it is already known; nothing is probed then.
 
     Raises:
-        TargetError: It is none of these, or could be several.
+        TargetError: The target is none of these, or it fits several conventions.
     """
-    wanted = wanted or Wanted()
+    hints = hints or ForeignHints()
     if inspect.iscoroutinefunction(found) or inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found):
-        raise TargetError(f"{name!r} is a coroutine or a generator, and gives nothing when it is called; give a plain function")
-    subject = _subject(found, name)
-    kept = is_contract(subject)
-    if kept or (convention is not None and convention.kind == "estimator"):
+        raise TargetError(
+            f"{name!r} is a coroutine or a generator; expected a function that returns its result, so give a plain function"
+        )
+    subject = _resolve(found, name)
+    is_estimator = has_contract(subject)
+    if is_estimator or (convention is not None and convention.kind == "estimator"):
         return subject  # type: ignore[no-any-return]
-    if kept is None and convention is None and _behaves(subject):
+    if is_estimator is None and convention is None and _behaves_as_estimator(subject):
         return subject  # type: ignore[no-any-return]
     if not callable(subject):
         raise TargetError(f"{name!r} is a {type(found).__name__}, not an estimator; expected {_CONTRACT_WORDS}")
     try:
-        return adapt(subject, convention or find_convention(subject, wanted))
+        return adapt(subject, convention or find_convention(subject, hints))
     except AmbiguousTargetError as error:
         raise AmbiguousTargetError(f"{name!r}: {error}") from error
     except UnrecognisedTargetError as error:
@@ -79,126 +109,116 @@ def as_estimator(found: Any, name: str, wanted: Wanted | None = None, convention
 
 
 def adapt(target: Any, convention: Convention) -> Estimator:
-    """The estimator that follows a convention."""
-    if "cost" in convention.roles:
-        return ForeignScoreLoss(target, convention)
-    kind = ForeignSampler if convention.kind in ("sampler", "handed a sample") else ForeignGradient
-    return kind(target, convention)
+    """Return the estimator that follows a convention."""
+    return convention.adapt(target)
 
 
 def convention_of(estimator: Estimator) -> Convention:
-    """The convention that an estimator follows; `CONTRACT` where it is the package's own."""
-    return estimator.convention if isinstance(estimator, ForeignSampler | ForeignGradient | ForeignScoreLoss) else CONTRACT
+    """Return the convention that an estimator follows; `CONTRACT` for an estimator of the package."""
+    return estimator.convention if isinstance(estimator, Adapter) else CONTRACT
 
 
-def find_convention(target: Any, wanted: Wanted | None = None) -> Convention:
-    r"""Find out how a foreign callable is used, by calling it.
+def find_convention(target: Any, hints: ForeignHints | None = None) -> Convention:
+    r"""Find the convention of a foreign callable by calling it.
 
-    It is handed probabilities, and logits, of one law that no mistake leaves as it is, in every order of its arguments that
-    makes sense; the convention is the one under which it draws samples with that law (or, where it is handed an objective,
-    calls it with such samples). What fails on a batch of tensors is tried in single precision, on NumPy arrays, and on one
-    vector or number at a time. Losses are told from gradients by their graph and shape, means from sums by their growth, rows
-    that depend on each other by what a louder first row changes.
+    The callable is handed probabilities, and logits, of one law that every mistake changes, in every order of its arguments
+    that makes sense. The convention is the one under which it draws samples with that law, or calls an objective with such
+    samples. A callable that fails on a batch of tensors is tried in single precision, on NumPy arrays, and on one vector or
+    number at a time. The graph and the shape of a result tell a loss from gradients. Its growth with the batch tells a mean
+    from a sum. Rows depend on each other if a larger objective in the first row changes other rows.
 
     Args:
         target: A function of probs or logits that returns one-hot vectors, indices, bits, counts or a tuple with one of
-            them; one that is handed a sample besides; a `torch.autograd.Function`; a class with ``rsample``; a function or
-            module of an objective and probs or logits that returns a loss or gradients; a surrogate loss of log-probabilities
-            and costs.
-        wanted: What is stated, and need not be found out.
+            them; such a function that is also handed a sample; a `torch.autograd.Function`; a class with ``rsample``; a
+            function or module of an objective and probs or logits that returns a loss or gradients; a surrogate loss of
+            log-probabilities and costs.
+        hints: Facts that the user states, so that they need not be found.
 
     Raises:
-        AmbiguousTargetError: It fits several conventions; the message names the option that settles it.
-        UnrecognisedTargetError: It fits none.
+        AmbiguousTargetError: The callable fits several conventions; the message names the option that decides.
+        UnrecognisedTargetError: The callable fits no convention.
 
     Example:
         >>> from torch.nn.functional import gumbel_softmax
         >>> find_convention(gumbel_softmax).sentence()
         'found to be a sampler: takes logits, returns relaxed one-hot vectors; objective: discrete'
     """
-    wanted = wanted or Wanted()
-    errors: list[str] = []
+    hints = hints or ForeignHints()
     keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
-    candidates: list[tuple[Argument, ...]] = list(class_arguments(target) if keywords else candidate_arguments(target))
+    candidates = tuple((propose_class_arguments if keywords else propose_arguments)(target, _TOGETHER))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
+    trial = Trial(target, candidates, hints, keywords=named)
     if not candidates:
-        errors.append(
-            f"it demands {', '.join(demanded_names(target))}, which is none of what it could be handed; bind what "
-            "is its own with functools.partial"
+        trial.errors.append(
+            f"it demands arguments with no known role ({', '.join(list_demanded(target))}); bind them with functools.partial"
         )
-    found = _found(target, candidates, wanted, errors, keywords=named)
-    if found is None:
-        said = f" ({errors[0]})" if errors else ""
+    convention = _try_forms(trial)
+    if convention is None:
+        reason = f" ({trial.errors[0]})" if trial.errors else ""
         handed_objective = any(role == "objective" for arguments in candidates for _, role in arguments)
-        hint = _BATCH_WORDS if errors and handed_objective else ""
-        raise UnrecognisedTargetError(f"what it returned is no sample, loss or gradient in any reading{said}{hint}")
-    if wanted.objective == "relaxed" and not found.relaxed:
-        raise AmbiguousTargetError(
-            "--objective relaxed needs samples that are relaxed, and it returns none; leave it out, or say --objective discrete"
-        )
-    return replace(found, state=wanted.state if keeps_state(target, found) else "none", objective=wanted.objective)
+        hint = _BATCH_WORDS if trial.errors and handed_objective else ""
+        raise UnrecognisedTargetError(f"its result cannot be read as a sample, a loss or a gradient{reason}{hint}")
+    if hints.objective == "relaxed" and not convention.relaxed:
+        raise AmbiguousTargetError("--objective relaxed was given, but it returns no relaxed samples; say --objective discrete")
+    return replace(convention, state=hints.state if keeps_state(target, convention) else "none", objective=hints.objective)
 
 
-def _found(
-    target: Any, candidates: list[tuple[Argument, ...]], wanted: Wanted, errors: list[str], *, keywords: bool
-) -> Convention | None:
-    """The first form of call under which it is something; samples of no law that fits are the last that is believed."""
+def _try_forms(trial: Trial) -> Convention | None:
+    """Try each form of call and return the first recognised convention; accept a wrong law only if nothing else fits."""
     doubt: LawError | None = None
     for layout, passed in _FORMS:
+        form = trial.with_form(layout, passed)
         try:
-            found = find_sampler(target, candidates, wanted, errors, keywords=keywords, layout=layout, passed=passed)
-            if found is None and layout == "rows":
-                found = find_rule(target, candidates, wanted, errors, passed=passed)
-                found = found or find_gradient(target, candidates, wanted, errors, passed=passed)
-                found = found or find_score_loss(target, candidates, wanted, errors, passed=passed)
+            results = (probe.find(form) for probe in PROBES if layout in probe.layouts)
+            convention = next((result for result in results if result is not None), None)
         except LawError as error:
-            doubt, found = doubt or error, None
-        if found is not None:
-            return found
+            doubt, convention = doubt or error, None
+        if convention is not None:
+            return convention
     if doubt is not None and doubt.convention is None:
         raise doubt
     return doubt.convention if doubt is not None else None
 
 
-def _subject(found: Any, name: str) -> Any:
-    """What is to be called: the thing itself, what it makes without arguments, or that one's method."""
+def _resolve(found: Any, name: str) -> Any:
+    """Return the callable that a target means: the target itself, the object that it makes, or a method of that object."""
     if inspect.isclass(found) and (issubclass(found, torch.autograd.Function) or hasattr(found, "rsample")):
         return found
     owner = getattr(found, "__self__", None)
     if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function) and found.__name__ == "apply":
         return owner
     if not callable(found):
-        return _method(found)
-    if isinstance(found, torch.nn.Module) or is_contract(found) is not False:
+        return _find_method(found)
+    if isinstance(found, torch.nn.Module) or has_contract(found) is not False:
         return found
     try:
         inspect.signature(found).bind()
     except (TypeError, ValueError):
         if inspect.isclass(found) and not hasattr(found, "sample"):
             raise TargetError(
-                f"{name!r} is a class that demands {', '.join(demanded_names(found))}; bind them with functools.partial, or "
-                "name an object of it"
+                f"{name!r} is a class that demands {', '.join(list_demanded(found))}; bind these arguments with "
+                "functools.partial, or name an object of the class"
             ) from None
         return found
     try:
         made = found()
     except Exception as error:
         raise TargetError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
-    return made if callable(made) else _method(made)
+    return made if callable(made) else _find_method(made)
 
 
-def _method(found: Any) -> Any:
-    """The method that an object which cannot be called is meant to be called by, or the object."""
-    return next((each for each in (getattr(found, name, None) for name in _METHODS) if callable(each)), found)
+def _find_method(found: Any) -> Any:
+    """Return the method by which an object is called, or the object itself if it has no such method."""
+    return next((method for method in (getattr(found, name, None) for name in _METHODS) if callable(method)), found)
 
 
-def _behaves(found: Any) -> bool:
-    """Whether a callable of four arguments keeps the package's contract on the smallest program."""
+def _behaves_as_estimator(found: Any) -> bool:
+    """Return True if a callable of four arguments follows the package's contract on a small program."""
     params, generator = torch.tensor([0.3, 0.6], dtype=torch.float64), torch.Generator().manual_seed(0)
-    subject = fresh(found)
-    with forked(generator, subject):
+    subject = copy_target(found)
+    with fork_randomness(generator, subject):
         try:
-            rows = subject(_one_bit, params, 3, generator)
+            rows = subject(_sum_bits, params, 3, generator)
         except (NotApplicableError, NoGradientPathError):
             return True
         except Exception:
@@ -206,5 +226,6 @@ def _behaves(found: Any) -> bool:
     return isinstance(rows, torch.Tensor) and rows.shape == (3, 2)
 
 
-def _one_bit(params: torch.Tensor, sample: Any) -> torch.Tensor:
+def _sum_bits(params: torch.Tensor, sample: Any) -> torch.Tensor:
+    """Return the sum of one bit per parameter."""
     return sample(torch.distributions.Bernoulli(params)).sum(-1)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The derivative of the relaxed objective, by differences: what a relaxed sampler is held against where that is asked."""
+"""The derivative of the relaxed objective by finite differences, as the reference for a relaxed sampler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..finite_difference import difference_steps
 from ..protocol import Claims, Program
 from .convention import ForeignError
-from .jumps import Objective, jumping_rows
+from .jumps import Objective, count_jumping_rows
 from .sampler import ForeignSampler
 
 __all__ = ["RelaxedDifference"]
@@ -22,13 +22,13 @@ _TRIED = 4096
 
 @dataclass(frozen=True)
 class RelaxedDifference:
-    r"""Central differences of E f(y(theta)), y the relaxed samples of foreign code, its noise held.
+    r"""Central differences of E f(y(theta)), where y are the relaxed samples of foreign code and the noise is held fixed.
 
-    ``[f(y(theta + h e_j; seed)) - f(y(theta - h e_j; seed))] / (2 h)`` for every coordinate j. It uses what the foreign code
-    returns and nothing of its derivative. With its noise held, a relaxed sample is a smooth function of theta, so that h may be
-    small: the bias is ``h^2 |f'''| / 6``, f''' growing as the temperature's inverse cube. Samples that jump (hard ones
-    that were smoothed, say) have no such derivative, and every call looks for them; see `jumping_rows`. Cost: 2 d evaluations,
-    and 26 of at most 4096 rows.
+    The difference is ``[f(y(theta + h e_j; seed)) - f(y(theta - h e_j; seed))] / (2 h)`` for every coordinate j. It uses the
+    samples that the foreign code returns, but not their derivative. With the noise held fixed, a relaxed sample is a smooth
+    function of theta, so that h may be small: the bias is ``h^2 |f'''| / 6``, and f''' grows as the inverse cube of the
+    temperature. Samples that jump (such as smoothed hard samples) have no such derivative, and every call looks for jumps; see
+    `count_jumping_rows`. Cost: 2 d evaluations, and 26 evaluations of at most 4096 rows.
 
     Args:
         sampler: The foreign sampler.
@@ -43,7 +43,7 @@ class RelaxedDifference:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``.
+        """Draw replicates, ``[num_samples, *param]``.
 
         Raises:
             ForeignError: The samples jump.
@@ -52,18 +52,19 @@ class RelaxedDifference:
 
         def objective(rows: Tensor) -> Tensor:
             generator.set_state(state)
-            return self.sampler.objective(program, rows, generator)
+            return self.sampler.evaluate_samples(program, rows, generator)
 
         tried = min(num_samples, _TRIED)
-        jumping = jumping_rows(objective, params.detach(), tried)
+        jumping = count_jumping_rows(objective, params.detach(), tried)
         if jumping:
             raise ForeignError(
-                f"its relaxed samples jump where the parameters move ({jumping} of {tried} rows), and their derivative leaves "
-                "the jumps out: there is no relaxed objective to hold it against; leave --objective relaxed out"
+                f"its relaxed samples jump as the parameters move ({jumping} of {tried} rows), so the relaxed objective has no "
+                "derivative to compare with; remove --objective relaxed"
             )
-        return self._differences(objective, params.detach(), num_samples)
+        return self._take_differences(objective, params.detach(), num_samples)
 
-    def _differences(self, objective: Objective, params: Tensor, rows: int) -> Tensor:
+    def _take_differences(self, objective: Objective, params: Tensor, rows: int) -> Tensor:
+        """Return the central differences in every coordinate, ``[rows, *param]``."""
         steps = difference_steps(params, 1e-6 if params.dtype == torch.float64 else 1e-2)
         slopes = []
         for shift, step in zip(torch.diag(steps).reshape(-1, *params.shape), steps, strict=True):

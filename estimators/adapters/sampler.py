@@ -1,4 +1,4 @@
-"""Foreign samplers as estimators: every sample of a program drawn by foreign code, the objective differentiated."""
+"""Foreign samplers: two conventions, and the estimator that draws a program's samples with foreign code."""
 
 from __future__ import annotations
 
@@ -14,62 +14,159 @@ from ..runs.relaxed import one_hot
 from ..runs.tape import draw
 from ..sites.reading import FiniteSite, finite_site_of
 from .adapter import Adapter
-from .answers import entry
-from .calling import answer, fresh
-from .convention import Convention, ForeignError
-from .randomness import forked
+from .answers import pick_tensor
+from .calling import call_target, copy_target
+from .convention import PASSED_WORDS, Convention, ForeignError
+from .randomness import fork_randomness
+from .reading import BINOMIAL_TRIALS, EVERY
+from .trial import FEW_ROWS, PROBE_ROWS, make_parameters, make_samples, make_temperature
 
-__all__ = ["SITES", "ForeignSampler"]
+__all__ = ["SITES", "ForeignSampler", "HandedSampleConvention", "SamplerConvention"]
 
 SITES: dict[str, type[Distribution]] = {
-    each.__name__: each for each in (Bernoulli, Categorical, OneHotCategorical, Binomial, Geometric, Poisson)
+    site.__name__: site for site in (Bernoulli, Categorical, OneHotCategorical, Binomial, Geometric, Poisson)
 }
-"""The sites by the names that a convention holds."""
+"""The sites by the names that stand in a convention."""
+
+
+_UNIT_WORDS = {"vectors": ", one vector at a time", "numbers": ", one number at a time"}
+
+
+@dataclass(frozen=True, repr=False)
+class SamplerConvention(Convention):
+    """The convention of a sampler: a function of parameters that returns samples, or a class with ``rsample``.
+
+    Attributes:
+        returns: The form of its samples: ``one-hot``, ``index`` or ``value``.
+        sites: The names of the distributions whose samples it can draw.
+        relaxed: True if its samples lie between the points of the support.
+
+    Example:
+        >>> SamplerConvention((("", "theta"),), "logits", returns="index", item=0).sentence()
+        'found to be a sampler: takes logits, returns indices (entry 0 of a tuple); objective: discrete'
+    """
+
+    kind: ClassVar[str] = "sampler"
+
+    returns: str = ""
+    sites: tuple[str, ...] = ()
+    relaxed: bool = False
+
+    def sentence(self) -> str:
+        """Describe the convention in one sentence for a report."""
+        returned = f"returns {'relaxed ' * self.relaxed}{_describe_samples(self)}"
+        return self._write_sentence("a sampler", [f"takes {_describe_parameters(self)}", returned])
+
+    def adapt(self, target: Any) -> ForeignSampler:
+        """Return the estimator that draws samples with a target."""
+        return ForeignSampler(target, self)
+
+    def fill_trial(self) -> dict[str, Any]:
+        """Return the probing law, and the number of samples or of a binomial's trials."""
+        bits = self.returns == "value" and self.sites == ("Bernoulli",)
+        theta = make_parameters(self.takes, bits=bits, rows=PROBE_ROWS if self.layout == "rows" else FEW_ROWS)
+        count = torch.full_like(theta, BINOMIAL_TRIALS) if self.sites == ("Binomial",) else 1
+        return {"theta": theta, "count": count, "temperature": make_temperature(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class HandedSampleConvention(Convention):
+    """The convention of a rule that is handed a sample and returns it with a gradient attached.
+
+    Attributes:
+        handed: The form of the sample: ``one-hot``, ``index`` or ``value``.
+    """
+
+    kind: ClassVar[str] = "handed a sample"
+
+    handed: str = "one-hot"
+
+    @property
+    def returns(self) -> str:
+        """The form of its result, which is the form of the sample."""
+        return self.handed
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The names of the distributions whose samples it can be handed."""
+        sites = {"one-hot": EVERY, "index": tuple(name for name in EVERY if name != "OneHotCategorical")}
+        return sites.get(self.handed, ("Bernoulli",))
+
+    def sentence(self) -> str:
+        """Describe the convention in one sentence for a report."""
+        samples = {"one-hot": "one-hot vectors", "index": "indices", "value": "bits"}[self.handed]
+        parts = [f"takes {samples} and {_describe_parameters(self)}", f"returns {_describe_samples(self)}"]
+        return self._write_sentence("a rule for samples that it is handed", parts)
+
+    def adapt(self, target: Any) -> ForeignSampler:
+        """Return the estimator that draws samples and hands them to a target."""
+        return ForeignSampler(target, self)
+
+    def fill_trial(self) -> dict[str, Any]:
+        """Return the probing law and samples with that law."""
+        theta = make_parameters(self.takes, bits=self.handed == "value")
+        return {"theta": theta, "sample": make_samples(self.handed), "temperature": make_temperature(self)}
+
+
+def _describe_parameters(convention: Convention) -> str:
+    """Describe the parameters of one call."""
+    return f"{convention.takes}{PASSED_WORDS[convention.passed]}{_UNIT_WORDS.get(convention.layout, '')}"
+
+
+def _describe_samples(convention: SamplerConvention | HandedSampleConvention) -> str:
+    """Describe the samples and their place in the result."""
+    counts = "bits" if convention.sites == ("Bernoulli",) else f"counts ({', '.join(convention.sites)})"
+    form = {"one-hot": "one-hot vectors", "index": "indices"}.get(convention.returns, counts)
+    if convention.item is None:
+        return form
+    return f"{form} (entry {convention.item} of {'a tuple' if isinstance(convention.item, int) else 'the result'})"
 
 
 @dataclass(frozen=True)
 class ForeignSampler(Adapter):
-    """A foreign sampler, or a rule that is handed a sample, at every site of a program.
+    """An estimator that calls a foreign sampler, or a rule for samples, at every site of a program.
 
-    The gradient of f(x) at foreign samples x, by whatever derivative they carry: biased or not is for verification to say.
-    Whether a sample carries a gradient is seen at each site, before its type is changed. Global random state is forked and
-    seeded from the generator, forward and backward. Cost: one evaluation and its derivative.
+    The estimate is the gradient of f(x) at foreign samples x, through the derivative that they carry. Verification decides
+    whether it is biased. Each site checks that its sample carries a gradient before the type of the sample changes. Global
+    random state is forked and seeded from the generator, forward and backward. Cost: one evaluation and its derivative.
 
     Args:
         target: The foreign callable, class or autograd Function.
-        convention: How it is used; see `adapt`.
+        convention: The convention that it follows; see `find_convention`.
 
     Example:
         >>> import torch
         >>> from torch.distributions import OneHotCategorical
-        >>> rule = Convention("sampler", (("", "theta"),), "logits", "one-hot", sites=("OneHotCategorical",))
+        >>> rule = SamplerConvention((("", "theta"),), "logits", returns="one-hot", sites=("OneHotCategorical",))
         >>> estimator = ForeignSampler(torch.nn.functional.gumbel_softmax, rule)
         >>> program = lambda params, sample: sample(OneHotCategorical(logits=params))[:, 0]
         >>> estimator(program, torch.zeros(3), 5, torch.Generator()).shape
         torch.Size([5, 3])
     """
 
+    convention: SamplerConvention | HandedSampleConvention
+
     needs_differentiable: ClassVar[bool] = True
     evaluations: ClassVar[int | None] = 1
 
     @property
     def sites(self) -> tuple[type[Distribution], ...]:
-        """The sites that its samples can stand for."""
-        return tuple(SITES[each] for each in self.convention.sites)
+        """The sites at which it can draw samples."""
+        return tuple(SITES[name] for name in self.convention.sites)
 
     @property
     def forward(self) -> str:
-        """Whether its samples are to have their site's law."""
+        """The kind of its samples: ``law`` if they have the law of their site, ``relaxed`` if they are relaxed."""
         return "relaxed" if self.convention.relaxed else "law"
 
-    def objective(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """The objective of its samples, one a row of parameters ``[rows, *param]``, without a gradient."""
-        primitive = _Primitive(fresh(self.target), self.convention, len(rows), generator)
-        with forked(generator, primitive.target), torch.no_grad():
+    def evaluate_samples(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the objective of its samples for each row of parameters ``[rows, *param]``, without a gradient."""
+        primitive = _Primitive(copy_target(self.target), self.convention, len(rows), generator)
+        with fork_randomness(generator, primitive.target), torch.no_grad():
             return evaluate(program, rows.detach(), primitive.sample)
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        with forked(generator, target):
+        with fork_randomness(generator, target):
             leaf = row_leaf(params, rows)
             objective = evaluate(program, leaf, _Primitive(target, self.convention, rows, generator).sample)
             return row_gradients(objective, leaf)
@@ -80,53 +177,55 @@ class _Primitive:
     """The sampling primitive of one run."""
 
     target: Any
-    convention: Convention
+    convention: SamplerConvention | HandedSampleConvention
     rows: int
     generator: torch.Generator
     count: int = 0
 
     @property
     def sample(self) -> Sample:
-        """Draws a site by foreign code."""
-        return self._drawn
+        """The function that draws the sample of a site with foreign code."""
+        return self._draw
 
-    def _drawn(self, distribution: Distribution) -> Tensor:
+    def _draw(self, distribution: Distribution) -> Tensor:
+        """Draw the sample of one site."""
         name = type(distribution).__name__
         if name not in self.convention.sites:
             known = ", ".join(self.convention.sites)
             raise UnsupportedSiteError(f"site {self.count}: {name} is not supported; its samples are {known} samples")
         counted = self.convention.returns == "value" and name != "Bernoulli"
-        value = self._counts(distribution) if counted else self._categories(finite_site_of(distribution, self.rows))
+        value = self._draw_counts(distribution) if counted else self._draw_categories(finite_site_of(distribution, self.rows))
         self.count += 1
         return value
 
-    def _categories(self, site: FiniteSite) -> Tensor:
-        """Samples of a site with categories: what the convention takes of it, in two dimensions, and back."""
+    def _draw_categories(self, site: FiniteSite) -> Tensor:
+        """Draw the sample of a site with categories, in two dimensions, and reshape it."""
         convention = self.convention
         bits = convention.returns == "value"
-        theta = _bit_parameter(site, convention.takes) if bits else _category_parameter(site, convention.takes)
+        theta = _read_bits(site, convention.takes) if bits else _read_categories(site, convention.takes)
         flat = theta.reshape(self.rows, -1) if bits else theta.reshape(-1, theta.shape[-1])
-        filled = self._filled(flat)
-        if convention.handed:
-            filled["sample"] = _handed(site, draw(site.detach(), self.generator), convention.handed).reshape(
+        filled = self._fill(flat)
+        if isinstance(convention, HandedSampleConvention):
+            filled["sample"] = _make_sample(site, draw(site.detach(), self.generator), convention.handed).reshape(
                 flat.shape if convention.handed != "index" else flat.shape[:-1]
             )
-        found = self._asked(filled, site.dtype)
+        value = self._call(filled, site.dtype)
         if convention.returns == "one-hot":
-            return site.from_one_hot(_shaped(found, flat.shape).reshape(theta.shape))
+            return site.from_one_hot(_reshape(value, flat.shape).reshape(theta.shape))
         shape = flat.shape if bits else flat.shape[:-1]
-        return _shaped(found, shape).reshape(site.shape)
+        return _reshape(value, shape).reshape(site.shape)
 
-    def _counts(self, distribution: Any) -> Tensor:
-        """Samples of a count's distribution, from its own parameter."""
+    def _draw_counts(self, distribution: Any) -> Tensor:
+        """Draw the sample of a distribution of counts from its own parameter."""
         theta = distribution.rate if type(distribution) is Poisson else distribution.probs
         flat = theta.reshape(self.rows, -1)
-        filled = self._filled(flat)
+        filled = self._fill(flat)
         if type(distribution) is Binomial:
             filled["count"] = distribution.total_count.expand(theta.shape).reshape(flat.shape).to(theta.dtype)
-        return _shaped(self._asked(filled, theta.dtype), flat.shape).reshape(theta.shape)
+        return _reshape(self._call(filled, theta.dtype), flat.shape).reshape(theta.shape)
 
-    def _filled(self, theta: Tensor) -> dict[str, Any]:
+    def _fill(self, theta: Tensor) -> dict[str, Any]:
+        """Return the values to pass, by role."""
         heat = self.convention.temperature
         return {
             "theta": theta,
@@ -135,35 +234,36 @@ class _Primitive:
             "generator": self.generator,
         }
 
-    def _asked(self, filled: dict[str, Any], dtype: torch.dtype) -> Tensor:
-        """The sample, its gradient path checked before any change of type."""
-        found = entry(answer(self.target, self.convention, filled), self.convention)
-        if filled["theta"].requires_grad and not found.requires_grad:
+    def _call(self, filled: dict[str, Any], dtype: torch.dtype) -> Tensor:
+        """Call the target, and check the sample's gradient path before its type changes."""
+        value = pick_tensor(call_target(self.target, self.convention, filled), self.convention)
+        if filled["theta"].requires_grad and not value.requires_grad:
             raise NoGradientPathError(
-                f"site {self.count}: its {self.convention.takes} require a gradient, the {found.dtype} sample carries none"
+                f"site {self.count}: its {self.convention.takes} require a gradient, the {value.dtype} sample carries none"
             )
-        return found.to(filled["theta"].device, dtype)
+        return value.to(filled["theta"].device, dtype)
 
 
-def _category_parameter(site: FiniteSite, takes: str) -> Tensor:
+def _read_categories(site: FiniteSite, takes: str) -> Tensor:
     return site.probabilities() if takes == "probs" else site.log_probabilities()
 
 
-def _bit_parameter(site: FiniteSite, takes: str) -> Tensor:
+def _read_bits(site: FiniteSite, takes: str) -> Tensor:
     if takes == "probs":
         return site.probs
     logs = site.log_probabilities()
     return logs[..., 1] - logs[..., 0]
 
 
-def _handed(site: FiniteSite, index: Tensor, form: str) -> Tensor:
+def _make_sample(site: FiniteSite, index: Tensor, form: str) -> Tensor:
+    """Convert drawn indices to the form in which a rule is handed them."""
     if form == "one-hot":
         return one_hot(site, index)
     return index.long() if form == "index" else site.from_index(index)
 
 
-def _shaped(found: Tensor, expected: torch.Size) -> Tensor:
-    """The tensor in the shape expected; dimensions of one may be missing or be too many."""
-    if [size for size in found.shape if size != 1] == [size for size in expected if size != 1]:
-        return found.reshape(expected)
-    raise ForeignError(f"it returned shape {tuple(found.shape)}; expected {tuple(expected)}, as when it was probed")
+def _reshape(value: Tensor, expected: torch.Size) -> Tensor:
+    """Reshape a tensor to the expected shape; only dimensions of size one may differ."""
+    if [size for size in value.shape if size != 1] == [size for size in expected if size != 1]:
+        return value.reshape(expected)
+    raise ForeignError(f"it returned shape {tuple(value.shape)}; expected {tuple(expected)}, as when it was probed")

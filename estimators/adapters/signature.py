@@ -1,12 +1,12 @@
-"""What a foreign callable may expect in its arguments, read from its signature.
+"""Roles of the arguments of a foreign callable, as far as its signature tells them.
 
-A telling name fixes an argument's role; the others are tried in every role, and behaviour decides.
+A telling name fixes an argument's role. The other arguments are tried in every role, and the callable's behaviour decides.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from inspect import Parameter
 from itertools import product
 from typing import Any
@@ -14,141 +14,93 @@ from typing import Any
 import torch
 
 from .convention import Argument
+from .roles import PARAMETER_NAMES, REWARD_NAMES, ROLE_OF, ROLES, Role
 
-__all__ = ["candidate_arguments", "class_arguments", "demanded_names", "is_contract", "named_takes", "names_rewards"]
+__all__ = ["has_contract", "has_rewards", "list_demanded", "propose_arguments", "propose_class_arguments", "read_takes"]
 
-_REWARDS = ("reward", "rewards", "ret", "returns", "advantage", "advantages")
-
-_NAMES = {
-    "probs": "theta",
-    "prob": "theta",
-    "p": "theta",
-    "probabilities": "theta",
-    "logits": "theta",
-    "logit": "theta",
-    "theta": "theta",
-    "temperature": "temperature",
-    "temp": "temperature",
-    "tau": "temperature",
-    "f": "objective",
-    "fn": "objective",
-    "func": "objective",
-    "objective": "objective",
-    "loss_fn": "objective",
-    "sample": "sample",
-    "generator": "generator",
-    "rng": "generator",
-    "n": "count",
-    "N": "count",
-    "num_samples": "count",
-    "n_samples": "count",
-    "total_count": "count",
-    "trials": "count",
-    "hard": "hard",
-    "dim": "dim",
-    "axis": "dim",
-    **dict.fromkeys(("log_prob", "log_probs", "logprob", "logprobs", "logp", "log_p", "log_pi"), "log_prob"),
-    **dict.fromkeys(("cost", "costs", "loss", "losses", *_REWARDS), "cost"),
-}
-_TAKES = {"probs": "probs", "prob": "probs", "p": "probs", "probabilities": "probs", "logits": "logits", "logit": "logits"}
-
-_TOGETHER = frozenset(
-    frozenset(("theta", *each))
-    for each in (
-        (),
-        ("sample",),
-        ("objective",),
-        ("temperature",),
-        ("count",),
-        ("sample", "temperature"),
-        ("objective", "count"),
-        ("objective", "temperature"),
-    )
-) | {frozenset(("log_prob", "cost"))}
-"""What arguments make sense together; a generator, and what is constant, may come with any of them."""
-
-_ALSO = {"hard": ("sample",), "log_prob": ("theta",), "cost": ("objective",)}
-"""What else a name may say: a hard sample, or whether one is wanted; normalised logits; a cost, or what computes it."""
-
-_ANYWHERE = frozenset(("generator", "hard", "dim"))
+_ANYWHERE = {each.name for each in ROLES if each.anywhere}
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-def candidate_arguments(target: Any) -> Iterator[tuple[Argument, ...]]:
-    """Every way to fill the arguments that a callable demands, positional ones by position.
+def propose_arguments(target: Any, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
+    """Yield every way to fill the arguments that a callable demands, with positional arguments passed by position.
 
     Args:
         target: A function, an object that can be called, or a `torch.autograd.Function` subclass.
+        together: The sets of roles that make sense together; roles that may come anywhere are left out.
     """
-    parameters = _parameters(target)
-    demanded = [each for each in parameters if each.default is Parameter.empty and each.kind in _POSITIONAL]
+    parameters = _read_parameters(target)
+    demanded = [each for each in parameters if _is_demanded(each) and each.kind in _POSITIONAL]
     keywords = tuple(
-        (each.name, _NAMES[each.name])
+        (each.name, role)
         for each in parameters
-        if (each.kind is Parameter.KEYWORD_ONLY and each.default is Parameter.empty and each.name in _NAMES)
-        or (each not in demanded and _NAMES.get(each.name) == "generator" and each.kind in _NAMED)
+        if (role := _read_role(each))
+        and (
+            (each.kind is Parameter.KEYWORD_ONLY and _is_demanded(each))
+            or (each not in demanded and role == "generator" and each.kind in _NAMED)
+        )
     )
-    telling = {_NAMES.get(each.name) for each in demanded}
-    scored = ("log_prob", "cost") if telling & {"log_prob", "cost"} else ()
-    every = ("theta", "sample", "objective", "temperature", "count", "generator", *scored)
-    # An optional argument may be the only one that there is.
+    groups = {ROLE_OF[each.name].tried for each in demanded if each.name in ROLE_OF}
+    tried = tuple(each for each in ROLES if each.tried == "always" or (each.tried != "never" and each.tried in groups))
+    # An optional argument may be the only argument.
     demanded = demanded or [each for each in parameters if each.kind in _POSITIONAL][:1]
-    for roles in product(*(_roles(each.name, every) for each in demanded)):
-        both = (*roles, *(role for _, role in keywords))
-        if len(set(both)) == len(both) and frozenset(both) - _ANYWHERE in _TOGETHER:
+    for roles in product(*(_list_roles(each.name, tried) for each in demanded)):
+        every = (*roles, *(role for _, role in keywords))
+        if len(set(every)) == len(every) and frozenset(every) - _ANYWHERE in together:
             yield (*(("", role) for role in roles), *keywords)
 
 
-def demanded_names(target: Any) -> list[str]:
-    """The names of the arguments without which a callable cannot be called."""
-    return [each.name for each in _parameters(target) if _demanded(each)]
+def list_demanded(target: Any) -> list[str]:
+    """Return the names of the arguments without which a callable cannot be called."""
+    return [each.name for each in _read_parameters(target) if _is_demanded(each)]
 
 
-def class_arguments(target: type) -> Iterator[tuple[Argument, ...]]:
-    """Ways to construct a class in the manner of `torch.distributions`, by keyword.
+def propose_class_arguments(target: type, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
+    """Yield the ways to construct a class in the manner of `torch.distributions`, by keyword.
 
     Args:
         target: A class with ``rsample``.
+        together: The sets of roles for `propose_arguments`, which is used for a class without such keywords.
     """
-    parameters = {each.name: each for each in _parameters(target)}
+    parameters = {each.name: each for each in _read_parameters(target)}
     others = tuple(
-        (name, _NAMES[name])
+        (name, _read_role(each))
         for name, each in parameters.items()
-        if _NAMES.get(name) in ("temperature", "count") and _demanded(each)
+        if _read_role(each) in ("temperature", "count") and _is_demanded(each)
     )
-    named = [name for name in _TAKES if name in parameters]
+    named = [name for name, takes in PARAMETER_NAMES.items() if takes and name in parameters]
     if not named:
-        yield from candidate_arguments(target)
+        yield from propose_arguments(target, together)
     for name in named:
         yield ((name, "theta"), *others)
 
 
-def named_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
-    """What the name of the parameters' argument says that it is: ``probs``, ``logits`` or nothing."""
+def read_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
+    """Return the kind of parameters that the argument's name tells: ``probs``, ``logits`` or an empty string."""
     keyword = next((name for name, role in arguments if role == "theta" and name), "")
     if keyword:
-        return _TAKES.get(keyword, "")
+        return PARAMETER_NAMES.get(keyword, "")
     position = [role for name, role in arguments if not name].index("theta")
-    positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
-    return _TAKES.get(positional[position], "") if position < len(positional) else ""
+    positional = [each.name for each in _read_parameters(target) if each.kind in _POSITIONAL]
+    return PARAMETER_NAMES.get(positional[position], "") if position < len(positional) else ""
 
 
-def names_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
-    """Whether what stands for costs is called rewards, returns or advantages."""
-    positional = [each.name for each in _parameters(target) if each.kind in _POSITIONAL]
+def has_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
+    """Return True if the argument for costs is called rewards, returns or advantages."""
+    positional = [each.name for each in _read_parameters(target) if each.kind in _POSITIONAL]
     named = [name for name, role in arguments if role == "cost" and name]
     places = [place for place, role in enumerate(role for name, role in arguments if not name) if role == "cost"]
-    return any(name in _REWARDS for name in [*named, *(positional[each] for each in places if each < len(positional))])
+    return any(name in REWARD_NAMES for name in [*named, *(positional[each] for each in places if each < len(positional))])
 
 
-def is_contract(found: Any) -> bool | None:
-    """Whether something keeps the package's own contract by its signature; None where only behaviour can tell."""
+def has_contract(found: Any) -> bool | None:
+    """Return True if the signature is that of the package's own contract; None if only the behaviour can tell."""
     if inspect.isclass(found) or not callable(found):
         return False
     try:
-        # A module's own signature is *args; what it takes stands in its forward.
+        # The signature of a module is *args; its forward method has the arguments.
         signature = inspect.signature(found.forward if isinstance(found, torch.nn.Module) else found)
         signature.bind(None, None, 1, None)
     except (TypeError, ValueError):
@@ -158,11 +110,11 @@ def is_contract(found: Any) -> bool | None:
         return True
     if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
         return None
-    return None if sum(_demanded(each) for each in positional) == 4 else False
+    return None if sum(_is_demanded(each) for each in positional) == 4 else False
 
 
-def _parameters(target: Any) -> list[Parameter]:
-    """The parameters that a caller sees; of an autograd Function, those of ``forward``."""
+def _read_parameters(target: Any) -> list[Parameter]:
+    """Return the parameters that a caller sees; for an autograd Function, those of ``forward``."""
     counted: Callable[..., Any] = target
     drop = 0
     if inspect.isclass(target) and issubclass(target, torch.autograd.Function):
@@ -170,18 +122,23 @@ def _parameters(target: Any) -> list[Parameter]:
         drop = int(target.setup_context is torch.autograd.Function.setup_context)
     elif isinstance(target, torch.nn.Module):
         counted = target.forward
-    unsaid = Parameter("unsaid", Parameter.POSITIONAL_ONLY)
+    unnamed = Parameter("unnamed", Parameter.POSITIONAL_ONLY)
     try:
         found = list(inspect.signature(counted).parameters.values())[drop:]
     except (TypeError, ValueError):
-        return [unsaid]
-    return [unsaid if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
+        return [unnamed]
+    return [unnamed if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
 
 
-def _roles(name: str, every: tuple[str, ...]) -> tuple[str, ...]:
-    """The roles that an argument of that name is tried in."""
-    return (_NAMES[name], *_ALSO.get(_NAMES[name], ())) if name in _NAMES else every
+def _list_roles(name: str, tried: tuple[Role, ...]) -> tuple[str, ...]:
+    """Return the roles in which an argument of a name is tried."""
+    return (ROLE_OF[name].name, *ROLE_OF[name].also) if name in ROLE_OF else tuple(each.name for each in tried)
 
 
-def _demanded(parameter: Parameter) -> bool:
+def _read_role(parameter: Parameter) -> str:
+    """Return the role that a parameter's name tells, or an empty string."""
+    return ROLE_OF[parameter.name].name if parameter.name in ROLE_OF else ""
+
+
+def _is_demanded(parameter: Parameter) -> bool:
     return parameter.default is Parameter.empty

@@ -1,4 +1,4 @@
-"""A program with one site, as the objective of that site's value: what an estimator wants that calls the objective itself."""
+"""A program with one site as an objective of that site's value, for foreign code that calls the objective itself."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class SingleSite:
     Attributes:
         program: The program.
         params: One point, ``[*param]``.
-        leaf: The point once a row, ``[rows, *param]``.
-        site: Its site, with the graph to the leaf.
+        leaf: The same point for every row, ``[rows, *param]``.
+        site: The program's site, with the graph to the leaf.
     """
 
     program: Program
@@ -38,86 +38,89 @@ class SingleSite:
 
     @classmethod
     def of(cls, program: Program, params: Tensor, leaf: Tensor) -> SingleSite:
-        """Run a program once, to see its site.
+        """Run a program once to read its site.
 
         Raises:
-            NotApplicableError: It has several sites, or several categorical elements in one.
+            NotApplicableError: The program has several sites, or several categorical elements in one site.
         """
-        found: list[FiniteSite] = []
+        sites: list[FiniteSite] = []
 
         def sample(distribution: Distribution) -> Tensor:
             site = finite_site_of(distribution, len(leaf))
-            found.append(site)
+            sites.append(site)
             return site.from_index(torch.zeros(site.shape, dtype=torch.long, device=site.device))
 
         evaluate(program, leaf, sample)
-        if len(found) != 1:
+        if len(sites) != 1:
             raise NotApplicableError(
-                f"it calls the objective itself, with the value of one site, and this program has {len(found)} sites"
+                f"it calls the objective with the value of one site, but this program has {len(sites)} sites; use a program "
+                "with one site"
             )
-        (site,) = found
+        (site,) = sites
         if not isinstance(site, BernoulliSite) and len(site.shape) > 1:
             raise NotApplicableError(
-                f"it draws one category a row, and this program's site has {tuple(site.shape[1:])} of them"
+                f"it draws one category per row, but this program's site has {tuple(site.shape[1:])} of them per row"
             )
         return cls(program, params, leaf, site)
 
-    def parameter(self, takes: str, *, bits: bool) -> Tensor:
-        """The site's probabilities or logits, ``[rows, K]`` or ``[rows, bits]``, connected to the leaf."""
+    def read_parameter(self, takes: str, *, bits: bool) -> Tensor:
+        """Return the site's probabilities or logits, ``[rows, K]`` or ``[rows, bits]``, with the graph to the leaf."""
         if not bits:
             if isinstance(self.site, BernoulliSite) and len(self.site.shape) > 1:
                 raise NotApplicableError(
-                    f"it draws one category a row, and this program draws {tuple(self.site.shape[1:])} bits"
+                    f"it draws one category per row, but this program draws {tuple(self.site.shape[1:])} bits per row"
                 )
             return self.site.probabilities() if takes == "probs" else self.site.log_probabilities()
         if not isinstance(self.site, BernoulliSite):
-            raise NotApplicableError("it draws bits, and this program's site has categories")
+            raise NotApplicableError("it draws bits, but this program's site has categories")
         logs = self.site.log_probabilities()
         chosen = self.site.probs if takes == "probs" else logs[..., 1] - logs[..., 0]
         return chosen.reshape(len(self.leaf), -1)
 
-    def objective(self, form: str, *, ballast: bool = False) -> Callable[[Any], Any]:
-        """The objective as a function of the site's value, in any leading shape and floating type, NumPy arrays included.
+    def make_objective(self, form: str, *, ballast: bool = False) -> Callable[[Any], Any]:
+        """Return the objective as a function of the site's value.
+
+        The value may have any leading shape and any floating type, and may be a NumPy array.
 
         Args:
-            form: ``one-hot``, ``index`` or ``value`` (bits): what it will be called with.
-            ballast: Run one more row, in front, that nobody reads: row 0 of the program then belongs to no replicate.
+            form: The form of the values with which it will be called: ``one-hot``, ``index`` or ``value`` (bits).
+            ballast: Run an additional first row whose result is dropped, so that row 0 of the program belongs to no replicate.
         """
 
         def function(value: Any) -> Any:
             given = torch.as_tensor(value, device=self.params.device)
             lead = given.shape if form == "index" else given.shape[:-1]
             rows = math.prod(lead)
-            flat = self._value(given.reshape(rows, *given.shape[len(lead) :]), form)
+            flat = self._convert_value(given.reshape(rows, *given.shape[len(lead) :]), form)
             if ballast:
                 flat = torch.cat((flat[:1].detach(), flat))
-            found = evaluate(self.program, self.params.expand(len(flat), *self.params.shape), lambda distribution: flat)
-            found = found[int(ballast) :].reshape(lead)
+            costs = evaluate(self.program, self.params.expand(len(flat), *self.params.shape), lambda distribution: flat)
+            costs = costs[int(ballast) :].reshape(lead)
             if isinstance(value, np.ndarray):
-                return found.detach().cpu().numpy()
-            return found.to(given.dtype) if given.is_floating_point() else found
+                return costs.detach().cpu().numpy()
+            return costs.to(given.dtype) if given.is_floating_point() else costs
 
         return function
 
-    def direct(self, generator: torch.Generator) -> Tensor | None:
-        """The objective at samples of its own, with the graph to the leaf, if the parameters enter it beside the site.
+    def draw_direct_term(self, generator: torch.Generator) -> Tensor | None:
+        """Return the objective at new samples with the graph to the leaf, or None if it depends on the leaf by the site alone.
 
-        Its gradient at fixed samples is what the site's own gradient leaves out.
+        The gradient of this term at fixed samples is the part that the gradient in the site's parameter leaves out.
         """
         value = self.site.from_index(draw(self.site.detach(), generator))
         objective = evaluate(self.program, self.leaf, lambda distribution: value)
         return objective if objective.requires_grad else None
 
-    def _value(self, flat: Tensor, form: str) -> Tensor:
-        """``[rows, ...]`` as the program sees the site's value, gradients passing."""
+    def _convert_value(self, flat: Tensor, form: str) -> Tensor:
+        """Convert ``[rows, ...]`` to the site's value as the program expects it; gradients pass."""
         shape = (len(flat), *self.site.shape[1:])
         if form == "value":
             return flat.to(self.site.dtype).reshape(shape)
         if form == "index":
-            return self._alike(len(flat)).from_one_hot(one_hot(self._alike(len(flat)), flat))
-        return self._alike(len(flat)).from_one_hot(flat.to(self.site.dtype))
+            return self._with_rows(len(flat)).from_one_hot(one_hot(self._with_rows(len(flat)), flat))
+        return self._with_rows(len(flat)).from_one_hot(flat.to(self.site.dtype))
 
-    def _alike(self, rows: int) -> FiniteSite:
-        """The site with another number of rows."""
+    def _with_rows(self, rows: int) -> FiniteSite:
+        """Return the site with another number of rows."""
         probs = self.site.probs.detach()[:1]
         return self.site.with_probs(probs.expand(rows, *probs.shape[1:]))

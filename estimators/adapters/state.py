@@ -1,4 +1,4 @@
-"""Whether foreign code remembers its calls."""
+"""A test for state in foreign code."""
 
 from __future__ import annotations
 
@@ -6,51 +6,49 @@ from typing import Any
 
 import torch
 
-from .answers import entries
-from .calling import answer, fresh
+from .answers import find_tensors
+from .calling import call_target, copy_target
 from .convention import Convention
-from .probe_gradients import filled_for
-from .probe_scores import score_feed
-from .randomness import forked
+from .randomness import fork_randomness
 
 __all__ = ["keeps_state"]
 
-_ROWS = 64
-
 
 def keeps_state(target: Any, convention: Convention) -> bool:
-    """Whether a second call with the same arguments and seed gives something else, and a copy of the target forgets that.
+    """Return True if a second call with the same arguments and seed gives another result, and a copy of the target does not.
 
-    State outside the object (of a module, in a closure) cannot be put back: such a callable repeats nothing, and fails the
-    structural checks for it.
+    State outside the object, in a module or a closure, cannot be restored. A callable with such state does not repeat its
+    results, and fails the structural checks.
     """
-    if fresh(target) is target:
+    if copy_target(target) is target:
         return False
-    subject = fresh(target)
-    first, again, copied = (_tensors(each, convention) for each in (subject, subject, fresh(target)))
-    return _alike(first, copied) and not _alike(first, again)
+    subject = copy_target(target)
+    first, second, of_copy = (_call(callable_, convention) for callable_ in (subject, subject, copy_target(target)))
+    return _are_equal(first, of_copy) and not _are_equal(first, second)
 
 
-def _tensors(target: Any, convention: Convention) -> list[torch.Tensor]:
-    """What a call returns, and the derivatives that it attaches: state may show in these alone."""
+def _call(target: Any, convention: Convention) -> list[torch.Tensor]:
+    """Return the tensors of a call and their derivatives, since state may show in the derivatives alone."""
     generator = torch.Generator().manual_seed(0)
-    scored = "cost" in convention.roles
-    filled = {**(score_feed(_ROWS) if scored else filled_for(convention)), "generator": generator}
-    leaf = filled["log_prob" if scored else "theta"]
-    with forked(generator, target):
+    filled = {**convention.fill_trial(), "generator": generator}
+    leaf = filled[convention.leaf]
+    with fork_randomness(generator, target):
         try:
-            given = [each for _, each in entries(answer(target, convention, filled))]
-            return [each.detach() for each in given] + [_slope(each, leaf) for each in given if each.requires_grad]
+            tensors = [tensor for _, tensor in find_tensors(call_target(target, convention, filled))]
+            return [tensor.detach() for tensor in tensors] + [
+                _differentiate(each, leaf) for each in tensors if each.requires_grad
+            ]
         except Exception:
             return []
 
 
-def _slope(tensor: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
-    # Weights that differ: the plain sum of a softmax has no derivative.
+def _differentiate(tensor: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
+    """Return the derivative of a weighted sum of a tensor's elements."""
+    # The weights differ, because the plain sum of a softmax has no derivative.
     weight = torch.linspace(-1.0, 1.0, tensor.numel(), dtype=torch.float64, device=tensor.device).reshape(tensor.shape)
     (slope,) = torch.autograd.grad((tensor * (1 + weight)).sum(), leaf, allow_unused=True, retain_graph=True)
     return torch.zeros(0) if slope is None else slope
 
 
-def _alike(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+def _are_equal(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
     return len(first) == len(second) and all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

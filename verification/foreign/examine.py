@@ -8,7 +8,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ...estimators.adapters import TargetError, UnrecognisedTargetError, Wanted, convention_of
+from ...estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, convention_of
 from .isolation import MEMORY, isolate, memory, said
 from .targets import WIDE, Finding, split_batch
 
@@ -23,13 +23,13 @@ _WORDS = {
 }
 
 
-def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> list[Finding]:
+def examine(targets: Sequence[str], hints: ForeignHints, limit: float = 600.0) -> list[Finding]:
     """Load targets and find out how each is used, in a spawned process that may crash, hang or exit.
 
     Args:
         targets: ``package.module:attr``, ``path/to/file.py:attr``, or names of other packages' entry points, each with ``@N``
             behind it where a batch of N rows is to be one replicate.
-        wanted: What is stated of them.
+        hints: What is known of them beforehand.
         limit: Seconds that one target may take.
 
     Returns:
@@ -38,15 +38,15 @@ def examine(targets: Sequence[str], wanted: Wanted, limit: float = 600.0) -> lis
     """
     found: list[Finding] = []
     while len(found) < len(targets):
-        found += _examined_together(targets[len(found) :], wanted, limit)
-    return [each for finding in found for each in _at_sizes(finding)]
+        found += _examined_together(targets[len(found) :], hints, limit)
+    return [sized for finding in found for sized in (_at_sizes(finding) if not hints.batch else [finding])]
 
 
-def _examined_together(targets: Sequence[str], wanted: Wanted, limit: float) -> list[Finding]:
+def _examined_together(targets: Sequence[str], hints: ForeignHints, limit: float) -> list[Finding]:
     """Findings of the targets up to the first one that ends or hangs the process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_look, args=(theirs, list(targets), wanted), daemon=True)
+    process = context.Process(target=_look, args=(theirs, list(targets), hints), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -76,7 +76,7 @@ def _heard(connection: Connection, process: Any, targets: Sequence[str], limit: 
         yield message
 
 
-def _look(connection: Connection, targets: list[str], wanted: Wanted) -> None:
+def _look(connection: Connection, targets: list[str], hints: ForeignHints) -> None:
     import torch
 
     isolate()
@@ -84,7 +84,7 @@ def _look(connection: Connection, targets: list[str], wanted: Wanted) -> None:
     start = memory()
     for target in targets:
         connection.send(target)
-        connection.send(_looked_at(target, wanted))
+        connection.send(_looked_at(target, hints))
         if memory() - start > _KEPT:
             return
 
@@ -94,17 +94,15 @@ def _at_sizes(finding: Finding) -> list[Finding]:
     convention = finding.convention
     if convention is None or convention.group == 1 or split_batch(finding.target)[1] is not None:
         return [finding]
-    alone = convention.evaluations // convention.group
-    wide = replace(convention, group=WIDE, evaluations=WIDE * alone)
-    return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=wide)]
+    return [finding, replace(finding, target=f"{finding.target}@{WIDE}", convention=convention.with_group(WIDE))]
 
 
-def _looked_at(target: str, wanted: Wanted) -> Finding:
+def _looked_at(target: str, hints: ForeignHints) -> Finding:
     from ...estimators.registry import load_estimator
 
     place, batch = split_batch(target)
     try:
-        convention = convention_of(load_estimator(place, wanted if batch is None else replace(wanted, batch=batch)))
+        convention = convention_of(load_estimator(place, hints if batch is None else replace(hints, batch=batch)))
         if batch is not None and (batch < 2 or convention.group != batch):
             raise TargetError(f"{target!r}: @N is for losses and gradients of a batch of two rows or more; leave @{batch} out")
         return Finding(target, convention)

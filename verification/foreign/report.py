@@ -76,7 +76,7 @@ def _noted(check: Check, scope: str) -> Check:
 
 def _scope(convention: dict[str, Any] | None) -> str:
     """Return in words what a convention fixed that the user may choose otherwise; empty if nothing."""
-    if not convention or convention["kind"] not in ("surrogate loss", "gradient"):
+    if not convention:
         return ""
     fixed = []
     if convention["group"] > 1:

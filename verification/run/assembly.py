@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...estimators.adapters import Wanted
+from ...estimators.adapters import ForeignHints
 from ..drawing.executors import Executor, Inline
 from ..drawing.place import Drawing, Place
 from ..foreign.report import broken_cells, with_conventions
@@ -127,9 +127,9 @@ class Request:
         return with_conventions(replace(record, cells=(*record.cells, *broken)))
 
 
-def foreign_hints(asked: Mapping[str, Any]) -> Wanted:
+def foreign_hints(asked: Mapping[str, Any]) -> ForeignHints:
     """Return what the options of `verify` say of foreign code."""
-    return Wanted(asked["takes"] or "", asked["returns"] or "", asked["state"], asked["objective"], asked["group"])
+    return ForeignHints(asked["takes"] or "", asked["returns"] or "", asked["state"], asked["objective"], asked["group"])
 
 
 def _place(asked: Mapping[str, Any]) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...estimators.adapters import Wanted, as_estimator
+from ...estimators.adapters import ForeignHints, as_estimator
 from ...estimators.protocol import Estimator
 from ...estimators.registry import load_estimator
 from ..foreign.targets import split_batch
@@ -43,7 +43,7 @@ def name_targets(targets: Targets) -> dict[str, Target]:
     return named
 
 
-def load_target(name: str, target: Target, hints: Wanted | None) -> Estimator:
+def load_target(name: str, target: Target, hints: ForeignHints | None) -> Estimator:
     """Return the estimator that a target is, loaded in this process.
 
     Raises:
@@ -90,6 +90,6 @@ def _as_text(params: str | float | Sequence[float] | None) -> str | None:
     return ",".join(map(repr, params)) if isinstance(params, Sequence) else repr(params)
 
 
-def _with_batch(hints: Wanted | None, batch: int) -> Wanted:
-    hints = hints or Wanted()
-    return Wanted(hints.takes, hints.returns, hints.state, hints.objective, batch)
+def _with_batch(hints: ForeignHints | None, batch: int) -> ForeignHints:
+    hints = hints or ForeignHints()
+    return ForeignHints(hints.takes, hints.returns, hints.state, hints.objective, batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ...estimators.adapters import Convention, TargetError, Wanted, convention_of
+from ...estimators.adapters import Convention, ForeignHints, TargetError, convention_of
 from ...estimators.protocol import Estimator
 from ...estimators.registry import ESTIMATORS, names
 from ..foreign.examine import examine
@@ -46,7 +46,7 @@ class LoadedTargets:
 
 
 def load_targets(
-    targets: Targets, hints: Wanted, *, isolate: bool, time_limit: float, notify: Callable[[str], None]
+    targets: Targets, hints: ForeignHints, *, isolate: bool, time_limit: float, notify: Callable[[str], None]
 ) -> LoadedTargets:
     """Load the targets of a run.
 
@@ -74,14 +74,16 @@ def load_targets(
     return _load_examined(list(named), hints, time_limit, notify)
 
 
-def _load_here(named: dict[str, Target], objects: tuple[str, ...], hints: Wanted) -> LoadedTargets:
+def _load_here(named: dict[str, Target], objects: tuple[str, ...], hints: ForeignHints) -> LoadedTargets:
     estimators = {name: load_target(name, target, hints) for name, target in named.items()}
     places = tuple(name for name in named if name not in objects)
     conventions = tuple((name, convention_of(estimators[name])) for name in places if _is_added(name))
     return LoadedTargets(estimators=estimators, conventions=conventions, places=places, objects=objects)
 
 
-def _load_examined(targets: Sequence[str], hints: Wanted, time_limit: float, notify: Callable[[str], None]) -> LoadedTargets:
+def _load_examined(
+    targets: Sequence[str], hints: ForeignHints, time_limit: float, notify: Callable[[str], None]
+) -> LoadedTargets:
     asked = targets or names()
     findings = examine([target for target in asked if _is_added(target)], hints, time_limit)
     if not targets:  # a plug-in that is wrong is not what was asked for, and no wrong usage

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
 from gradverify.estimators import Enumeration, NoGradientPathError, NotApplicableError, Sample
-from gradverify.estimators.adapters import ForeignError, Wanted, adapt, as_estimator, convention_of
+from gradverify.estimators.adapters import ForeignError, ForeignHints, adapt, as_estimator, convention_of
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import foreign
@@ -75,7 +75,7 @@ EXACT = [
 
 
 def estimator_of(target: Any) -> Any:
-    return as_estimator(target, "mine", Wanted(takes="logits") if target is foreign.all_categories else None)
+    return as_estimator(target, "mine", ForeignHints(takes="logits") if target is foreign.all_categories else None)
 
 
 def replicates(estimator: Any, program: Any, count: int = 10_000) -> Tensor:
@@ -161,7 +161,7 @@ def test_rows_that_are_tied_would_show_without_their_group() -> None:
     [
         (foreign.raw, two_sites, "this program has 2 sites"),
         (foreign.raw, three_bits, r"this program draws \(3,\) bits"),
-        (foreign.arm, index_square, "it draws bits, and this program's site has categories"),
+        (foreign.arm, index_square, "it draws bits, but this program's site has categories"),
     ],
 )
 def test_a_program_that_it_cannot_serve_is_refused_with_the_reason(target: Any, program: Any, said: str) -> None:
@@ -197,7 +197,7 @@ def test_another_shape_than_was_probed_is_named() -> None:
 def test_a_baseline_that_remembers_starts_warm_where_it_is_asked_to() -> None:
     """Warm, its baseline is near the objective's mean, and the variance lower; the seed is fixed."""
     cold = as_estimator(foreign.MovingBaseline, "mine")
-    warm = as_estimator(foreign.MovingBaseline, "mine", Wanted(state="warm"))
+    warm = as_estimator(foreign.MovingBaseline, "mine", ForeignHints(state="warm"))
     warm = warm.fit(three_bits, LOGITS, num_samples=4096, generator=seeded(5))  # type: ignore[attr-defined]
     spread = [float(each(three_bits, LOGITS, 4096, seeded()).var(0).sum()) for each in (cold, warm)]
     assert spread[1] < 0.8 * spread[0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradverify.estimators.adapters.jumps import jumping_rows
+from gradverify.estimators.adapters.jumps import count_jumping_rows
 
 ROWS = 400
 NOISE = torch.linspace(0.0, 1.0, ROWS, dtype=torch.float64)
@@ -47,12 +47,12 @@ def rounded(rows: Tensor) -> Tensor:
 @pytest.mark.parametrize(("objective", "least", "most"), [(hard, 18, 22), (many, 200, 200)])
 def test_rows_that_jump_are_counted(objective: Callable[[Tensor], Tensor], least: int, most: int) -> None:
     """Every second row moves the coordinate that jumps: half of those whose noise is near."""
-    assert least <= jumping_rows(objective, PARAMS, ROWS) <= most
+    assert least <= count_jumping_rows(objective, PARAMS, ROWS) <= most
 
 
 @pytest.mark.parametrize("objective", [steep, flat_somewhere, kinked, rounded])
 def test_what_is_continuous_does_not_jump(objective: Callable[[Tensor], Tensor]) -> None:
-    assert jumping_rows(objective, PARAMS, ROWS) == 0
+    assert count_jumping_rows(objective, PARAMS, ROWS) == 0
 
 
 def test_the_interval_stays_where_the_program_runs() -> None:
@@ -67,5 +67,5 @@ def test_the_interval_stays_where_the_program_runs() -> None:
         return torch.full_like(rows, torch.nan)
 
     point = torch.tensor(0.995, dtype=torch.float64)
-    assert jumping_rows(bounded, point, 10) == 10
-    assert jumping_rows(nowhere, point, 10) == 0
+    assert count_jumping_rows(bounded, point, 10) == 10
+    assert count_jumping_rows(nowhere, point, 10) == 0

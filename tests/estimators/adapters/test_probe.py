@@ -15,14 +15,15 @@ from gradverify.estimators.adapters import (
     AmbiguousTargetError,
     Convention,
     ForeignGradient,
+    ForeignHints,
     ForeignSampler,
+    SamplerConvention,
     UnrecognisedTargetError,
-    Wanted,
     as_estimator,
     convention_of,
     find_convention,
 )
-from gradverify.estimators.adapters.probe_samples import attempt, feed
+from gradverify.estimators.adapters.trial import Trial, make_parameters
 
 from . import foreign
 
@@ -89,8 +90,8 @@ EVERY = [
 ]
 
 
-def found(target: Any, wanted: Wanted | None = None) -> Convention:
-    return convention_of(as_estimator(target, "mine", wanted))
+def found(target: Any, hints: ForeignHints | None = None) -> Convention:
+    return convention_of(as_estimator(target, "mine", hints))
 
 
 @pytest.mark.parametrize(("kind", "target", "expected"), EVERY, ids=[getattr(each[1], "__name__", "partial") for each in EVERY])
@@ -102,28 +103,28 @@ def test_a_convention_is_found(kind: str, target: Any, expected: dict[str, Any])
     assert convention.takes in convention.sentence()
 
 
-AMBIGUOUS: list[tuple[Any, str, Wanted, dict[str, Any]]] = [
-    (foreign.handed_unsaid, "--takes probs or --takes logits", Wanted(takes="probs"), {"takes": "probs"}),
-    (foreign.all_categories, "--takes probs or --takes logits", Wanted(takes="logits"), {"takes": "logits"}),
-    (foreign.two_ways, "--returns one-hot|index|value", Wanted(returns="index"), {"returns": "index", "item": 1}),
+AMBIGUOUS: list[tuple[Any, str, ForeignHints, dict[str, Any]]] = [
+    (foreign.handed_unsaid, "--takes probs or --takes logits", ForeignHints(takes="probs"), {"takes": "probs"}),
+    (foreign.all_categories, "--takes probs or --takes logits", ForeignHints(takes="logits"), {"takes": "logits"}),
+    (foreign.two_ways, "--returns one-hot|index|value", ForeignHints(returns="index"), {"returns": "index", "item": 1}),
 ]
 
 
-@pytest.mark.parametrize(("target", "option", "wanted", "expected"), AMBIGUOUS, ids=[each[0].__name__ for each in AMBIGUOUS])
+@pytest.mark.parametrize(("target", "option", "hints", "expected"), AMBIGUOUS, ids=[each[0].__name__ for each in AMBIGUOUS])
 def test_what_could_be_two_is_asked_for_by_name_and_settled_by_it(
-    target: Any, option: str, wanted: Wanted, expected: dict[str, Any]
+    target: Any, option: str, hints: ForeignHints, expected: dict[str, Any]
 ) -> None:
     with pytest.raises(AmbiguousTargetError) as caught:
         found(target)
     assert str(caught.value).startswith("'mine': ")
     assert option in str(caught.value)
-    convention = found(target, wanted)
+    convention = found(target, hints)
     assert {name: getattr(convention, name) for name in expected} == expected
 
 
 def test_what_is_stated_and_cannot_be_is_refused() -> None:
-    with pytest.raises(AmbiguousTargetError, match="--returns index was said, and what it returns is one-hot; leave it out"):
-        found(foreign.one_hot_of_logits, Wanted(returns="index"))
+    with pytest.raises(AmbiguousTargetError, match="--returns index was given, but it returns one-hot; remove --returns"):
+        found(foreign.one_hot_of_logits, ForeignHints(returns="index"))
 
 
 def tilted(logits: Tensor) -> Tensor:
@@ -135,13 +136,13 @@ def test_a_law_that_fits_nothing_is_asked_for_and_then_believed() -> None:
     """So that a sampler with a wrong law gets its verdict from the forward check."""
     with pytest.raises(AmbiguousTargetError, match=r"neither probabilities nor logits .* say --takes probs or --takes logits"):
         found(tilted)
-    assert found(tilted, Wanted(takes="logits")).takes == "logits"
+    assert found(tilted, ForeignHints(takes="logits")).takes == "logits"
 
 
 @pytest.mark.parametrize("returns", ["", "value"])
 def test_bits_with_a_wrong_law_stay_bits(returns: str) -> None:
     """A count comes nearer to their law; what never passes one is none."""
-    assert found(foreign.HalfBits, Wanted(takes="probs", returns=returns)).sites == ("Bernoulli",)
+    assert found(foreign.HalfBits, ForeignHints(takes="probs", returns=returns)).sites == ("Bernoulli",)
 
 
 def scalar_root(f: Any, logits: Tensor) -> Tensor:
@@ -189,7 +190,7 @@ def test_a_gradient_that_carries_a_graph_is_no_loss(target: Any) -> None:
 
 
 SETTLED_BY_NOTHING = [
-    (scalar_root, "one loss a row"),
+    (scalar_root, "one loss per row"),
     (twins, "entries 0 and 1"),
     (loss_a_bit, "a loss for each bit"),
     (loss_a_bit_of_a_batch, "a loss for each bit"),
@@ -239,12 +240,12 @@ def unsummed(f: Any, logits: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (signs, r"it returned the values -1 and 1, which are no one-hot vectors, indices, bits \(0 and 1\) or counts"),
+        (signs, r"it returned the values -1 and 1, not one-hot vectors, indices, bits \(0 and 1\) or counts"),
         (unsummed, r"parameters come as \[rows, k\], also for one bit"),
         (a_row_short, r"it returned shape \(4095, 4\) for probs of shape \(4096, 4\)"),
         (in_place, "it changed the probs that it was handed, in place; copy them first"),
         (raising, "a call raised ZeroDivisionError: no rows to spare"),
-        (constant, "no sample, loss or gradient"),
+        (constant, "its result cannot be read as a sample, a loss or a gradient"),
     ],
 )
 def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> None:
@@ -253,10 +254,9 @@ def test_what_is_none_of_these_says_what_was_seen(target: Any, said: str) -> Non
 
 
 def test_an_invitation_to_write_to_others_is_left_out() -> None:
-    errors: list[str] = []
-    convention = Convention("sampler", (("", "theta"),), "logits")
-    assert attempt(torch.bernoulli, convention, {"theta": feed("logits")}, errors) is None
-    (said,) = errors
+    trial = Trial(torch.bernoulli, (), ForeignHints())
+    assert trial.attempt(SamplerConvention((("", "theta"),), "logits"), {"theta": make_parameters("logits")}) is None
+    (said,) = trial.errors
     assert said.startswith("a call raised RuntimeError: ")
     assert "improved" not in said
 
@@ -297,7 +297,7 @@ def test_what_names_nothing_is_known_by_what_it_does() -> None:
 
 def test_a_convention_that_is_known_is_not_probed_for() -> None:
     """Else a worker would call foreign code that was called before, and might find something else."""
-    known = Convention("sampler", (("", "theta"),), "logits", "one-hot", sites=("OneHotCategorical",))
+    known = SamplerConvention((("", "theta"),), "logits", returns="one-hot", sites=("OneHotCategorical",))
     assert convention_of(as_estimator(raising, "mine", convention=known)) == known
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from gradverify.estimators.adapters import forked
+from gradverify.estimators.adapters import fork_randomness
 
 
 def drawn(seed: int) -> tuple[float, float, float]:
     """One number from each of the global generators."""
-    with forked(torch.Generator().manual_seed(seed)):
+    with fork_randomness(torch.Generator().manual_seed(seed)):
         return float(torch.rand(())), float(np.random.rand()), random.random()
 
 
@@ -28,7 +28,7 @@ def test_the_same_generator_gives_the_same_numbers_and_another_one_others() -> N
 
 def with_a_fork() -> None:
     """Foreign code that seeds everything, and raises."""
-    with forked(torch.Generator()):
+    with fork_randomness(torch.Generator()):
         torch.manual_seed(3)
         np.random.seed(3)
         random.seed(3)
@@ -46,18 +46,18 @@ def test_calls_of_one_generator_differ() -> None:
     generator = torch.Generator().manual_seed(1)
     numbers = []
     for _ in range(2):
-        with forked(generator):
+        with fork_randomness(generator):
             numbers.append(float(torch.rand(())))
     assert numbers[0] != numbers[1]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_in_use_is_forked_and_seeded_too() -> None:
+def test_a_gpu_in_use_is_fork_randomness_and_seeded_too() -> None:
     torch.zeros(1, device="cuda")
     before = torch.cuda.get_rng_state()
     numbers = []
     for _ in range(2):
-        with forked(torch.Generator().manual_seed(1)):
+        with fork_randomness(torch.Generator().manual_seed(1)):
             numbers.append(float(torch.rand((), device="cuda")))
     assert numbers[0] == numbers[1]
     assert torch.equal(before, torch.cuda.get_rng_state())

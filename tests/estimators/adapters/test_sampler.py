@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Binomial, Categorical, Geometric, One
 from torch.nn import functional
 
 from gradverify.estimators import NoGradientPathError, Sample
-from gradverify.estimators.adapters import ForeignError, Wanted, as_estimator
+from gradverify.estimators.adapters import ForeignError, ForeignHints, as_estimator
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import foreign
@@ -171,7 +171,7 @@ class Forgetting:
 def test_state_is_put_back_before_every_call_cold_or_warm() -> None:
     subject = Forgetting()
     cold = as_estimator(subject, "mine")
-    warm = as_estimator(subject, "mine", Wanted(state="warm"))
+    warm = as_estimator(subject, "mine", ForeignHints(state="warm"))
     warm = warm.fit(one_hot_linear, LOGITS, num_samples=64, generator=seeded(9))  # type: ignore[attr-defined]
     assert subject.calls == 0
     rows = [each(one_hot_linear, LOGITS, 16, seeded()) for each in (cold, cold, warm, warm)]

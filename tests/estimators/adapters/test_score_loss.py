@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradverify.estimators import NoGradientPathError, Sample
-from gradverify.estimators.adapters import ForeignError, ForeignScoreLoss, Wanted, adapt, as_estimator, convention_of
+from gradverify.estimators.adapters import ForeignError, ForeignHints, ForeignScoreLoss, adapt, as_estimator, convention_of
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import shapes
@@ -33,8 +33,8 @@ def two_sites(params: Tensor, sample: Sample) -> Tensor:
     return one_hot_cubic(params, sample) * index_square(params, sample)
 
 
-def rows_of(target: Any, program: Any, count: int = 1500, wanted: Wanted | None = None) -> Tensor:
-    return as_estimator(target, "mine", wanted)(program, LOGITS, count, seeded(3))
+def rows_of(target: Any, program: Any, count: int = 1500, hints: ForeignHints | None = None) -> Tensor:
+    return as_estimator(target, "mine", hints)(program, LOGITS, count, seeded(3))
 
 
 @pytest.mark.parametrize(("target", "expected"), LOSSES, ids=[each[0].__name__ for each in LOSSES])
@@ -43,7 +43,7 @@ def test_a_loss_is_found_for_what_it_is(target: Any, expected: dict[str, Any]) -
     assert (convention.kind, convention.takes) == ("surrogate loss", "log-probabilities")
     assert {name: getattr(convention, name) for name in expected} == expected
     assert ("rewards (costs, negated)" in convention.sentence()) == convention.rewards
-    assert ("read as what is to be maximised" in convention.sentence()) == convention.gain
+    assert ("is to be maximised" in convention.sentence()) == convention.gain
 
 
 @pytest.mark.parametrize("program", [two_sites, three_bits])
@@ -79,7 +79,7 @@ def test_a_cost_is_no_reward() -> None:
 @pytest.mark.parametrize("batch", [2, 4])
 def test_a_baseline_with_its_own_cost_is_short_by_one_part_in_the_batch(batch: int) -> None:
     """False-fail rate 9.6e-7 a coordinate; the mean of batches of another size would have been seen."""
-    truth, rows = exact(three_bits), rows_of(shapes.own_baseline, three_bits, 2000, Wanted(batch=batch))
+    truth, rows = exact(three_bits), rows_of(shapes.own_baseline, three_bits, 2000, ForeignHints(batch=batch))
     assert float(z_scores(rows, truth * (1 - 1 / batch)).max()) < QUANTILE
     assert float(z_scores(rows, truth * (1 - 1 / (6 - batch))).max()) > QUANTILE
 

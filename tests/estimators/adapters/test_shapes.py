@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradverify.estimators import NoGradientPathError, Sample
-from gradverify.estimators.adapters import TargetError, UnrecognisedTargetError, Wanted, as_estimator, convention_of
+from gradverify.estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, as_estimator, convention_of
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import shapes
@@ -112,12 +112,12 @@ def unheard_of(*, width: int) -> Tensor:
 @pytest.mark.parametrize(
     ("target", "error", "said"),
     [
-        (shapes.coroutine, TargetError, "is a coroutine or a generator, .* give a plain function"),
-        (shapes.generator, TargetError, "is a coroutine or a generator, .* give a plain function"),
-        (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of it"),
-        (unheard_of, UnrecognisedTargetError, r"it demands width, which is none of what it could be handed"),
-        (shapes.silent, UnrecognisedTargetError, "no sample, loss or gradient"),
-        (shapes.identity, UnrecognisedTargetError, "no sample, loss or gradient"),
+        (shapes.coroutine, TargetError, "is a coroutine or a generator; give a plain function"),
+        (shapes.generator, TargetError, "is a coroutine or a generator; give a plain function"),
+        (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of the class"),
+        (unheard_of, UnrecognisedTargetError, r"it demands arguments with no known role \(width\)"),
+        (shapes.silent, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
+        (shapes.identity, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
     ],
 )
 def test_what_cannot_be_used_says_what_to_do(target: Any, error: type[Exception], said: str) -> None:
@@ -128,5 +128,5 @@ def test_what_cannot_be_used_says_what_to_do(target: Any, error: type[Exception]
 def test_a_batch_that_is_stated_is_one_replicate() -> None:
     """Mirror images are tied, and a louder row does not show it: only who wrote them knows."""
     assert convention_of(as_estimator(shapes.antithetic_batch, "mine")).group == 1
-    stated = convention_of(as_estimator(shapes.antithetic_batch, "mine", Wanted(batch=4)))
+    stated = convention_of(as_estimator(shapes.antithetic_batch, "mine", ForeignHints(batch=4)))
     assert (stated.group, stated.evaluations) == (4, 4)

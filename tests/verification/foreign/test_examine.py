@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import load_estimator
-from gradverify.estimators.adapters import CONTRACT, Convention, ForeignError, TargetError, Wanted
+from gradverify.estimators.adapters import ForeignError, ForeignHints, SamplerConvention, TargetError
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.drawing.executors import Failure, guarded
@@ -141,7 +141,7 @@ def test_a_process_that_ends_or_is_silent_costs_the_target_at_hand(sent: list[An
     ],
 )
 def test_a_target_is_looked_at(target: str, status: str, note: str) -> None:
-    finding = _looked_at(f"{HOSTILE}:{target}", Wanted())
+    finding = _looked_at(f"{HOSTILE}:{target}", ForeignHints())
     assert finding.status == status
     assert note in finding.note
     assert (finding.convention is not None) == (status == "ok")
@@ -151,7 +151,7 @@ def test_a_module_that_exits_while_it_is_loaded_is_a_crash(tmp_path: Path) -> No
     path = tmp_path / "leaving.py"
     path.write_text("import sys\nsys.exit(5)\n")
     before = set(sys.modules)
-    assert _looked_at(f"{path}:anything", Wanted()) == Finding(
+    assert _looked_at(f"{path}:anything", ForeignHints()) == Finding(
         f"{path}:anything", None, "crashed", "SystemExit while it was probed: 5"
     )
     for name in set(sys.modules) - before:
@@ -253,7 +253,7 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 
 
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
-    with pytest.raises(TargetError, match="--objective relaxed needs samples that are relaxed, and it returns none"):
+    with pytest.raises(TargetError, match="--objective relaxed was given, but it returns no relaxed samples"):
         verify(hostile.sound, BIT, objective="relaxed")
 
 
@@ -296,7 +296,7 @@ def test_a_foreign_callable_may_be_given_twice_but_not_two_of_one_name() -> None
 
 def test_workers_follow_the_convention_that_was_found() -> None:
     """They do not probe again: the law of this convention is wrong, and they would find another."""
-    convention = Convention("sampler", (("", "theta"),), "probs", "one-hot", sites=("Bernoulli",))
+    convention = SamplerConvention((("", "theta"),), "probs", returns="one-hot", sites=("Bernoulli",))
     target = f"{HOSTILE}:sound"
     settings = settle()
     workbench = registry_workbench(type(settings)(**{**vars(settings), "conventions": ((target, convention),)}), {BIT: BIT})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradverify.estimators.adapters import CONTRACT, Convention, Wanted
+from gradverify.estimators.adapters import CONTRACT, ForeignHints, LossConvention
 from gradverify.verification import Record
 from gradverify.verification.cli import main
 from gradverify.verification.foreign.examine import _at_sizes, _looked_at
@@ -64,7 +64,7 @@ def test_only_what_the_user_must_mend_is_wrong_usage(status: str, code: int) -> 
     assert exit_status(replace(record, cells=(*record.cells, *broken))) == code
 
 
-TWO = Finding("mine.py:loss", Convention("surrogate loss", group=2, evaluations=4))
+TWO = Finding("mine.py:loss", LossConvention(group=2, evaluations=4))
 
 
 def test_rows_that_depend_on_each_other_are_judged_at_two_sizes() -> None:
@@ -96,7 +96,7 @@ def test_a_target_may_end_in_a_size(target: str, place: str, batch: int | None) 
 
 @pytest.mark.parametrize(("target", "group"), [(f"{TIED}@16", 16), (TIED, 2), (f"{MIRRORED}@4", 4), (MIRRORED, 1)])
 def test_a_size_that_is_stated_is_followed(target: str, group: int) -> None:
-    found = _looked_at(target, Wanted())
+    found = _looked_at(target, ForeignHints())
     assert found.target == target
     assert found.convention is not None
     assert found.convention.group == group
@@ -104,6 +104,6 @@ def test_a_size_that_is_stated_is_followed(target: str, group: int) -> None:
 
 @pytest.mark.parametrize("target", [f"{ONE_HOT}@8", f"{TIED}@1"])
 def test_a_size_that_means_nothing_is_refused(target: str) -> None:
-    found = _looked_at(target, Wanted())
+    found = _looked_at(target, ForeignHints())
     assert found.status == "refused"
     assert "@N is for losses and gradients of a batch of two rows or more; leave @" in found.note

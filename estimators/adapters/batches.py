@@ -1,0 +1,78 @@
+"""The common part of conventions that take a batch of rows, and the gradients of a loss of a batch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from ..protocol import NoGradientPathError
+from .convention import Convention, ForeignError
+
+__all__ = ["LOSS_WORDS", "BatchConvention", "describe_value", "differentiate_loss"]
+
+LOSS_WORDS = {"rows": "one loss per row", "mean": "the mean loss of the rows", "sum": "the sum of the losses of the rows"}
+
+
+@dataclass(frozen=True, repr=False)
+class BatchConvention(Convention):
+    """The common part of the kinds that take a batch and return a loss or gradients.
+
+    Attributes:
+        is_loss: True if the callable returns a loss.
+        reduction: The reduction over rows. A loss has ``rows``, ``mean`` or ``sum``. A gradient has ``rows``, or ``mean`` if a
+            call returns one gradient or the gradients of a batch's mean.
+        group: The number of rows of one call that are one replicate because they depend on each other; 1 if they are
+            independent.
+    """
+
+    is_loss: ClassVar[bool]
+
+    reduction: str = "rows"
+    group: int = 1
+
+    @property
+    def group_words(self) -> list[str]:
+        """The part of the sentence about rows that depend on each other; empty if they are independent."""
+        words = f"the rows of a batch depend on each other, so a batch of {self.group} is one replicate"
+        return [words] if self.group > 1 else []
+
+    @abstractmethod
+    def with_group(self, size: int) -> Self:
+        """Return the convention with another number of rows per replicate."""
+
+
+def describe_value(right: bool) -> str:
+    """Say whether the value of a surrogate loss is the value of the objective."""
+    return f"the value of the loss {'is' if right else 'is not'} the objective"
+
+
+def differentiate_loss(loss: Tensor, leaf: Tensor, convention: BatchConvention) -> Tensor:
+    """Differentiate a surrogate loss in the values that the callable was handed.
+
+    Args:
+        loss: One number, or one per row.
+        leaf: The values that were handed to the callable, ``[rows, ...]``.
+        convention: The convention, which has the loss's reduction.
+
+    Returns:
+        One gradient per row of the leaf.
+
+    Raises:
+        NoGradientPathError: The loss has no graph, or its graph does not contain the leaf.
+        ForeignError: The loss has another shape than in the probe.
+    """
+    if not loss.requires_grad:
+        raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
+    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, len(leaf)):
+        expected = f"[{len(leaf)}]" if convention.reduction == "rows" else "a single number"
+        raise ForeignError(
+            f"it returned a loss of shape {tuple(loss.shape)} for {len(leaf)} rows; expected {expected}, as when it was probed"
+        )
+    (gradient,) = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)
+    if gradient is None:
+        raise NoGradientPathError(f"site 0: the loss does not depend on the {convention.takes} that it was handed")
+    return gradient * len(leaf) if convention.reduction == "mean" else gradient
