@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import load_estimator
-from gradverify.estimators.adapters import ForeignError, ForeignHints, SamplerConvention, TargetError
+from gradverify.estimators.adapters import CONTRACT, ForeignError, ForeignHints, SamplerConvention, TargetError
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.drawing.executors import Failure, guarded
