@@ -1,4 +1,4 @@
-"""What a run will do, settled before the first row: profiles, the error budget, and how rows are cut into chunks."""
+"""The plan of a run, settled before the first row: profiles, the error budget, and the chunks that rows are cut into."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "af
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard a run tries.
+    """The effort of a run.
 
     Attributes:
         name: ``quick``, ``standard`` or ``thorough``.
@@ -50,7 +50,7 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every cell of a run.
+    """The settings that hold for every cell of a run.
 
     Attributes:
         profile: How hard to try; its tolerances may have been replaced.
@@ -93,7 +93,7 @@ def settle(
     dtype: str | None = None,
     fused: bool = True,
 ) -> Settings:
-    """The settings that a caller's options come to.
+    """Return the settings that a caller's options come to.
 
     Args:
         profile: Name of a profile.
@@ -152,7 +152,7 @@ class ErrorBudget:
 
     @property
     def per_cell(self) -> float:
-        """False-alarm rate of one bias cell, over both its stages."""
+        """The false-alarm rate of one bias cell, over both its stages."""
         return BIAS_SHARE * self.alpha / max(self.bias_cells, 1)
 
     @property
@@ -162,7 +162,7 @@ class ErrorBudget:
 
     @property
     def per_other_test(self) -> float:
-        """False-alarm rate of each other test."""
+        """The false-alarm rate of each other test."""
         return OTHER_SHARE * self.alpha / max(self.other_tests, 1)
 
     @property
@@ -176,7 +176,7 @@ class ErrorBudget:
 
 
 def affordable_rows(profile: Profile, estimator: Estimator, probe: Probe) -> int:
-    """Rows of a cell's screen stage at most: the profile's, or fewer where one row costs many evaluations of a long program.
+    """Return the rows of a cell's screen stage at most: the profile's, or fewer if one row costs many evaluations.
 
     It depends on the problem and the estimator alone, so that a record is the same on any machine.
     """
@@ -185,7 +185,7 @@ def affordable_rows(profile: Profile, estimator: Estimator, probe: Probe) -> int
 
 
 def chunk_rows(estimator: Estimator, probe: Probe) -> Iterator[int]:
-    """Rows of each chunk of a stage: from 2,048 doubling up to what fits in about 200 MB.
+    """Yield the rows of each chunk of a stage: from 2,048 doubling up to what fits in about 200 MB.
 
     They depend on the problem and the estimator alone, never on free memory or workers: other chunks would be other rows.
     """

@@ -87,7 +87,7 @@ class Subject:
         """Return the generator of one chunk, addressed by what is drawn and not by who draws it."""
         return self._generator(self._address, stage, chunk)
 
-    def seeded(self, stage: str) -> Callable[[int], torch.Generator]:
+    def generators(self, stage: str) -> Callable[[int], torch.Generator]:
         """Return a function from the number of a chunk to its generator."""
         return lambda chunk: self.generator(stage, chunk)
 

@@ -63,7 +63,7 @@ class Workbench:
             self._probes[name] = probe(self.problem(name))
         return self._probes[name]
 
-    def sampled(self, kind: str, problem: str) -> Reference:
+    def sampled_reference(self, kind: str, problem: str) -> Reference:
         """Return the sampled reference of that kind, whether or not it decides the problem."""
         if (kind, problem) not in self._sampled:
             self._sampled[kind, problem] = SAMPLED_REFERENCES[kind](self.problem(problem), self.settings.seed)
@@ -78,7 +78,7 @@ class Workbench:
     def _bind(self, name: str, problem: str) -> Subject:
         target, decides = self.problem(problem), self.reference(problem)
         if name in SAMPLED_REFERENCES:
-            own = self.sampled(name, problem)
+            own = self.sampled_reference(name, problem)
             return Subject(name, target, self.probe(problem), own.rows_from(), decides, self.settings, own)
         estimator = self.find_estimator(name)
         reference = relaxed_reference(estimator, target, decides)

@@ -15,7 +15,7 @@ __all__ = ["with_exact_sites"]
 
 
 def with_exact_sites(program: Program, sites: Collection[int], *, baseline: float = 0.0, relaxed: bool = False) -> Program:
-    r"""The same program with some sites differentiated by itself, not by whichever estimator runs it.
+    r"""Return the same program with some sites differentiated by itself, not by whichever estimator runs it.
 
     At a chosen site the outcome x_s is drawn through the estimator's primitive from detached probabilities: its law, its place
     among the sites and its shape stay, and there is nothing left to differentiate. The objective becomes
@@ -48,7 +48,7 @@ def with_exact_sites(program: Program, sites: Collection[int], *, baseline: floa
         Foerster et al. (2018), arXiv 1802.05098 (a score carried by the objective); Williams (1992).
     """
 
-    def derived(params: Tensor, sample: Sample) -> Tensor:
+    def exact_program(params: Tensor, sample: Sample) -> Tensor:
         rows = params.shape[0]
         score = torch.zeros(rows, dtype=params.dtype, device=params.device)
         count = 0
@@ -59,14 +59,14 @@ def with_exact_sites(program: Program, sites: Collection[int], *, baseline: floa
             if number not in sites:
                 return sample(distribution)
             site = finite_site_of(distribution, rows)
-            index = _hardened(site, sample(_without_graph(distribution, site, relaxed)), relaxed)
+            index = _harden(site, sample(_without_graph(distribution, site, relaxed)), relaxed)
             score = score + site.score_surrogate(index).reshape(rows, -1).sum(1)
             return site.from_index(index)
 
         objective = evaluate(program, params, through)
         return objective + (objective.detach() - baseline) * (score - score.detach())
 
-    return derived
+    return exact_program
 
 
 def _without_graph(distribution: Distribution, site: FiniteSite, relaxed: bool) -> Distribution:
@@ -76,7 +76,7 @@ def _without_graph(distribution: Distribution, site: FiniteSite, relaxed: bool) 
     return law_of(distribution).detach(distribution)
 
 
-def _hardened(site: FiniteSite, value: Tensor, relaxed: bool) -> Tensor:
+def _harden(site: FiniteSite, value: Tensor, relaxed: bool) -> Tensor:
     """The index that a primitive's value stands for; hard values are kept, relaxed ones go to the nearest."""
     as_one_hot = relaxed and not site.boolean
     return value.detach().argmax(-1) if as_one_hot else site.nearest(value.detach())

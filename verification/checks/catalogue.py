@@ -57,16 +57,16 @@ class CellCheck:
 
 
 def _examine_contract(subject: Subject, alpha: float) -> Finding:
-    return check_conformance(subject.fitted, subject.problem, subject.seeded("conformance"))
+    return check_conformance(subject.fitted, subject.problem, subject.generators("conformance"))
 
 
 def _examine_law(subject: Subject, alpha: float) -> Finding:
     program, params, types = subject.problem.program, subject.problem.params, subject.probe.types
-    return check_forward_law(subject.fitted, program, params, types, subject.seeded("forward_law"), alpha)
+    return check_forward_law(subject.fitted, program, params, types, subject.generators("forward_law"), alpha)
 
 
 def _examine_compiled(subject: Subject, alpha: float) -> Finding:
-    return check_compiled(subject.fitted, subject.drawing, subject.problem, subject.seeded("compiled"), alpha)
+    return check_compiled(subject.fitted, subject.drawing, subject.problem, subject.generators("compiled"), alpha)
 
 
 def _record_conformance(finding: Conformance, claim: Expectation) -> Check:

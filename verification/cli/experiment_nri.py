@@ -88,5 +88,5 @@ def nri(
 
 
 def _user_cache() -> Path:
-    """Where this user's programs keep what they can make again."""
+    """Return the folder in which this user's programs keep what they can make again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradverify"

@@ -1,4 +1,4 @@
-"""What every experiment demands before it spends its first minute."""
+"""Demands of every experiment before it spends its first minute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["checkpoint_folder", "insist"]
 
 
 def checkpoint_folder(out: Path | None, resume: bool) -> Path | None:
-    """Where an experiment's checkpoints go: beside its report.
+    """Return the folder of an experiment's checkpoints, beside its report.
 
     A folder that holds checkpoints and no report is an experiment that was killed, which only ``--resume`` may enter.
 

@@ -1,4 +1,4 @@
-"""What every command does with its folder, its errors and its record."""
+"""The end of every command: its errors in one sentence, its record, its exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RECORD = _RecordPath(path_type=Path, exists=True)
 
 
 def command_line() -> str:
-    """How this run was asked for, to stand in its record."""
+    """Return the command of this run, for its record."""
     return shlex.join(["gradverify", *sys.argv[1:]])
 
 
@@ -57,7 +57,7 @@ def finish(record: Record, out: Path | None) -> None:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """What the user can mend becomes one sentence and exit status 2."""
+    """Turn an error that the user can mend into one sentence and exit status 2."""
     try:
         yield
     except (ValueError, ImportError) as error:

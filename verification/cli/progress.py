@@ -32,10 +32,10 @@ def progress(unit: str = "cells") -> Iterator[Callable[[int, int, str], None]]:
 def _plain_progress(unit: str) -> Callable[[int, int, str], None]:
     last = time.monotonic()
 
-    def told(done: int, total: int, name: str) -> None:
+    def show(done: int, total: int, name: str) -> None:
         nonlocal last
         if done == total or time.monotonic() - last > _QUIET_SECONDS:
             last = time.monotonic()
             click.echo(f"{done} of {total} {unit} decided", err=True)
 
-    return told
+    return show

@@ -13,7 +13,7 @@ import torch
 
 from ..plan import Settings
 from ..workbench import Workbench, registry_workbench
-from .executors import Failure, guarded
+from .executors import Failure, perform_guarded
 from .journal import package_digest
 from .tasks import Task
 
@@ -108,7 +108,7 @@ _turn = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _workbench(settings: Settings, problems: tuple[tuple[str, str], ...]) -> Workbench:
-    """The workbench of a run, kept from task to task."""
+    """Return the workbench of a run, kept from task to task."""
     return registry_workbench(settings, dict(problems))
 
 
@@ -116,4 +116,4 @@ def _work(settings: Settings, problems: tuple[tuple[str, str], ...], task: Task)
     """Do one task in a worker process, alone: code that draws from the default generator is found out by its state."""
     with _turn:
         torch.set_num_threads(1)
-        return guarded(_workbench(settings, problems), task)
+        return perform_guarded(_workbench(settings, problems), task)

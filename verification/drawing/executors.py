@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, or in spawned ones."""
+"""Executors run tasks, in this process or in spawned ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...estimators.adapters import ForeignError
-from ..foreign.isolation import isolate, out_of_memory, said
+from ..foreign.isolation import isolate, message_of, out_of_memory
 from ..plan import Settings
 from ..verdicts import Ending
 from ..workbench import Workbench, registry_workbench
 from .pools import end_pool, start_pool
 from .tasks import Task
 
-__all__ = ["Executor", "Failure", "Inline", "Processes", "guarded"]
+__all__ = ["Executor", "Failure", "Inline", "Processes", "perform_guarded"]
 
 _START = 120.0  # seconds in which a worker must come up
 
@@ -73,7 +73,7 @@ class Inline:
     def next(self) -> tuple[Any, Any]:
         """Run the task that waited longest."""
         key, task = self._queue.popleft()
-        return key, guarded(self._workbench, task)
+        return key, perform_guarded(self._workbench, task)
 
     def close(self) -> None:
         """Forget what waits."""
@@ -211,13 +211,13 @@ def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
 def _work(task: Task) -> Any:
     assert _workbench is not None
     try:
-        return guarded(_workbench, task)
+        return perform_guarded(_workbench, task)
     except BaseException as error:  # a KeyboardInterrupt that foreign code raised would end the run in the parent
         return _failure(error)
 
 
-def guarded(workbench: Workbench, task: Task) -> Any:
-    """The task's result, or what it raised as a `Failure`."""
+def perform_guarded(workbench: Workbench, task: Task) -> Any:
+    """Return the result of a task, or what it raised as a `Failure`."""
     try:
         return task.perform(workbench)
     except (Exception, SystemExit) as error:
@@ -227,7 +227,7 @@ def guarded(workbench: Workbench, task: Task) -> Any:
 def _failure(error: BaseException) -> Failure:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
-    lines = said(error).splitlines() or [""]
+    lines = message_of(error).splitlines() or [""]
     status: Ending = "failed" if isinstance(error, ForeignError) else "crashed"
     note = f"{type(error).__name__} at {where}: {lines[0]}"[:500]
     return Failure(status, note, spent=out_of_memory(error))

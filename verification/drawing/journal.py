@@ -1,4 +1,4 @@
-"""Results kept on disk as they come, so that a run that was stopped loses at most the tasks in flight."""
+"""The journal keeps results on disk as they come, so that a stopped run loses at most the tasks in flight."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Journal:
             self._inner.submit(key, task)
 
     def next(self) -> tuple[Any, Any]:
-        """What is known already first, then what the inner executor finishes."""
+        """Return a known answer if there is one, else the next result of the inner executor."""
         if self._ready:
             return self._ready.popleft()
         key, result = self._inner.next()
@@ -80,7 +80,7 @@ class Journal:
         return key, result
 
     def close(self) -> None:
-        """Stop, at once; what was answered stays on disk."""
+        """Stop at once; the answers stay on disk."""
         self._inner.close()
         self._base.close()
         self._open = False
@@ -101,7 +101,7 @@ class Journal:
 def fingerprint(
     settings: Settings, sources: Mapping[str, str], *, targets: Iterable[str] = (), problems: Iterable[str] = ()
 ) -> str:
-    """What makes a run the one it is: its settings, what it is over, versions and code, as JSON text.
+    """Return what identifies a run, as JSON text: its settings, its estimators and problems, versions and code.
 
     Args:
         settings: The run's settings; its time limit does not count.
@@ -116,7 +116,7 @@ def fingerprint(
 
 @cache
 def package_digest() -> str:
-    """Hash of the package's own source files: a version number does not change while it is being worked on."""
+    """Return a hash of the package's own source files: a version number does not change while it is being worked on."""
     found = hashlib.blake2b(digest_size=16)
     for package in ("gradverify.estimators", "gradverify.verification"):
         for each in sorted(Path(str(resources.files(package))).rglob("*.py")):

@@ -18,7 +18,7 @@ __all__ = ["Drawing", "Place"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn, for this process and for others.
+    """The rows to draw, described for this process and for others.
 
     Attributes:
         workbench: The meaning of the run's names in this process.
@@ -46,7 +46,7 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where rows are drawn and where their answers are kept.
+    """The place where rows are drawn and their answers are kept.
 
     Attributes:
         workers: The processes to spawn; 0 for none, None for as many as there are cores.
@@ -84,7 +84,7 @@ class Place:
         if self.dask and device != "cpu":
             raise ValueError("--dask runs on the cluster's CPU workers; leave --workers and --device out")
 
-    def journalled(
+    def open_journal(
         self,
         drawing: Drawing,
         cells: int,

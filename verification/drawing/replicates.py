@@ -116,7 +116,7 @@ class Replicates:
 
 def _check_contract(subject: Subject) -> Conformance:
     try:
-        return check_conformance(subject.fitted, subject.problem, subject.seeded("conformance"))
+        return check_conformance(subject.fitted, subject.problem, subject.generators("conformance"))
     except NotApplicableError as error:  # said while it was being fitted
         return Conformance("not-applicable", "refused", str(error))
 
@@ -134,11 +134,11 @@ def evaluations(estimator: Estimator, problem: Problem, seed: int = 0) -> float:
         return float(declared)
     counts: list[int] = []
     generator = torch.Generator(problem.params.device).manual_seed(seed)
-    estimator(_counted(problem.program, counts), problem.params, _COUNTED_ROWS, generator)
+    estimator(_count_rows(problem.program, counts), problem.params, _COUNTED_ROWS, generator)
     return sum(counts) / _COUNTED_ROWS
 
 
-def _counted(program: Program, counts: list[int]) -> Program:
+def _count_rows(program: Program, counts: list[int]) -> Program:
     """The program, which writes down how many rows it was evaluated on."""
     if isinstance(program, MarkovProgram):
         objective = program.objective

@@ -1,4 +1,4 @@
-"""What targets' code is at this moment, so that results of other code are not taken for theirs."""
+"""Digests of the targets' code, so that results of other code are not taken for theirs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["code_digest", "source_digests"]
 
 _FILES = 1000
 _FOLDERS = 1000
-"""How many source files, in how many folders, are looked at for one target: it may lie at the top of a disk."""
+"""The source files and the folders that are looked at for one target at most: it may lie at the top of a disk."""
 
 _INSTALLED = ("site-packages", "dist-packages")
 
 
 def code_digest(targets: Iterable[str]) -> str:
-    """Hash of everything that targets' results follow from beside their settings: versions, this package and their sources.
+    """Return a hash of everything that targets' results follow from but for settings: versions, this package, sources.
 
     Args:
         targets: As on the command line; registered names of this package add nothing of their own.
@@ -36,7 +36,7 @@ def code_digest(targets: Iterable[str]) -> str:
 
 
 def source_digests(targets: Iterable[str]) -> dict[str, str]:
-    """The places that targets point to, each with a hash of its sources.
+    """Return the places that targets point to, each with a hash of its sources.
 
     A file may import what lies beside it, and a module what lies in its package: of every place all Python files in its
     folder and below are hashed, a thousand at most, hidden folders and environments left out. Data files are not.
@@ -54,7 +54,7 @@ def source_digests(targets: Iterable[str]) -> dict[str, str]:
 
 
 def _files(place: str) -> list[Path]:
-    """The files of a place, the one it names first; none where it names no code."""
+    """Return the files of a place, the named one first; none if it names no code."""
     if place.endswith(".py"):
         return [Path(place), *_beside(Path(place).resolve().parent)]
     try:
@@ -74,11 +74,11 @@ def _files(place: str) -> list[Path]:
 
 
 def _beside(folder: Path) -> Iterator[Path]:
-    """The Python files of a folder and below, in an order that is always the same."""
-    return islice(_walked(folder), _FILES)
+    """Return the Python files of a folder and below, in a fixed order."""
+    return islice(_walk(folder), _FILES)
 
 
-def _walked(top: Path) -> Iterator[Path]:
+def _walk(top: Path) -> Iterator[Path]:
     for folder, below, names in islice(os.walk(top), _FOLDERS):
         # In place, which is how a walk is told where to go.
         below[:] = sorted(each for each in below if not _foreign(Path(folder) / each))
@@ -86,7 +86,7 @@ def _walked(top: Path) -> Iterator[Path]:
 
 
 def _foreign(folder: Path) -> bool:
-    """Whether a folder holds what others wrote, or nothing that is imported."""
+    """Return True if a folder holds what others wrote, or nothing that is imported."""
     return folder.name.startswith((".", "__pycache__", "node_modules")) or (folder / "pyvenv.cfg").exists()
 
 

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ...estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, convention_of
-from .isolation import MEMORY, isolate, memory, said
+from .isolation import MEMORY, isolate, memory, message_of
 from .targets import WIDE, Finding, split_batch
 
 __all__ = ["examine"]
@@ -43,7 +43,7 @@ def examine(targets: Sequence[str], hints: ForeignHints, limit: float = 600.0) -
 
 
 def _examined_together(targets: Sequence[str], hints: ForeignHints, limit: float) -> list[Finding]:
-    """Findings of the targets up to the first one that ends or hangs the process."""
+    """Return the findings of the targets up to the first one that ends or hangs the process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_look, args=(theirs, list(targets), hints), daemon=True)
@@ -90,7 +90,7 @@ def _look(connection: Connection, targets: list[str], hints: ForeignHints) -> No
 
 
 def _at_sizes(finding: Finding) -> list[Finding]:
-    """The finding, and the same at the second size of batch where its law could depend on it."""
+    """Return the finding, and one at the second batch size if the law could depend on the size."""
     convention = finding.convention
     if convention is None or convention.group == 1 or split_batch(finding.target)[1] is not None:
         return [finding]
@@ -107,8 +107,8 @@ def _looked_at(target: str, hints: ForeignHints) -> Finding:
             raise TargetError(f"{target!r}: @N is for losses and gradients of a batch of two rows or more; leave @{batch} out")
         return Finding(target, convention)
     except UnrecognisedTargetError as error:
-        return Finding(target, None, "failed", said(error))
+        return Finding(target, None, "failed", message_of(error))
     except TargetError as error:
-        return Finding(target, None, "refused", said(error))
+        return Finding(target, None, "refused", message_of(error))
     except BaseException as error:
-        return Finding(target, None, "crashed", f"{type(error).__name__} while it was probed: {said(error)}"[:500])
+        return Finding(target, None, "crashed", f"{type(error).__name__} while it was probed: {message_of(error)}"[:500])

@@ -1,4 +1,4 @@
-"""What keeps foreign code in a worker from harming anything else: its output goes nowhere, its memory has a limit."""
+"""Isolation keeps foreign code in a worker from doing harm: its output goes nowhere, its memory has a limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["MEMORY", "isolate", "memory", "out_of_memory", "said"]
+__all__ = ["MEMORY", "isolate", "memory", "message_of", "out_of_memory"]
 
 MEMORY = 4 * 2**30
 """Bytes that a worker with foreign code may take beyond what it starts with."""
@@ -31,7 +31,7 @@ def isolate(*, limited: bool = True) -> None:
 
 
 def memory() -> int:
-    """Bytes of private writable memory that this process holds; 0 where the system does not say."""
+    """Return the bytes of private writable memory that this process holds, or 0 if the system does not say."""
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:
@@ -40,12 +40,12 @@ def memory() -> int:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is used up."""
-    return isinstance(error, MemoryError) or "allocate memory" in said(error) or "not enough memory" in said(error)
+    """Return True if an error says that memory is used up."""
+    return isinstance(error, MemoryError) or "allocate memory" in message_of(error) or "not enough memory" in message_of(error)
 
 
-def said(error: BaseException) -> str:
-    """An error's message; foreign ones may raise while they make theirs."""
+def message_of(error: BaseException) -> str:
+    """Return an error's message; foreign errors may raise while they make theirs."""
     try:
         return str(error)
     except Exception as second:

@@ -1,4 +1,4 @@
-"""What a record says of foreign code: how each target was called, and which could not be used."""
+"""The record of foreign code: how each target was called, and which could not be used."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def _with_scope(cell: Cell) -> Cell:
     scope = _scope(cell.claims.get("convention"))
     if not scope or cell.status != "ok":
         return cell
-    return replace(cell, checks=tuple(_noted(each, scope) for each in cell.checks))
+    return replace(cell, checks=tuple(_note_scope(each, scope) for each in cell.checks))
 
 
-def _noted(check: Check, scope: str) -> Check:
+def _note_scope(check: Check, scope: str) -> Check:
     """Return the check with the scope in its note, if it is a verdict on bias."""
     if check.check != "bias" or check.outcome not in ("biased", "unbiased", "inconclusive"):
         return check

@@ -110,7 +110,7 @@ class Request:
         if self.exact:
             return Inline(self.run.workbench)
         sources = (*self.targets.places, *self.drawing.problems.values())
-        return self.place.journalled(self.drawing, self.num_cells, self.run.estimators, sources, self.notify)
+        return self.place.open_journal(self.drawing, self.num_cells, self.run.estimators, sources, self.notify)
 
     def execute(self, executor: Executor, progress: Progress | None = None) -> Record:
         """Run it, and return the record; Ctrl-C leaves a record that is not complete.
@@ -133,7 +133,7 @@ def foreign_hints(asked: Mapping[str, Any]) -> ForeignHints:
 
 
 def _place(asked: Mapping[str, Any]) -> Place:
-    """Return the place of a run, its folder made and claimed."""
+    """Return the place of a run, its folder made and resolve_claim."""
     out = None if asked["out"] is None else Path(asked["out"])
     place = Place(**{**pick(asked, Place), "out": out})
     place.refuse_contradictions(exact=asked["exact"], device=asked["device"])

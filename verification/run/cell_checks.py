@@ -1,4 +1,4 @@
-"""From what a cell found to the checks of its record."""
+"""The checks of a cell's record, from what the cell found."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..truth.reference import Reference
 from ..verdicts import BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
 from .cell import CellRun
 
-__all__ = ["cell_record", "claimed", "hold_bias_claim", "reference_check"]
+__all__ = ["cell_record", "hold_bias_claim", "reference_check", "resolve_claim"]
 
 _CLAIM_BY_SIZE: Mapping[Material, Claim] = {
     "negligible": "supported",
@@ -43,8 +43,8 @@ _CLAIM_BY_OUTCOME: Mapping[Outcome, Claim] = {
 GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still taken for exact
 
 
-def claimed(claims: Claims, problem: Problem, expect: Expectation) -> Expectation:
-    """What an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no-gradient`` or ``any``."""
+def resolve_claim(claims: Claims, problem: Problem, expect: Expectation) -> Expectation:
+    """Return what an estimator's claims come to on one problem: ``unbiased``, ``biased``, ``no-gradient`` or ``any``."""
     if expect != "claims":
         return expect
     if claims.continuous_only and not problem.continuous:
@@ -56,7 +56,7 @@ def claimed(claims: Claims, problem: Problem, expect: Expectation) -> Expectatio
 
 
 def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material = "", *, insisted: bool = False) -> Claim:
-    """What a bias outcome says of a claim.
+    """Return the judgement of a claim by a bias outcome.
 
     A claim of none is one of none beyond the tolerance: a bias known to lie inside supports it, and reports warn of it. One
     of undetermined size decides nothing. A declared bias is not refuted by a problem on which it vanishes, unless it is
@@ -85,7 +85,7 @@ def cell_record(run: CellRun, replay: str) -> Cell:
         replay: The command that repeats it.
     """
     reference, expect = run.subject.reference, run.subject.settings.expect
-    claim = claimed(run.subject.about.claims, run.subject.problem, expect)
+    claim = resolve_claim(run.subject.about.claims, run.subject.problem, expect)
     ended = run.failure is not None or (run.finding is not None and run.finding.outcome != "pass")
     checks = record_findings(run.findings, claim, decisive_only=ended)
     status: Status = "ok"
@@ -131,7 +131,7 @@ def _ended_check(finding: Conformance, claim: Expectation, reference: Reference)
 
 
 def reference_check(runs: list[CellRun], reference: Reference) -> Check:
-    """Whether the other references of a problem agree with the one that decides."""
+    """Return the check of a problem's other references against the one that decides."""
     compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
@@ -151,7 +151,7 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
 
 
 def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
-    """The program's own exact gradient beside the one that its author gave."""
+    """Yield the comparison of the program's own exact gradient with the one that its author gave."""
     if reference.computed is None:
         return
     difference = reference.gradient - reference.computed.gradient
@@ -222,7 +222,7 @@ def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insis
 
 
 def _variance_checks(run: CellRun) -> list[Check]:
-    """One replicate's variance (its widest coordinate) and what it costs."""
+    """Return the checks of one replicate's variance (its widest coordinate) and of its cost."""
     moments, compared = run.rows, run.variance
     if moments.count < 2 or moments.nonfinite:
         return []

@@ -16,7 +16,7 @@ from ..statistics.channels import scales
 from ..subject import Subject, estimator_facts
 from ..truth.reference import Reference
 from ..verdicts import BiasOutcome, Expectation, Status
-from .cell_checks import claimed, hold_bias_claim
+from .cell_checks import hold_bias_claim, resolve_claim
 
 __all__ = ["exact_cell"]
 
@@ -27,7 +27,7 @@ ROUNDING = 1e-9
 def exact_cell(subject: Subject) -> Cell:
     """Return the cell of an estimator on a problem: exactly unbiased, the exact bias, or why it cannot be said."""
     reference = subject.reference
-    claim = claimed(subject.about.claims, subject.problem, subject.settings.expect)
+    claim = resolve_claim(subject.about.claims, subject.problem, subject.settings.expect)
     checks, status = _checks(subject, claim)
     facts = {"exact": reference.gradient.tolist() if reference.exact else None, "dimension": reference.gradient.size}
     claims = {**estimator_facts(subject.unfitted), "here": claim}
@@ -51,10 +51,10 @@ def _checks(subject: Subject, claim: Expectation) -> tuple[tuple[Check, ...], St
     except Exception as error:
         note = f"{type(error).__name__}: {error}"[:500]
         return (Check(check="bias", outcome="failed", note=note),), "crashed"
-    return _found(mean, variance, problem, reference, claim), "ok"
+    return _record_moments(mean, variance, problem, reference, claim), "ok"
 
 
-def _found(
+def _record_moments(
     mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation
 ) -> tuple[Check, ...]:
     # A gradient that its author gives to some digits is replaced by the one that was computed.

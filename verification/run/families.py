@@ -1,4 +1,4 @@
-"""How variance grows with a problem's size: exponents over the families of a run."""
+"""The growth of variance with a problem's size: exponents over the families of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROOM = 0.15  # a declared exponent is asymptotic; short walks are not quite the
 def fit_families(
     runs: list[CellRun], problems: list[Problem], known: Mapping[tuple[str, str], float | None]
 ) -> Iterator[Family]:
-    """One exponent for every estimator and series of problems that differ in size alone.
+    """Yield one exponent for every estimator and series of problems that differ in size alone.
 
     Args:
         runs: The cells of a run, closed.
@@ -45,7 +45,7 @@ def fit_families(
 
 
 def judged_by_exact_tail(family: Family, declared: float | None, sizes: Sequence[int], variances: Sequence[float]) -> Family:
-    """The family with its declared exponent held against exact variances, which have no noise and reach far.
+    """Return the family with its declared exponent held against exact variances, which have no noise and reach far.
 
     The claim is refuted where the exponent of the tail is off by more than 0.15: it is asymptotic, and even n = 1000 is not
     quite there.
@@ -91,7 +91,7 @@ def _family(
         exponent=fit.slope,
         interval=fit.interval,
         outcome="poor fit" if fit.misfit else "fitted",
-        claim=_held(declared, fit),
+        claim=_hold_exponent(declared, fit),
         points=tuple(points),
         note=_note(declared, fit),
     )
@@ -110,8 +110,8 @@ def _point(run: CellRun, size: int, exact: float | None) -> dict[str, Any]:
     }
 
 
-def _held(declared: float | None, fit: ExponentFit) -> Claim:
-    """Whether the tail's exponent is what was declared. Short walks can support that, and cannot refute it."""
+def _hold_exponent(declared: float | None, fit: ExponentFit) -> Claim:
+    """Judge whether the tail's exponent is the declared one. Short walks can support that, and cannot refute it."""
     if declared is None:
         return "none"
     low, high = fit.tail_interval

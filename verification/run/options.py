@@ -14,7 +14,7 @@ _AS_IN_PYTHON = object()
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """What the doors beside Python need to know of an option.
+    """The facts about an option that the doors beside Python need.
 
     Attributes:
         help: One sentence for the command's help.

@@ -98,7 +98,7 @@ class Verification:
         compared = {name: reference_check(runs, self.workbench.reference(name)) for name, runs in checks.items()}
         timing = {"started": wall, "seconds": time.perf_counter() - started}
         head = replace(self._head(timing), complete=complete, time_truncated=truncated)
-        cells = self._ordered([self._write(run, compared[run.problem]) for run in self.runs])
+        cells = self._in_order([self._write(run, compared[run.problem]) for run in self.runs])
         families = tuple(fit_families(self.runs, self.problems, self._known))
         return Record(run=head, cells=(*_reference_cells(compared), *cells), families=families)
 
@@ -115,7 +115,7 @@ class Verification:
             complete = False
         head = self._head({"started": wall, "seconds": time.perf_counter() - started})
         budget = {"rule": "no error rate: means are computed over all draws"}
-        return Record(run=replace(head, num_tests=0, budget=budget, complete=complete), cells=self._ordered(cells))
+        return Record(run=replace(head, num_tests=0, budget=budget, complete=complete), cells=self._in_order(cells))
 
     def _hold_problems(self) -> None:
         """Run every problem's program, hold it to its contract, and find the reference that decides it."""
@@ -179,7 +179,7 @@ class Verification:
         compared = None if exact is None else ExactVariance(exact, alpha, floor)
         return CellRun(subject, plan, least, alpha, compared)
 
-    def _ordered(self, cells: list[Cell]) -> tuple[Cell, ...]:
+    def _in_order(self, cells: list[Cell]) -> tuple[Cell, ...]:
         """Return the cells and the refusals, estimator by estimator."""
         written = {(cell.estimator, cell.problem): cell for cell in (*cells, *self._refused)}
         keys = ((name, problem.name) for name in self.estimators for problem in self.problems)
@@ -201,7 +201,7 @@ class Verification:
 
     def _write(self, run: CellRun, references: Check) -> Cell:
         cell = cell_record(run, self.replay(run.estimator, run.problem))
-        return _overruled(cell) if references.outcome == "disagree" else cell
+        return _overrule(cell) if references.outcome == "disagree" else cell
 
 
 def _known_variance(subject: Subject) -> float | None:
@@ -224,7 +224,7 @@ def _refusal(subject: Subject, reason: str) -> Cell:
     return Cell(estimator=subject.name, problem=subject.problem.name, status="ok", checks=(check,), claims=facts)
 
 
-def _overruled(cell: Cell) -> Cell:
+def _overrule(cell: Cell) -> Cell:
     """Return a cell without its verdict, because the references of its problem contradict each other."""
     note = "the references of this problem disagree; no verdict can rest on them"
     checks = tuple(

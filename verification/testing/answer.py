@@ -1,4 +1,4 @@
-"""A mistake in what was asked, told without the way on which it was found."""
+"""Report a user's mistake without this package's traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def answer(question: Callable[[], _T]) -> _T:
-    """What a question comes to.
+    """Return the result of a call, and let a user's mistake show without this package's frames.
 
     A name that means nothing, an option out of range or a program that breaks its contract is the asker's to mend: a traceback
     through this package would say less than the message. What foreign code raised keeps its own frames, as the cause.
@@ -37,7 +37,7 @@ def answer(question: Callable[[], _T]) -> _T:
 
 
 def _foreign(trace: TracebackType | None, *, last: bool = False) -> TracebackType | None:
-    """The traceback from the first frame outside this package on (or of the last frame, if that is outside), else None."""
+    """Return the traceback from the first frame outside this package (or of the last frame, if that is outside), else None."""
     while trace is not None:
         outside = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] != _PACKAGE
         if outside and (trace.tb_next is None or not last):

@@ -1,4 +1,4 @@
-"""What Hypothesis calls when it is imported: `Problem` gets its strategy, and nothing is loaded for it.
+"""The hook that Hypothesis calls when it is imported: `Problem` gets its strategy, and nothing is loaded for it.
 
 Whichever comes second, Hypothesis or `Problem`, makes the registration: Hypothesis by its entry point, `Problem` when
 `gradverify.verification` first looks it up. No setting of Hypothesis is touched.

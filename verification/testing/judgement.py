@@ -1,4 +1,4 @@
-"""What an assertion finds, before it passes or fails: one judgement for every problem, with a sentence and a record's cell."""
+"""Judgements: what an assertion finds before it passes or fails, one for every problem, with a sentence and a cell."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def judge_unbiased(
 
 
 def judgements_of(record: Record, replay: str = "") -> list[Judgement]:
-    """What a record says of each of its cells: one holds unless a claim is refuted or something failed."""
+    """Return a judgement of each cell of a record: it holds unless a claim is refuted or something failed."""
     sure = f"false-fail rate {record.run.alpha:g}, seed {record.run.seed}"
     return [
         Judgement(
@@ -100,7 +100,7 @@ def judge_variance(
     for (subject,) in pairs.subjects:
         draws = Replicates((subject,))
         test = partial(variance_above, limit=variance, alpha=pairs.alpha, rarest=subject.reference.rarest)
-        answer = draws.refusal() or _answer(draws, test)
+        answer = draws.refusal() or _ask_test(draws, test)
         judged.append(_judgement(_Asked("variance", subject, f"{variance:.6g}", pairs.sure), answer, replay))
     return judged
 
@@ -124,24 +124,24 @@ def judge_not_worse(
     pairs = _Pairs.of([estimator, baseline], problem, false_fail_rate, options)
     judged = []
     for subject, other in pairs.subjects:
-        answer = _compared(Replicates((subject, other)), margin, cost, pairs.alpha)
+        answer = _compare(Replicates((subject, other)), margin, cost, pairs.alpha)
         allowed = f"{1 + margin:.6g} times that of {other.name}" + (" at equal evaluations" if cost else "")
         judged.append(_judgement(_Asked("not worse", subject, allowed, pairs.sure), answer, replay))
     return judged
 
 
-def _compared(draws: Replicates, margin: float, cost: str | None, alpha: float) -> tuple[str, Conformance] | Excess:
+def _compare(draws: Replicates, margin: float, cost: str | None, alpha: float) -> tuple[str, Conformance] | Excess:
     refused = draws.refusal()
     if refused:
         return refused
     spent = [evaluations(subject.fitted, subject.problem) if cost else 1.0 for subject in draws.subjects]
     rarest = draws.subjects[0].reference.rarest
     test = partial(variance_above_baseline, margin=margin, alpha=alpha, cost_ratio=spent[0] / spent[1], rarest=rarest)
-    return _answer(draws, test)
+    return _ask_test(draws, test)
 
 
-def _answer(draws: Replicates, test: Callable[[Looks], Excess]) -> tuple[str, Conformance] | Excess:
-    """What the test finds, or whose rows it cannot be asked of."""
+def _ask_test(draws: Replicates, test: Callable[[Looks], Excess]) -> tuple[str, Conformance] | Excess:
+    """Return what the test finds, or the estimator whose rows cannot be tested, with the finding."""
     try:
         return test(draws.looks)
     except DependentRowsError as error:
@@ -271,7 +271,7 @@ def _bias_sentence(cell: Cell, tolerance: float, sure: str) -> str:
 
 
 def _tolerable(bias: Check) -> bool:
-    """Whether no bias was found, or one that lies inside the tolerance with all that is not known of it."""
+    """Return True if no bias was found, or if its whole interval lies within the tolerance."""
     return bias.outcome == "unbiased" or (bias.outcome, bias.details.get("material")) == ("biased", "negligible")
 
 

@@ -67,7 +67,7 @@ class Gradverify:
                 the session's budget, and is its share for one assertion where it is not given.
         """
         __tracebackhide__ = True
-        settled = self._settled(verify, options, rate="alpha")
+        settled = self._settle(verify, options, rate="alpha")
         place = self.defaults.get("problem", ()) if problems is None else problems
         self.budget.charge(settled["alpha"])
         record = answer(lambda: verify(estimators, place, **settled))
@@ -103,14 +103,14 @@ class Gradverify:
         self, assertion: Callable[..., None], judge: Judge, problem: str | Problem | None, options: Mapping[str, Any]
     ) -> None:
         __tracebackhide__ = True
-        settled, place = self._settled(assertion, options), self._problem(problem)
+        settled, place = self._settle(assertion, options), self._problem(problem)
         rate = settled["false_fail_rate"]
         self.budget.charge(rate)
         judged = answer(lambda: judge(problem=place, **settled, replay=self.replay))
         self._enter(judged, rate, settled["seed"], _record(judged, place, settled, self.replay))
         insist(judged, self.replay)
 
-    def _settled(
+    def _settle(
         self, function: Callable[..., object], options: Mapping[str, Any], *, rate: str = "false_fail_rate"
     ) -> dict[str, Any]:
         """As given, else from marker and session, else the function's own; its ``rate`` is the session's to give."""

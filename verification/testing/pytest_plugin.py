@@ -94,15 +94,15 @@ def gradverify(request: pytest.FixtureRequest) -> Gradverify:
         test=test,
         replay=_replay(config, test),
         budget=config.stash[_BUDGET],
-        defaults={**defaults, **_marked(item)},
+        defaults={**defaults, **_read_markers(item)},
         tell=lambda name, text: item.user_properties.append((name, text)),
     )
     item.stash[_USED] = used
     return used
 
 
-def _marked(item: pytest.Item) -> dict[str, Any]:
-    """What the markers set, the closest one first."""
+def _read_markers(item: pytest.Item) -> dict[str, Any]:
+    """Return the defaults that the markers set; the closest marker wins."""
     from .pytest_fixture import DEFAULTS
 
     settled: dict[str, Any] = {}
@@ -138,6 +138,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     used = item.stash.get(_USED, None)
     if used is not None and used.made:
-        report.gradverify = Book.written(used.made)  # type: ignore[attr-defined]
+        report.gradverify = Book.to_text(used.made)  # type: ignore[attr-defined]
         used.made.clear()
     return report

@@ -1,4 +1,4 @@
-"""Where the reports of all tests arrive: the record, the summary, and the session's budget over all its processes."""
+"""The reporter of a session: the record, the summary, and the error budget over all its processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .pytest_session import Book, Budget, launcher, merged
+from .pytest_session import Book, Budget, launcher, merge_records
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -57,7 +57,7 @@ class Reporter:
     def _write(self, path: Path, head: dict[str, Any]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            merged(self.book.assertions, head=head).write(path)
+            merge_records(self.book.assertions, head=head).write(path)
         except OSError as error:
             self.unwritten = f"the record could not be written to {path}: {error.strerror}"
         else:
@@ -107,6 +107,6 @@ class Reporter:
 
 
 def _complete(session: pytest.Session) -> bool:
-    """Whether every test was run: the session was not interrupted, nor ended by ``-x`` or its like."""
+    """Return True if every test was run: the session was neither interrupted nor ended by ``-x`` or its like."""
     ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     return ended and not (session.shouldstop or session.shouldfail)

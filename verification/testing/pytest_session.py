@@ -1,4 +1,4 @@
-"""What a pytest session knows of its assertions: the error budget that they share, and what each one found.
+"""The assertions of a pytest session: the error budget that they share, and what each one found.
 
 Nothing here imports PyTorch: it is loaded in every pytest run of a machine on which gradverify is installed.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..record.record import Record, Run
 
-__all__ = ["Assertion", "Book", "Budget", "BudgetError", "Line", "launcher", "merged", "seed_of"]
+__all__ = ["Assertion", "Book", "Budget", "BudgetError", "Line", "launcher", "merge_records", "seed_of"]
 
 _ROUNDING = 1 + 1e-9  # a thousand thousandths may add up to a little more than one
 
@@ -62,7 +62,7 @@ class Budget:
         self.spent += rate
 
     def exceeded_by(self, spent: float) -> bool:
-        """Whether that much is more than there is."""
+        """Return True if that much is more than there is."""
         return spent > self.total * _ROUNDING
 
 
@@ -116,13 +116,13 @@ class Book:
         self.entries[test, phase] = tuple(found)
 
     @staticmethod
-    def written(assertions: Iterable[Assertion]) -> str:
-        """The assertions as text."""
+    def to_text(assertions: Iterable[Assertion]) -> str:
+        """Return the assertions as text."""
         return json.dumps([asdict(each) for each in assertions])
 
 
 def seed_of(master: int, test: str) -> int:
-    """The seed of a test, from the session's and its node id.
+    """Return the seed of a test, from the session's seed and the test's node id.
 
     Example:
         >>> seed_of(0, "test_walk.py::test_unbiased") == seed_of(1, "test_walk.py::test_unbiased")
@@ -133,13 +133,13 @@ def seed_of(master: int, test: str) -> int:
 
 
 def launcher(config: pytest.Config) -> list[str]:
-    """How pytest was started: ``python -m pytest`` finds modules in the working directory, and ``pytest`` does not."""
+    """Return the words that started pytest: ``python -m pytest`` finds modules in the working directory, ``pytest`` not."""
     program = getattr(config, "workerinput", {}).get("mainargv", sys.argv)[0]
     return ["python", "-m", "pytest"] if Path(program).name == "__main__.py" else ["pytest"]
 
 
-def merged(assertions: list[Assertion], *, head: dict[str, Any]) -> Record:
-    """One record of all assertions of a session.
+def merge_records(assertions: list[Assertion], *, head: dict[str, Any]) -> Record:
+    """Return one record of all assertions of a session.
 
     Args:
         assertions: At least one.

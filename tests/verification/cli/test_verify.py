@@ -249,7 +249,7 @@ def test_a_full_disk_keeps_the_earlier_report_and_says_the_verdicts(tmp_path: Pa
     assert "Traceback" not in result.output
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     # Nothing is drawn again once there is room: every answer is in the journal.
-    monkeypatch.setattr("gradverify.verification.drawing.executors.guarded", None)
+    monkeypatch.setattr("gradverify.verification.drawing.executors.perform_guarded", None)
     assert invoke("verify", "straight_through", *QUICK, "--out", tmp_path, "--resume").exit_code == 0
     assert {each.name for each in tmp_path.iterdir()} == set(before)
 

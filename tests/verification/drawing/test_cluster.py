@@ -59,7 +59,7 @@ def test_a_worker_with_several_threads_does_one_task_at_a_time(address: str, mon
         time.sleep(0.05)
         at_work -= 1
 
-    monkeypatch.setattr(module, "guarded", perform)
+    monkeypatch.setattr(module, "perform_guarded", perform)
     cluster = Cluster(address, SETTINGS, PLACES)
     for number in range(4):
         cluster.submit(number, CheckTask("score_function", NAMES[0], 0.001))

@@ -17,10 +17,10 @@ from gradverify.estimators import load_estimator
 from gradverify.estimators.adapters import CONTRACT, ForeignError, ForeignHints, SamplerConvention, TargetError
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
-from gradverify.verification.drawing.executors import Failure, guarded
+from gradverify.verification.drawing.executors import Failure, perform_guarded
 from gradverify.verification.drawing.tasks import CheckTask
 from gradverify.verification.foreign.examine import _heard, _looked_at
-from gradverify.verification.foreign.isolation import out_of_memory, said
+from gradverify.verification.foreign.isolation import message_of, out_of_memory
 from gradverify.verification.foreign.report import with_conventions
 from gradverify.verification.foreign.targets import Finding
 from gradverify.verification.plan import settle
@@ -173,7 +173,7 @@ def raised(error: BaseException) -> Failure:
 
     workbench = registry_workbench(settle(), {BIT: BIT})
     workbench.find_estimator = lambda name: estimate
-    failure = guarded(workbench, CheckTask("x", BIT, 1e-6))
+    failure = perform_guarded(workbench, CheckTask("x", BIT, 1e-6))
     assert isinstance(failure, Failure)
     return failure
 
@@ -203,7 +203,7 @@ def test_no_task_can_raise_ctrl_c_but_ctrl_c() -> None:
 def test_what_says_that_memory_is_used_up() -> None:
     assert out_of_memory(MemoryError())
     assert not out_of_memory(ValueError("too many rows"))
-    assert said(UnspeakableError()) == "(its message raised ValueError)"
+    assert message_of(UnspeakableError()) == "(its message raised ValueError)"
 
 
 def test_foreign_code_is_given_as_it_is_in_python() -> None:

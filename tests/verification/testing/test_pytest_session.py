@@ -6,7 +6,7 @@ import pytest
 
 from gradverify.verification import verify
 from gradverify.verification.report import validate
-from gradverify.verification.testing.pytest_session import Assertion, Book, Budget, BudgetError, Line, merged, seed_of
+from gradverify.verification.testing.pytest_session import Assertion, Book, Budget, BudgetError, Line, merge_records, seed_of
 
 from ..targets.programs import FAIR
 
@@ -44,9 +44,9 @@ def test_seeds_differ_by_test_and_master_seed_and_are_the_same_everywhere() -> N
 
 def test_a_book_reads_what_was_written_and_does_not_count_a_phase_twice() -> None:
     book = Book()
-    book.add("b", "call", Book.written([assertion("b"), assertion("b", 2e-6)]))
-    book.add("a", "setup", Book.written([assertion("a")]))
-    book.add("b", "call", Book.written([assertion("b"), assertion("b", 2e-6)]))
+    book.add("b", "call", Book.to_text([assertion("b"), assertion("b", 2e-6)]))
+    book.add("a", "setup", Book.to_text([assertion("a")]))
+    book.add("b", "call", Book.to_text([assertion("b"), assertion("b", 2e-6)]))
     assert book.assertions == [assertion("a"), assertion("b"), assertion("b", 2e-6)]
     assert book.spent == pytest.approx(4e-6)
 
@@ -54,7 +54,7 @@ def test_a_book_reads_what_was_written_and_does_not_count_a_phase_twice() -> Non
 def test_records_are_merged_into_one_that_names_the_tests() -> None:
     records = [verify("leave_one_out", FAIR, alpha=1e-6, tolerance=tolerance, seed=1) for tolerance in (0.1, 0.2)]
     made = [assertion(test, record=record.to_json()) for test, record in zip("ab", records, strict=True)]
-    one = merged(made, head={"command": "pytest", "seed": 3, "alpha": 1e-3})
+    one = merge_records(made, head={"command": "pytest", "seed": 3, "alpha": 1e-3})
     validate(one)
     assert [cell.facts.get("test") for cell in one.cells] == ["a", "a", "b", "b"]
     assert (one.run.command, one.run.seed, one.run.tolerance, one.run.num_tests) == ("pytest", 3, 0.2, 2)
