@@ -1,4 +1,4 @@
-"""The bias of an estimator while some sites of a program are left to it and every other is exact."""
+"""The bias of an estimator that handles some sites of a program while every other site is exact."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class GroupBias:
     """The bias while an estimator handles some sites and every other site is exact.
 
     Attributes:
-        sites: The sites left to the estimator.
+        sites: The sites that the estimator handles.
         outcome: ``biased``, ``unbiased`` (none above the tolerance), ``inconclusive`` or ``failed``.
-        estimate: Of the bias, in the channel that decided; None where no row was drawn.
-        interval: Of a biased group at its error rate, else at the 95 % of the equivalence test.
+        estimate: The bias in the channel that decided; None if no row was drawn.
+        interval: The interval of the bias: at the group's error rate if it is biased, else the equivalence test's at 95 %.
         relative: ``estimate`` over the channel's scale.
         channel: The coordinate or projection that decided.
-        num_samples: Rows.
-        alpha: Probability of ``biased`` where there is none.
+        num_samples: The number of rows.
+        alpha: Probability of ``biased`` if there is no bias.
     """
 
     sites: tuple[int, ...]
@@ -51,7 +51,7 @@ class GroupBias:
     alpha: float
 
     def __str__(self) -> str:
-        """The figures, for a sentence."""
+        """Return the figures for a sentence."""
         if self.estimate is None or self.interval is None:
             return "no figure"
         relative = "" if self.relative is None else f", {100 * self.relative:.3g} % of its scale"
@@ -60,14 +60,14 @@ class GroupBias:
 
 
 class Trials:
-    """Measures an estimator's bias on one problem, any group of sites left to it and the others exact."""
+    """Measurements of an estimator's bias on one problem, with any group of sites left to it and the others exact."""
 
     def __init__(self, bench: Workbench, name: str, problem: str) -> None:
         self.problem = bench.problem(problem)
         self.reference = bench.reference(problem)
         if not self.reference.exact:
             raise NotApplicableError(
-                f"attribution: the gradient of problem {problem!r} is known by {self.reference.kind} alone; give it as exact="
+                f"attribution: the gradient of problem {problem!r} is known only by {self.reference.kind}; give it as exact="
             )
         self.name = name
         self.estimator = bench.estimator(name, problem)
@@ -85,7 +85,7 @@ class Trials:
             self._baseline = float(evaluate(self.problem.program, rows, primitive).double().mean())
 
     def measure(self, group: tuple[int, ...], alpha: float, r_target: float, r_accept: float, purpose: str) -> GroupBias:
-        """The bias with ``group`` left to the estimator."""
+        """Measure the bias with a group of sites left to the estimator."""
         exact = frozenset(self.sites) - set(group)
         program = with_exact_sites(self.problem.program, exact, baseline=self._baseline, relaxed=self._relaxed)
         plan = self._plan(alpha, r_target, r_accept)
