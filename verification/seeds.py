@@ -1,4 +1,4 @@
-"""Seeds that address chunks: every chunk of every cell can be drawn again, anywhere, alone."""
+"""Seeds that address chunks, so that every chunk of every cell can be drawn again, anywhere and alone."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _WORD = 2**32  # PyTorch's CPU generator uses the low 32 bits of a seed
 def chunk_generator(
     seed: int, estimator: str, problem: str, dtype: str, stage: str, chunk: int, device: str = "cpu"
 ) -> torch.Generator:
-    """The generator of one chunk.
+    """Return the generator of one chunk.
 
-    The seed hashes names, never positions in a run, so that a subset of a run repeats its rows.
+    Its seed hashes names, never positions in a run, so that a subset of a run repeats its rows.
 
     Args:
         seed: The run's seed.
         estimator: The estimator with its hyper-parameters.
         problem: The problem's name.
         dtype: The floating type.
-        stage: What the rows are for; stages never share rows.
-        chunk: Number of the chunk within the stage.
-        device: Where the rows are drawn.
+        stage: The purpose of the rows; stages never share rows.
+        chunk: The number of the chunk within the stage.
+        device: The device on which the rows are drawn.
     """
     return torch.Generator(device).manual_seed((_word([seed, estimator, problem, dtype, stage]) + chunk) % _WORD)
 
 
 def directions(seed: int, problem: str, dimension: int, count: int = 3) -> NDArray[np.float64]:
-    """Random unit vectors ``[count, dimension]``, the same for every estimator on a problem; none in one dimension."""
+    """Draw unit vectors ``[count, dimension]``, the same for every estimator on a problem; none in one dimension."""
     if dimension < 2:
         return np.zeros((0, dimension))
     vectors = np.random.default_rng(_word([seed, problem, "directions"])).normal(size=(count, dimension))
@@ -43,7 +43,7 @@ def directions(seed: int, problem: str, dimension: int, count: int = 3) -> NDArr
 
 
 def stable_repr(thing: object) -> str:
-    """What a thing says of itself, without the memory addresses that are others in every process.
+    """Return the repr of an object without memory addresses, which differ from process to process.
 
     Example:
         >>> stable_repr(object())

@@ -1,7 +1,7 @@
 """Hypothesis strategies: probabilities and logits with their edges, objectives by degree, and small programs.
 
-They are made for property tests of estimators and of programs: every program is small enough to be enumerated, so a test can
-compare with exact numbers. Nothing of Hypothesis is configured here; profiles are the caller's.
+They serve property tests of estimators and of programs: every program is small enough to be enumerated, so a test can compare
+with exact numbers. This module does not configure Hypothesis; profiles are the caller's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Polynomial", "SmallProgram", "SmallSite", "logits", "objectives", "p
 
 SiteKind = Literal["bit", "index", "one-hot"]
 KINDS: tuple[SiteKind, ...] = ("bit", "index", "one-hot")
-"""How a site hands out its value: a Bernoulli's, a Categorical's, a OneHotCategorical's."""
+"""The forms of a site's value: those of a Bernoulli, a Categorical and a OneHotCategorical."""
 
 _TINY = 1e-12
 _SATURATED = 40.0  # a sigmoid of 40 is one in double precision, and a softmax of -40 against 0 is 4e-18
@@ -34,20 +34,20 @@ _MAX_DEGREE = 4
 def probabilities(
     num_categories: int, *, interior: bool = False, dtype: torch.dtype = torch.float64
 ) -> st.SearchStrategy[Tensor]:
-    """Points of the probability simplex, ``[num_categories]``, the edges among them.
+    """Return a strategy for points of the probability simplex, ``[num_categories]``, with its edges.
 
-    Uniform first, to which examples shrink; then a certain outcome, one that is all but certain, faces on which some outcomes
-    are impossible, and points in between.
+    The uniform point comes first, and examples shrink to it; then a certain outcome, one that is almost certain, faces on which
+    some outcomes are impossible, and points in between.
 
     Args:
-        num_categories: At least two.
+        num_categories: The number of categories, at least two.
         interior: Leave out points with a zero.
-        dtype: Floating type; sums are one to its rounding.
+        dtype: The floating type; sums are one up to its rounding.
 
     Raises:
         ValueError: `num_categories` is below two.
     """
-    _at_least_two(num_categories)
+    _require_two(num_categories)
     corner = st.integers(0, num_categories - 1)
     weights = st.lists(st.floats(1e-3, 1.0), min_size=num_categories, max_size=num_categories)
     kinds = [
@@ -58,17 +58,17 @@ def probabilities(
     ]
     if not interior:
         some = st.lists(st.sampled_from([0.0, 1.0]), min_size=num_categories, max_size=num_categories).filter(any)
-        kinds += [corner.map(lambda k: [float(j == k) for j in range(num_categories)]), st.tuples(weights, some).map(_product)]
-    return st.one_of(kinds).map(lambda masses: _normalised(masses, dtype))
+        kinds += [corner.map(lambda k: [float(j == k) for j in range(num_categories)]), st.tuples(weights, some).map(_multiply)]
+    return st.one_of(kinds).map(lambda masses: _normalise(masses, dtype))
 
 
 def logits(num_categories: int, *, bound: float = _SATURATED, dtype: torch.dtype = torch.float64) -> st.SearchStrategy[Tensor]:
-    """Logits, ``[num_categories]``: zeros first, moderate ones, and ones at which probabilities round to 0 and 1.
+    """Return a strategy for logits, ``[num_categories]``: zeros, moderate ones, and ones whose probabilities round to 0 or 1.
 
     Args:
-        num_categories: At least one; one is a bit's.
-        bound: Largest absolute value.
-        dtype: Floating type.
+        num_categories: The number of categories, at least one; one stands for a bit.
+        bound: The largest absolute value.
+        dtype: The floating type.
 
     Raises:
         ValueError: `num_categories` is below one, or `bound` not positive.
@@ -88,7 +88,7 @@ class Polynomial:
     coefficients: tuple[float, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Value at every element, by Horner's rule."""
+        """Evaluate the polynomial at every element by Horner's rule."""
         value = torch.zeros_like(x)
         for coefficient in reversed(self.coefficients):
             value = value * x + coefficient
@@ -96,17 +96,17 @@ class Polynomial:
 
 
 def objectives(*, degree: int | None = None) -> st.SearchStrategy[Objective]:
-    """Objectives of one number.
+    """Return a strategy for objectives of one number.
 
     Args:
-        degree: Of a polynomial, whose leading coefficient is not zero; None draws polynomials up to degree four, exponentials
-            and indicators.
+        degree: The degree of a polynomial, whose leading coefficient is not zero; None draws polynomials up to degree four,
+            exponentials and indicators.
 
     Raises:
         ValueError: `degree` is negative.
     """
     if degree is None:
-        polynomials = st.integers(0, _MAX_DEGREE).flatmap(lambda each: objectives(degree=each))
+        polynomials = st.integers(0, _MAX_DEGREE).flatmap(lambda drawn: objectives(degree=drawn))
         thresholds = st.sampled_from([-0.5, 0.5, 1.5])
         return st.one_of(polynomials, st.sampled_from([1.0, 2.0]).map(exponential), thresholds.map(indicator))
     if degree < 0:
@@ -124,9 +124,9 @@ class SmallSite:
 
     Attributes:
         kind: ``bit``, ``index`` or ``one-hot``.
-        num_categories: Two for a bit.
-        weight: What its value counts for in the sum that the objective is taken of.
-        coupling: What the previous site's value adds to its logits; zero where sites are independent.
+        num_categories: The number of categories; two for a bit.
+        weight: The weight of the site's value in the sum that the objective takes.
+        coupling: The weight of the previous site's value in this site's logits; zero if sites are independent.
     """
 
     kind: SiteKind
@@ -136,20 +136,20 @@ class SmallSite:
 
     @property
     def num_logits(self) -> int:
-        """Parameters that it takes."""
+        """The number of logits that the site takes."""
         return 1 if self.kind == "bit" else self.num_categories
 
     def distribution(self, logits: Tensor, before: Tensor) -> Distribution:
-        """What it draws from, given its logits ``[rows, num_logits]`` and the previous value ``[rows]``."""
+        """Return the site's distribution, given its logits ``[rows, num_logits]`` and the previous value ``[rows]``."""
         if self.kind == "bit":
             return Bernoulli(logits=logits[:, 0] + self.coupling * before, validate_args=False)
-        # The last category's logit alone is moved: a shift of all of them would change nothing.
+        # Only the last category's logit moves: a shift of all of them would change nothing.
         moved = torch.cat([logits[:, :-1], logits[:, -1:] + self.coupling * before.unsqueeze(1)], 1)
         made = Categorical if self.kind == "index" else OneHotCategorical
         return made(logits=moved, validate_args=False)
 
     def value(self, drawn: Tensor) -> Tensor:
-        """The drawn value as one number a row: the category's index, scaled to [0, 1]."""
+        """Convert a drawn value to one number a row: the category's index, scaled to [0, 1]."""
         if self.kind == "one-hot":
             drawn = drawn @ torch.arange(self.num_categories, dtype=drawn.dtype, device=drawn.device)
         return drawn / (self.num_categories - 1)
@@ -157,25 +157,28 @@ class SmallSite:
 
 @dataclass(frozen=True)
 class SmallProgram:
-    """Draw from each site in turn; the objective of the weighted sum of the values. Its parameters are all sites' logits."""
+    """A program that draws from each site in turn; its value is the objective of the values' weighted sum.
+
+    Its parameters are the logits of all sites.
+    """
 
     sites: tuple[SmallSite, ...]
     objective: Objective
 
     @property
     def num_logits(self) -> int:
-        """Size of its parameter."""
-        return sum(each.num_logits for each in self.sites)
+        """The number of logits of all sites."""
+        return sum(site.num_logits for site in self.sites)
 
     @property
     def chained(self) -> bool:
-        """Whether a site depends on the value of another."""
-        return any(each.coupling for each in self.sites)
+        """True if a site depends on the value of another."""
+        return any(site.coupling for site in self.sites)
 
     def __call__(self, params: Tensor, sample: Sample) -> Tensor:
-        """The objective ``[rows]`` at params ``[rows, num_logits]``."""
+        """Compute the objective ``[rows]`` at params ``[rows, num_logits]``."""
         total = before = params.new_zeros(params.shape[0])
-        parts = params.split([each.num_logits for each in self.sites], dim=1)
+        parts = params.split([site.num_logits for site in self.sites], dim=1)
         for site, logits in zip(self.sites, parts, strict=True):
             before = site.value(sample(site.distribution(logits, before)))
             total = total + site.weight * before
@@ -191,28 +194,28 @@ def small_programs(
     degree: int | None = None,
     bound: float = 3.0,
 ) -> st.SearchStrategy[Problem]:
-    """Problems of a few sites each, at most ``max_categories ** max_sites`` paths, differentiated in all logits.
+    """Return a strategy for problems of a few sites, with at most ``max_categories ** max_sites`` paths, over all logits.
 
     Args:
-        max_sites: Sites at most; at least one.
-        max_categories: Categories of a site at most; at least two.
-        kinds: Of ``bit``, ``index`` and ``one-hot``.
-        chained: Whether sites depend on the one before; None draws both.
-        degree: Of the objective, a polynomial; None draws any of `objectives`.
-        bound: Largest absolute logit: beyond 30 or so, outcomes become impossible.
+        max_sites: The largest number of sites, at least one.
+        max_categories: The largest number of categories of a site, at least two.
+        kinds: The kinds of sites: ``bit``, ``index`` and ``one-hot``.
+        chained: True if sites depend on the one before; None draws both.
+        degree: The degree of a polynomial objective; None draws any of `objectives`.
+        bound: The largest absolute logit; beyond about 30, outcomes become impossible.
 
     Returns:
-        Problems without a given gradient: enumeration finds it.
+        Problems without a given gradient, which enumeration computes.
 
     Raises:
         ValueError: An argument is out of range.
     """
-    _at_least_two(max_categories)
-    unknown = [each for each in kinds if each not in KINDS]
+    _require_two(max_categories)
+    unknown = [kind for kind in kinds if kind not in KINDS]
     if max_sites < 1 or unknown or not kinds:
         raise ValueError(f"max_sites={max_sites}, kinds={tuple(kinds)}; expected at least one site, of {', '.join(KINDS)}")
     if chained and max_sites < 2:
-        raise ValueError(f"max_sites={max_sites}; a chain has at least two sites")
+        raise ValueError(f"max_sites={max_sites}; expected at least two for a chain")
     shape = st.booleans() if chained is None and max_sites > 1 else st.just(bool(chained))
     programs = shape.flatmap(lambda chain: _programs(chain, max_sites, max_categories, kinds, degree))
     return programs.flatmap(lambda program: logits(program.num_logits, bound=bound).map(lambda point: _problem(program, point)))
@@ -250,19 +253,19 @@ def _problem(program: SmallProgram, point: Tensor) -> Problem:
 
 
 def _coefficient() -> st.SearchStrategy[float]:
-    """Quarters: sums of a few are exact, and examples are easy to read."""
+    """Draw quarters: sums of a few are exact, and examples are easy to read."""
     return st.integers(-8, 8).map(lambda quarters: quarters / 4)
 
 
-def _normalised(masses: Sequence[float], dtype: torch.dtype) -> Tensor:
+def _normalise(masses: Sequence[float], dtype: torch.dtype) -> Tensor:
     values = torch.tensor(masses, dtype=torch.float64)
     return (values / values.sum()).to(dtype)
 
 
-def _product(pair: tuple[list[float], list[float]]) -> list[float]:
+def _multiply(pair: tuple[list[float], list[float]]) -> list[float]:
     return [a * b for a, b in zip(*pair, strict=True)]
 
 
-def _at_least_two(num_categories: int) -> None:
+def _require_two(num_categories: int) -> None:
     if num_categories < 2:
         raise ValueError(f"{num_categories} categories; expected at least two")

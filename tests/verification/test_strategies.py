@@ -144,7 +144,7 @@ def test_chains_are_drawn_where_asked_for() -> None:
         (lambda: objectives(degree=-1), "degree=-1"),
         (lambda: small_programs(max_categories=1), "at least two"),
         (lambda: small_programs(kinds=["binary"]), "of bit, index, one-hot"),
-        (lambda: small_programs(chained=True, max_sites=1), "a chain has at least two sites"),
+        (lambda: small_programs(chained=True, max_sites=1), "expected at least two for a chain"),
     ],
 )
 def test_arguments_out_of_range_are_refused(make: object, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Exact sites: a program that differentiates some of its sites itself, whichever estimator runs it."""
+"""Exact sites: a program that differentiates some of its sites itself, whatever estimator runs it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ __all__ = ["with_exact_sites"]
 
 
 def with_exact_sites(program: Program, sites: Collection[int], *, baseline: float = 0.0, relaxed: bool = False) -> Program:
-    r"""Return the same program with some sites differentiated by itself, not by whichever estimator runs it.
+    r"""Return a program that differentiates some of its sites itself, whatever estimator runs it.
 
-    At a chosen site the outcome x_s is drawn through the estimator's primitive from detached probabilities: its law, its place
-    among the sites and its shape stay, and there is nothing left to differentiate. The objective becomes
+    At a chosen site, the estimator's primitive draws the outcome x_s from detached probabilities: its law, its place among the
+    sites and its shape stay, and nothing is left to differentiate. The objective becomes
 
     .. math:: F = f + (\bar f - b) (S - \bar S), \qquad \nabla S = \sum_s \nabla \log p_s(x_s)
 
-    with a bar for detached. F has the value of f on every path, and its derivative at fixed outcomes holds the chosen sites'
-    score-function term, so E F and its gradient are those of E f, for every b. Any number of sites costs one evaluation.
+    where a bar means detached. F has the value of f on every path, and its derivative at fixed outcomes contains the
+    score-function term of the chosen sites, so E F and its gradient are those of E f, for every b. The cost is one evaluation
+    for any number of sites.
 
     Args:
         program: The program; a Markov program becomes a plain one.
         sites: Numbers of the chosen sites, in drawing order from 0.
-        baseline: b, near E f to keep the variance low.
-        relaxed: The primitive returns relaxed values, which are hardened: at categorical sites the category with the largest
-            weight, at bits the nearer value. That draws from the site's law where the relaxation is Gumbel-Softmax.
+        baseline: The number b, near E f to keep the variance low.
+        relaxed: True if the primitive returns relaxed values. They are hardened: at categorical sites to the category with the
+            largest weight, at bits to the nearer value. This follows the site's law if the relaxation is Gumbel-Softmax.
 
     Returns:
         The derived program.

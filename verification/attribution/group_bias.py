@@ -1,4 +1,4 @@
-"""The bias of an estimator while some sites of a program are left to it and every other is exact."""
+"""The bias of an estimator that handles some sites of a program while every other site is exact."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class GroupBias:
     """The bias while an estimator handles some sites and every other site is exact.
 
     Attributes:
-        sites: The sites left to the estimator.
+        sites: The sites that the estimator handles.
         outcome: ``biased``, ``unbiased`` (none above the tolerance), ``inconclusive`` or ``failed``.
-        estimate: Of the bias, in the channel that decided; None where no row was drawn.
-        interval: Of a biased group at its error rate, else at the 95 % of the equivalence test.
+        estimate: The bias in the channel that decided; None if no row was drawn.
+        interval: The interval of the bias: at the group's error rate if it is biased, else the equivalence test's at 95 %.
         relative: ``estimate`` over the channel's scale.
         channel: The coordinate or projection that decided.
-        num_samples: Rows.
-        alpha: Probability of ``biased`` where there is none.
+        num_samples: The number of rows.
+        alpha: Probability of ``biased`` if there is no bias.
     """
 
     sites: tuple[int, ...]
@@ -50,7 +50,7 @@ class GroupBias:
     alpha: float
 
     def __str__(self) -> str:
-        """The figures, for a sentence."""
+        """Return the figures for a sentence."""
         if self.estimate is None or self.interval is None:
             return "no figure"
         relative = "" if self.relative is None else f", {100 * self.relative:.3g} % of its scale"

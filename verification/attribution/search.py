@@ -1,8 +1,8 @@
-"""Where a bias enters: which sites of a program an estimator gets wrong.
+"""The search for the sites of a program at which an estimator's bias enters.
 
-A site is *exact* when the estimator no longer differentiates it: its outcome is drawn from detached probabilities, and the
-objective carries the score of that outcome itself. The estimator then has nothing to get wrong there. Leaving some sites to
-the estimator and making all others exact shows the bias that enters at those sites; halves come first, then halves of halves.
+A site is *exact* if the estimator does not differentiate it: its outcome is drawn from detached probabilities, and the
+objective itself carries the score of that outcome. The estimator can then make no mistake there. A program in which only some
+sites are left to the estimator shows the bias that enters at those sites; the search tests halves first, then halves of halves.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ SiteStatus = Literal["named", "cleared", "together", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class SiteBias:
-    """What was found of one site.
+    """The finding on one site.
 
     Attributes:
-        site: Its number, in drawing order from 0.
-        status: ``named``: a bias enters here. ``cleared``: none above the tolerance. ``together``: it belongs to a group that
-            is biased and whose halves are not, or that was not split. ``undecided``: the rows did not suffice.
-        contribution: The smallest group that it was tested in, all others exact; for a named site itself alone.
-        remaining: The bias that remains when this site alone is exact; for named sites.
+        site: The number of the site, in drawing order from 0.
+        status: ``named``: a bias enters here. ``cleared``: there is none above the tolerance. ``together``: the site belongs to
+            a biased group whose halves are not biased, or that was not split. ``undecided``: the rows did not suffice.
+        contribution: The bias of the smallest tested group with this site, all others exact; a named site is alone in it.
+        remaining: The bias that remains if this site alone is exact; for named sites.
     """
 
     site: int
@@ -46,24 +46,24 @@ class SiteBias:
 
     @property
     def named(self) -> bool:
-        """Whether a bias enters at this site."""
+        """True if a bias enters at this site."""
         return self.status == "named"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """Where the bias of an estimator on a problem enters.
+    """The sites at which the bias of an estimator on a problem enters.
 
     Attributes:
         estimator: Name of the estimator.
         problem: Name of the problem.
         baseline: The bias with every site left to the estimator.
-        control: The bias with every site exact, where no site can be at fault; None where no bias was found to begin with.
-        sites: What was found of every site; empty where the search was not begun.
-        rest: The bias with every named site exact; None where none was named.
+        control: The bias with every site exact, so that no site can be at fault; None if the baseline shows no bias.
+        sites: The findings on all sites; empty if there was no search.
+        rest: The bias with every named site exact; None if none was named.
         tests: Every group of the search, in order.
-        alpha: Probability of naming any site without a bias of its own, the control's own error included.
-        share: Part of the found bias up to which a group may be cleared.
+        alpha: Probability of naming any site without a bias of its own, including the control's error.
+        share: The share of the found bias up to which a group is cleared.
     """
 
     estimator: str
@@ -83,39 +83,39 @@ class Attribution:
 
     @property
     def outcome(self) -> str:
-        """``site 5``, ``sites 2, 5``, ``sites 2-3 together``, ``no bias``, ``not at a site`` or ``inconclusive``."""
+        """The result: ``site 5``, ``sites 2, 5``, ``site 2 together``, ``no bias``, ``not at a site``, ``inconclusive``."""
         if self.baseline.outcome != "biased":
             return "no bias" if self.baseline.outcome == "unbiased" else "inconclusive"
         if self.control is not None and self.control.outcome == "biased":
             return "not at a site"
         if self.named:
-            return _sites(self.named)
+            return _name_sites(self.named)
         together = self._having("together")
-        return f"{_sites(together)} together" if together else "inconclusive"
+        return f"{_name_sites(together)} together" if together else "inconclusive"
 
     @property
     def num_samples(self) -> int:
-        """Rows of all tests."""
+        """The number of rows of all tests."""
         every = (self.baseline, self.control, self.rest, *self.tests, *(each.remaining for each in self.sites))
         return sum(each.num_samples for each in {id(each): each for each in every if each is not None}.values())
 
     def sentence(self) -> str:
-        """What was found, for a reader."""
+        """Describe the findings in words."""
         if self.baseline.outcome != "biased":
             return (
-                f"Nothing to attribute: with every site left to the estimator, the program run as a plain one, the verdict is "
-                f"{self.baseline.outcome}: {self.baseline}."
+                f"Nothing to attribute: with every site left to the estimator, and the program run as a plain one, "
+                f"the verdict is {self.baseline.outcome}: {self.baseline}."
             )
         if self.control is not None and self.control.outcome == "biased":
             return (
-                f"The bias, {self.baseline}, does not enter at a site: with every site exact there is still {self.control}. "
-                "The estimator mistakes the objective's own dependence on the parameters, weights whole runs, or draws by "
-                "another law than the sites'."
+                f"The bias, {self.baseline}, does not enter at a site: with every site exact, {self.control} remains. "
+                "The estimator mistakes the objective's own dependence on the parameters, weights whole runs, or does not draw "
+                "from the sites' laws."
             )
         return " ".join((self._named_sentence(), *self._other_sentences()))
 
     def to_json(self) -> dict[str, Any]:
-        """The same in plain lists and mappings."""
+        """Return the attribution as plain lists and mappings."""
         return {**asdict(self), "outcome": self.outcome, "named": list(self.named)}
 
     def _having(self, status: SiteStatus) -> tuple[int, ...]:
@@ -124,20 +124,24 @@ class Attribution:
     def _named_sentence(self) -> str:
         head = f"The bias is {self.baseline}"
         if not self.named:
-            return f"{head}; of {len(self.sites)} sites none was found guilty alone."
-        each = "; ".join(f"site {one.site} alone brings {one.contribution}" for one in self.sites if one.named)
-        rest = "" if self.rest is None else f" With {_sites(self.named)} exact the verdict is {self.rest.outcome}: {self.rest}."
+            return f"{head}; none of {len(self.sites)} sites was found biased alone."
+        named = "; ".join(f"site {finding.site} alone brings {finding.contribution}" for finding in self.sites if finding.named)
+        rest = (
+            ""
+            if self.rest is None
+            else f" With {_name_sites(self.named)} exact the verdict is {self.rest.outcome}: {self.rest}."
+        )
         return (
-            f"{head}; it enters at {_sites(self.named)} of {len(self.sites)}: {each}.{rest} "
-            f"A sound site is named with probability {self.alpha:g} at most."
+            f"{head}; it enters at {_name_sites(self.named)} of {len(self.sites)}: {named}.{rest} "
+            f"A sound site is named with a probability of at most {self.alpha:g}."
         )
 
     def _other_sentences(self) -> Iterable[str]:
         together, undecided = self._having("together"), self._having("undecided")
         if together:
-            yield f"A bias of {_sites(together)} was not split further: their parts are too small alone, or act together."
+            yield f"The bias of {_name_sites(together)} was not split further: its parts are too small alone, or act together."
         if undecided:
-            yield f"Not decided within the rows: {_sites(undecided)}."
+            yield f"Not decided within the rows: {_name_sites(undecided)}."
 
 
 def attribute(
@@ -152,27 +156,27 @@ def attribute(
 ) -> Attribution:
     r"""Find the sites at which an estimator's bias enters.
 
-    Top down: a group of sites G is tested with the estimator at G and every other site exact, at the level
-    :math:`\alpha |G| / (2 n)`, and split only where it is biased. Groups that are sound and whose parents are biased are
-    disjoint, so their levels add up to at most half of alpha (Meinshausen 2008); the other half is for the control, all sites
-    exact, which must show no bias. One guilty site among n takes about ``2 log2 n`` tests.
+    The search goes from top to bottom: a group of sites G is tested with the estimator at G and every other site exact, at the
+    level :math:`\alpha |G| / (2 n)`, and is split only if it is biased. Sound groups with biased parents are disjoint, so their
+    levels add up to at most half of alpha (Meinshausen 2008). The other half is for the control, in which all sites are exact
+    and no bias may be left. One wrong site among n takes about ``2 log2 n`` tests.
 
-    A group in which biases cancel is not split. The rows of every test are fresh.
+    A group in which biases cancel is not split. Every test draws fresh rows.
 
     Args:
         estimator: The estimator; one that learns is fitted once, on the whole program.
-        problem: Its problem. Its gradient must be known exactly; a Markov program is run as a plain one.
-        settings: The run's seed, rows at most a test, and tolerance of the first test.
-        name: The estimator's name, part of every seed.
+        problem: A problem whose gradient is known exactly; a Markov program is run as a plain one.
+        settings: The run's seed, the largest number of rows of a test, and the tolerance of the first test.
+        name: The estimator's name, which is a part of every seed.
         alpha: Probability of any false naming; the run's if None.
-        share: A group is cleared where its bias is below this part of the one that was found.
-        max_tests: The most tests of the search; biased groups that are left over are reported whole.
+        share: A group is cleared if its bias is below this share of the one that was found.
+        max_tests: The largest number of tests of the search; biased groups that remain are reported whole.
 
     Returns:
-        What was found.
+        The attribution.
 
     Raises:
-        NotApplicableError: The gradient is known by sampling alone, or the estimator refuses the program.
+        NotApplicableError: The gradient is known only by sampling, or the estimator refuses the program.
 
     References:
         Meinshausen (2008), Hierarchical testing of variable importance, Biometrika 95.
@@ -182,20 +186,22 @@ def attribute(
         trials = Trials(workbench.subject(name, problem.name))
         return _attribute(trials, settings.alpha if alpha is None else alpha, share, max_tests)
     except NoGradientPathError as error:
-        raise NotApplicableError(f"attribution: no gradient passes a site, and no bias can be told apart: {error}") from error
+        raise NotApplicableError(
+            f"attribution: no gradient passes through a site, so there is no bias to attribute: {error}"
+        ) from error
 
 
 def attribution_check(
     estimator: Estimator, problem: Problem, settings: Settings, *, name: str = "estimator", alpha: float | None = None
 ) -> Check:
-    """`attribute` as a check to stand beside a cell's others; a refusal is an outcome here.
+    """Run `attribute` and return a check for the cell's record; a refusal is an outcome here.
 
     Args:
         estimator: The estimator.
         problem: Its problem.
         settings: The run's settings.
         name: The estimator's name.
-        alpha: Probability of any false naming; the run's if None. Several cells share one by dividing it.
+        alpha: Probability of any false naming; the run's if None. Several cells share one rate by dividing it.
 
     Returns:
         ``check="attribution"``; `Attribution.outcome`, or ``not-applicable`` with the reason in the note.
@@ -218,7 +224,7 @@ def attribution_check(
 
 
 def wants_attribution(cell: Cell) -> bool:
-    """Whether a cell holds a bias whose origin can be asked for."""
+    """True if a cell is biased, so that the bias can be attributed."""
     check = cell.find("bias")
     return check is not None and check.outcome == "biased"
 
@@ -248,7 +254,7 @@ def _attribute(trials: Trials, alpha: float, share: float, max_tests: int) -> At
 
 
 def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[GroupBias], dict[int, SiteStatus]]:
-    """Every group tested, breadth first, and the status of every site."""
+    """Test groups breadth first, and return them with the status of every site."""
     tests, queue = [whole], [whole]
     status: dict[int, SiteStatus] = dict.fromkeys(whole.sites, "undecided")
     while queue:
@@ -264,7 +270,7 @@ def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[Gr
         tests += halves
         queue += [each for each in halves if each.outcome == "biased"]
         cleared = [each for each in halves if each.outcome == "unbiased"]
-        # What is biased as a whole and in neither half acts together, or is spread thin.
+        # A group that is biased as a whole but in neither half acts together, or its bias is spread thin.
         word: SiteStatus = "together" if len(cleared) == len(halves) else "cleared"
         status |= {site: word for each in cleared for site in each.sites}
     return tests, status
@@ -273,7 +279,7 @@ def _search(measure: Measure, whole: GroupBias, max_tests: int) -> tuple[list[Gr
 def _with_remaining(
     measure: Measure, tests: list[GroupBias], status: dict[int, SiteStatus]
 ) -> tuple[tuple[SiteBias, ...], GroupBias | None]:
-    """Every site's finding; what remains with each named site exact, and with all of them."""
+    """Return the findings on all sites, and the bias that remains with all named sites exact."""
     named = {site for site, word in status.items() if word == "named"}
     without: dict[frozenset[int], GroupBias] = {}
     for exact in {frozenset(named), *(frozenset({site}) for site in named)} - {frozenset()}:
@@ -286,5 +292,5 @@ def _with_remaining(
     return sites, without.get(frozenset(named))
 
 
-def _sites(numbers: tuple[int, ...]) -> str:
+def _name_sites(numbers: tuple[int, ...]) -> str:
     return f"site{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

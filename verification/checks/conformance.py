@@ -1,6 +1,6 @@
-"""Structural checks, cheap and before any statistics: shape, type, finiteness, seeds, gradient path, isolated rows.
+"""Structural checks, which are cheap and precede all statistics: shape, type, finiteness, seeds, gradient path, isolated rows.
 
-Finiteness is asked for where noise is at the ends of its range, too: no verdict depends on whether a budget of rows meets one.
+Rows must also be finite where noise is at the ends of its range, so that no verdict depends on meeting such noise by chance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Seeded = Callable[[int], torch.Generator]
 
 
 def applicability(estimator: Estimator, problem: Problem, probe: Probe) -> str:
-    """Why an estimator does not apply to a problem, judged without running it; empty where it may."""
+    """Return the reason why an estimator does not apply to a problem, without running it; empty if it may apply."""
     about = describe(estimator)
     unsupported = sorted(each.__name__ for each in probe.types if each not in about.sites)
     if unsupported:
@@ -47,10 +47,10 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     Args:
         estimator: The estimator, fitted if it learns.
         problem: The problem.
-        seeded: Chunk number -> generator; the same number gives the same rows.
+        seeded: Function from the number of a chunk to its generator; the same number gives the same rows.
 
     Returns:
-        The first check that failed, or a pass. What the estimator raises otherwise passes through.
+        The first check that failed, or a pass. Other exceptions of the estimator pass through.
     """
     params = problem.params
     try:
@@ -62,31 +62,31 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     except NoGradientPathError as error:
         return Conformance("no-gradient", "no gradient path", str(error))
     if leaked:
-        note = "it drew from global random state, or seeded it; draw from the generator given alone"
+        note = "it drew from global random state, or seeded it; draw only from the given generator"
         return Conformance("failed", "global random state", note)
-    malformed = _malformed(rows, params)
+    malformed = _check_form(rows, params)
     if malformed:
         return malformed
     if not torch.equal(rows, estimator(problem.program, params, ROWS, seeded(0))):
-        return Conformance("failed", "not reproducible", "the same seed gave other rows; draw from the generator given alone")
+        return Conformance("failed", "not reproducible", "the same seed gave other rows; draw only from the given generator")
     if describe(estimator).deterministic:
         return Conformance("pass")
     other = estimator(problem.program, params, ROWS, seeded(1))
     if all(bool((each == each[:1]).all()) for each in (rows, other)) and not torch.allclose(rows, other):
-        note = f"all {ROWS} rows of a call are equal, and those of another seed are others: one draw serves all rows"
+        note = f"all {ROWS} rows of a call are equal, and another seed gives other rows: one draw serves all rows"
         return Conformance("failed", "dependent rows", note)
     lag = repeated_lag(*(np.asarray(each.reshape(ROWS, -1).cpu()) for each in (rows, other)))
     if lag is not None:
-        note = f"rows of one seed are those of the next, {abs(lag)} places on: they do not come from the generator given alone"
+        note = f"rows of one seed are those of the next, moved by {abs(lag)}; draw only from the given generator"
         return Conformance("failed", "repeated rows", note)
-    return _overflowing(estimator, problem, seeded) or _isolated(estimator, problem, seeded, rows)
+    return _check_extreme_noise(estimator, problem, seeded) or _check_isolation(estimator, problem, seeded, rows)
 
 
 @contextmanager
 def _marked_global_state() -> Iterator[Callable[[], bool]]:
-    """The global generators at a state that nothing else sets, put back at the end; yields whether they were touched since.
+    """Set the global generators to a state that nothing else sets, yield a test of whether they were touched, and restore them.
 
-    Whatever state they had could be the one that an estimator resets them to.
+    The state that they had before could be the one to which an estimator resets them.
     """
     kept = np.random.get_state()
     with torch.random.fork_rng(devices=[]):
@@ -100,12 +100,12 @@ def _marked_global_state() -> Iterator[Callable[[], bool]]:
 
 
 def _global_random_state() -> tuple[bytes, bytes, int]:
-    """The states of PyTorch's and NumPy's global generators. Python's own is left out: run-time type checkers draw from it."""
+    """Return the states of PyTorch's and NumPy's global generators, not of Python's: run-time type checkers draw from it."""
     numpy = np.random.get_state(legacy=False)["state"]
     return bytes(torch.random.get_rng_state().numpy()), numpy["key"].tobytes(), int(numpy["pos"])
 
 
-def _malformed(rows: object, params: Tensor) -> Conformance | None:
+def _check_form(rows: object, params: Tensor) -> Conformance | None:
     expected = (ROWS, *params.shape)
     if not isinstance(rows, Tensor) or rows.shape != expected:
         found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
@@ -115,21 +115,21 @@ def _malformed(rows: object, params: Tensor) -> Conformance | None:
         return Conformance("failed", "dtype or device", f"returned {found}; expected {params.dtype} on {params.device}")
     if rows.requires_grad:
         return Conformance("failed", "attached", "the rows require a gradient; return them detached")
-    bad = _broken(rows)
+    bad = _count_nonfinite(rows)
     if bad:
         return Conformance("failed", "not finite", f"{bad} of {ROWS} rows hold NaN or infinity")
     return None
 
 
-def _overflowing(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance | None:
-    """Rows drawn with noise at the ends of its range: it is met once in some ten million draws, and may not overflow there.
+def _check_extreme_noise(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conformance | None:
+    """Draw rows with noise at the ends of its range, which occurs once in some ten million draws, and fail if they overflow.
 
-    An estimator that raises where noise is so says that it cannot answer, which is no wrong answer.
+    An estimator that raises an exception there says that it cannot answer, and this is not a wrong answer.
     """
     bad = rows = 0
     for number in range(_PASSES):
         with suppress(Exception), ExtremeNoise(ROWS, seed=_MARK + number):
-            bad += _broken(estimator(problem.program, problem.params, ROWS, seeded(number)))
+            bad += _count_nonfinite(estimator(problem.program, problem.params, ROWS, seeded(number)))
             rows += ROWS
     if not bad:
         return None
@@ -137,13 +137,13 @@ def _overflowing(estimator: Estimator, problem: Problem, seeded: Seeded) -> Conf
     return Conformance("failed", "not finite", f"{bad} of {rows} rows hold NaN or infinity {ends}")
 
 
-def _broken(rows: Tensor) -> int:
-    """How many rows hold NaN or infinity."""
+def _count_nonfinite(rows: Tensor) -> int:
+    """Count the rows that hold NaN or infinity."""
     return int((~torch.isfinite(rows)).reshape(len(rows), -1).any(1).sum())
 
 
-def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tensor) -> Conformance:
-    """Scale row 0's objective by a thousand: row 0 of the estimate may change, and no other; `rows` are those of seed 0."""
+def _check_isolation(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tensor) -> Conformance:
+    """Scale row 0's objective by a thousand: only row 0 of the estimate may change. The given rows are those of seed 0."""
     loud = _with_loud_first_row(problem.program)
     for number in range(_TRIES):
         plain = estimator(problem.program, problem.params, ROWS, seeded(number)) if number else rows
@@ -155,7 +155,7 @@ def _isolated(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tens
             return Conformance("failed", "rows not isolated", note)
         if bool(changed[0]):
             return Conformance("pass")
-    return Conformance("pass", note=f"row 0 was insensitive to its objective at {_TRIES} seeds; isolation was not seen")
+    return Conformance("pass", note=f"row 0 did not depend on its objective at {_TRIES} seeds, so its isolation was not tested")
 
 
 def _with_loud_first_row(program: Program) -> Program:

@@ -1,4 +1,4 @@
-"""Are rows independent of each other? Duplicates, correlation between rows, and noise that the rows of a chunk share."""
+"""The independence of rows: duplicates, correlation between rows, and noise that the rows of a chunk share."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 RATE = 1e-12
-"""False alarms of correlation, a coordinate, distance and chunk, and of dispersion, a channel and chunk.
+"""The false-alarm rate of correlation for each coordinate, distance and chunk, and of dispersion for each channel and chunk.
 
-They stand beside the error budget: a thorough run makes some ten million of these comparisons, which is 1e-5 in all.
+It is outside the error budget: a thorough run makes some ten million of these comparisons, which add up to 1e-5.
 """
 REPEATS = 8
 ROUNDING = 1e-13
-"""A variance below this part of the squared level is rounding: one place in single precision is 1.4e-14 of it at most."""
+"""A variance below this share of the squared level is rounding: one digit in single precision makes at most 1.4e-14 of it."""
 CHANCE_MEETINGS = 5
 TELLING_ROWS = 10
 CHANCE_REPEAT = 1e-12
@@ -42,18 +42,17 @@ Array = NDArray[np.float64]
 
 
 def correlation(rows: Array) -> tuple[float, ...]:
-    """Correlation of every row with the next one, and with those 1/2, 1/3, .. 1/8 of a chunk away.
+    """Compute the correlation of every row with the next one, and with those 1/2, 1/3, .. 1/8 of a chunk away.
 
-    At these distances a call repeats itself that is made of one row's noise twice, or of a chunk's noise up to eight times.
-    The five largest products are left out: rows that are mostly zero meet another that is not by chance alone, a few times a
-    chunk; rows that depend on each other do so everywhere.
+    A call that uses the noise of a row twice, or that of a chunk up to eight times, repeats itself at these distances. The
+    five largest products are left out: nonzero rows among many zeros meet each other by chance, a few times a chunk, while
+    rows that depend on each other do so everywhere.
 
     Args:
-        rows: ``[n, d]``.
+        rows: The rows of a chunk, ``[n, d]``.
 
     Returns:
-        One number a distance and coordinate, the distances as `distances` has them; zero where a coordinate is constant or
-        overflows.
+        One number for each distance and coordinate, in the order of `distances`; zero if a coordinate is constant or overflows.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(1024, 1))
@@ -70,7 +69,7 @@ def correlation(rows: Array) -> tuple[float, ...]:
     with np.errstate(over="ignore", invalid="ignore"):
         centred = np.ascontiguousarray((rows - rows.mean(0)).T)
         total = (centred**2).sum(-1)
-        # A coordinate whose spread is rounding has no correlation to speak of.
+        # A coordinate whose spread is rounding has no meaningful correlation.
         spread = np.isfinite(total) & (total > ROUNDING * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2)
         sums = [_trimmed_sum(centred[:, lag:] * centred[:, :-lag]) for lag in lags]
         trimmed: Array = np.where(spread, sums / np.where(spread, total, 1.0), 0.0).reshape(-1)
@@ -78,7 +77,7 @@ def correlation(rows: Array) -> tuple[float, ...]:
 
 
 def distances(rows: int) -> tuple[int, ...]:
-    """Where rows are compared: one, and a half to an eighth of all, rounded down and up.
+    """Return the distances at which rows are compared: one, and a half to an eighth of all, rounded down and up.
 
     Example:
         >>> distances(2048)
@@ -89,25 +88,26 @@ def distances(rows: int) -> tuple[int, ...]:
 
 
 def largest_correlation(rows: int) -> float:
-    """What the correlation of independent rows stays below, but for the false alarms of `RATE`."""
+    """Return the limit below which the correlation of independent rows stays, but for the false alarms of `RATE`."""
     return float(stats.norm.isf(RATE / 2)) / math.sqrt(rows)
 
 
 def dispersion(chunks: Sequence[Moments]) -> Array:
-    r"""How much the chunks' means vary beside what their rows' variance lets expect: 1 on average where rows are independent.
+    r"""Compare the variance of the chunks' means with the one that their rows imply: 1 on average for independent rows.
 
     .. math:: \frac{1}{C - 1} \sum_c \frac{n_c (m_c - m)^2}{\max(s_c^2, s^2)}
 
     with s^2 the variance of all rows. Rows that share noise within a call, in whatever order, vary together with it: a
-    correlation of rho between every two of n rows adds n rho. For normal means C - 1 times it has the law of chi-square. The
-    greater of two variances keeps sparse and heavy-tailed rows below that: one far row widens its own chunk's scale, and an
-    empty chunk borrows the others'. Rows that balance each other over a call make it less than one, which harms no verdict.
+    correlation of rho between any two of n rows adds n rho. For normal means, C - 1 times the dispersion has the law of
+    chi-square. The greater of the two variances keeps sparse and heavy-tailed rows below that: one far row widens the scale of
+    its own chunk, and an empty chunk borrows the scale of the others. Rows that balance each other over a call make the
+    dispersion less than one, which harms no verdict.
 
     Args:
         chunks: Moments of each chunk, two or more.
 
     Returns:
-        ``[c]``; zero where a channel is constant or overflows.
+        Dispersion of each channel ``[c]``; zero if the channel is constant or overflows.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(4, 1000, 1))
@@ -128,20 +128,20 @@ def dispersion(chunks: Sequence[Moments]) -> Array:
 
 
 def largest_dispersion(chunks: int) -> float:
-    """What the dispersion of independent rows stays below, but for `RATE`: 51 for two chunks, 9.2 for nine, 3.1 for fifty."""
+    """Return the limit of the dispersion of independent rows at `RATE`: 51 for two chunks, 9.2 for nine, 3.1 for fifty."""
     return float(stats.chi2.isf(RATE, chunks - 1)) / (chunks - 1)
 
 
 def repeated_lag(first: Array, second: Array) -> int | None:
-    """By how many places the rows of one seed are those of another; None where they are others, or may be equal by chance.
+    """Return the lag at which the rows of two seeds are the same; None if they differ or may be equal by chance.
 
-    Rows that seed themselves by the chunk's seed plus their number repeat the next chunk's but for one: neither correlation
-    within a chunk nor a digest shows it. Sequences that agree on half of their length by chance with probability 1e-12 at most
-    are repeated; two rows agree as often as two of all these do.
+    Rows that seed themselves by the chunk's seed plus their number repeat all but one row of the next chunk: neither the
+    correlation within a chunk nor a digest shows it. Sequences count as repeated if they agree on half of their length and do
+    so by chance with a probability of at most 1e-12, where two rows agree as often as two of all these rows do.
 
     Args:
-        first: ``[n, d]``.
-        second: ``[n, d]``, of the next seed.
+        first: The rows of one seed, ``[n, d]``.
+        second: The rows of the next seed, ``[n, d]``.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(65, 2))
@@ -160,16 +160,16 @@ def repeated_lag(first: Array, second: Array) -> int | None:
 
 
 def digest(rows: Array) -> bytes:
-    """Hash of a chunk's rows, or nothing where fewer than ten differ from the commonest one.
+    """Return the hash of a chunk's rows, or nothing if fewer than ten differ from the median row.
 
-    With ten of 2,048 rows unlike the others, their places alone agree in two chunks with probability 3e-27.
+    If ten of 2,048 rows differ from the others, their places alone agree in two chunks with a probability of 3e-27.
     """
     differing = int((rows != np.median(rows, axis=0)).any(axis=1).sum())
     return hashlib.blake2s(np.ascontiguousarray(rows).tobytes()).digest() if differing >= TELLING_ROWS else b""
 
 
 def stale_seed(digests: Sequence[bytes]) -> bool:
-    """Whether chunks of different seeds hold the same rows; an empty digest is of rows that may be equal by chance."""
+    """True if chunks of different seeds hold the same rows; an empty digest stands for rows that may be equal by chance."""
     telling = [each for each in digests if each]
     return len(set(telling)) < len(telling)
 
@@ -218,7 +218,7 @@ def find_shared_noise(chunks: Sequence[Moments]) -> Conformance | None:
 
 
 def _trimmed_sum(products: Array) -> Array:
-    """Sums ``[d]`` of ``[d, n]`` but for the five greatest by size."""
+    """Sum ``[d, n]`` over n, without the five largest in absolute value."""
     few = np.argpartition(np.abs(products), -min(CHANCE_MEETINGS, products.shape[1]))[:, -CHANCE_MEETINGS:]
     np.put_along_axis(products, few, 0.0, axis=-1)
     return np.asarray(products.sum(-1))

@@ -1,8 +1,8 @@
-"""Noise at the ends of its range: what a sample shows once in ten million draws, shown at once.
+"""Noise at the ends of its range, which samples show once in ten million draws.
 
-A generator returns the least and the greatest of its numbers so seldom that no budget of rows is sure to see them, and it is
-there that a logarithm or a quotient overflows. Here one number of a row is replaced by one of those, never two: that two meet
-in one row has a probability of 2^-48, and what overflows there alone has no fault that a run could show.
+A generator returns its least and its greatest number so seldom that no budget of rows is sure to meet them, and there a
+logarithm or a quotient overflows. Here one number of a row is replaced by one of those, never two: two of them meet in one row
+with a probability of 2^-48, and an estimator that overflows only there has no fault that a run could show.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ __all__ = ["ExtremeNoise", "uniform_ends"]
 
 _SINGLE_STEP = 2.0**-24
 _EXPONENTIAL_ENDS = (-math.log1p(-_SINGLE_STEP), 25 * math.log(2))
-"""PyTorch's exponential noise is never zero; it is drawn from longer uniforms, so that 1 - e^-x may round to 1."""
+"""The ends of PyTorch's exponential noise: never zero, and drawn from longer uniforms, so that 1 - e^-x may round to 1."""
 _SHARES = 8
 
 
 class ExtremeNoise(TorchFunctionMode):
-    """Within this context, one uniform or exponential number of a row that PyTorch draws is one of the ends.
+    """A context in which one uniform or exponential number of each row that PyTorch draws is one of the ends.
 
     Row ``i`` takes its end at a draw with probability ``2^-(1 + i mod 8)``, until it has had it: some rows at the first draw,
-    others after hundreds. The ends come in turn, at a random element. Rows are the leading index; where that is a multiple
-    ``m`` of their number, index ``i`` is of row ``i // m`` or ``i mod rows``, and neither may have had its end. Draws of any
-    other shape could be for any row: one number of them all is replaced.
+    others after hundreds. The ends come in turn, at a random element. Rows are the leading index. If that index is a multiple
+    ``m`` of their number, index ``i`` belongs to row ``i // m`` or ``i mod rows``, and neither may have had its end. A draw of
+    any other shape could be for any row, so one of all its numbers is replaced.
 
-    Covered are ``torch.rand``, ``rand_like``, ``uniform_`` and ``exponential_``, and what `torch.distributions` makes of them.
-    Normal, integer, ``cauchy_``, ``geometric_`` and ``log_normal_`` noise is left as it is, like the numbers of NumPy's and
-    Python's generators and of compiled code. The generators advance as ever.
+    The context covers ``torch.rand``, ``rand_like``, ``uniform_`` and ``exponential_``, and the `torch.distributions` that use
+    them. It leaves normal, integer, ``cauchy_``, ``geometric_`` and ``log_normal_`` noise alone, as well as the numbers of
+    NumPy's and Python's generators and of compiled code. The generators advance as usual.
 
     Args:
-        rows: Rows that a call draws for.
-        seed: Of the choice of the numbers that are replaced.
+        rows: The number of rows that a call draws.
+        seed: Seed of the choice of the numbers that are replaced.
 
     Example:
         >>> with ExtremeNoise(64, seed=0):
@@ -53,7 +53,7 @@ class ExtremeNoise(TorchFunctionMode):
     def __init__(self, rows: int, *, seed: int) -> None:
         super().__init__()
         self._rows = rows
-        # Not PyTorch's: within its vmap, even a generator of one's own draws what is hidden from Python.
+        # PyTorch's own generators do not serve: within its vmap, even a separate one draws numbers that are hidden from Python.
         self._choice = random.Random(seed)
         self._turn = itertools.count()
         self._had: set[int] = set()
@@ -65,27 +65,27 @@ class ExtremeNoise(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call a function of PyTorch's; what it drew is partly replaced."""
+        """Call a function of PyTorch and replace some of the numbers that it drew."""
         drawn = func(*args, **(kwargs or {}))
         if func in (torch.rand, torch.rand_like):
-            return self._replaced(drawn, uniform_ends(drawn.dtype))
+            return self._replace(drawn, uniform_ends(drawn.dtype))
         if func is Tensor.exponential_:
-            rate, least = _argument(args, kwargs, 1, "lambd", 1.0), torch.finfo(drawn.dtype).tiny
-            return self._replaced(drawn, [max(each / rate, least) for each in _EXPONENTIAL_ENDS])
+            rate, least = _get_argument(args, kwargs, 1, "lambd", 1.0), torch.finfo(drawn.dtype).tiny
+            return self._replace(drawn, [max(each / rate, least) for each in _EXPONENTIAL_ENDS])
         if func is Tensor.uniform_:
-            low, high = _argument(args, kwargs, 1, "from", 0.0), _argument(args, kwargs, 2, "to", 1.0)
-            return self._replaced(drawn, uniform_ends(drawn.dtype, low, high))
+            low, high = _get_argument(args, kwargs, 1, "from", 0.0), _get_argument(args, kwargs, 2, "to", 1.0)
+            return self._replace(drawn, uniform_ends(drawn.dtype, low, high))
         return drawn
 
-    def _replaced(self, drawn: Tensor, ends: Sequence[float]) -> Tensor:
-        """The tensor itself, some of its elements overwritten."""
+    def _replace(self, drawn: Tensor, ends: Sequence[float]) -> Tensor:
+        """Overwrite some elements of a tensor and return it."""
         with torch.no_grad():
             for place in self._places(drawn.shape):
                 drawn[place] = ends[next(self._turn) % len(ends)]
         return drawn
 
     def _places(self, shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        """Where rows take their end at this draw."""
+        """Yield the places at which rows take their end at this draw."""
         size, leading = math.prod(shape), shape[0] if shape else 1
         if not size:
             return
@@ -102,15 +102,15 @@ class ExtremeNoise(TorchFunctionMode):
 
 
 def uniform_ends(dtype: torch.dtype, low: float = 0.0, high: float = 1.0) -> tuple[float, float, float]:
-    """The least uniform number of a type, the next and the greatest, which is less than `high`.
+    """Return the least uniform number of a type, the next one, and the greatest, which is less than `high`.
 
-    Uniforms of single precision are multiples of 2^-24, those of a shorter type of half its epsilon; double precision is taken
-    for single, which its numbers are often made from.
+    Uniforms of single precision are multiples of 2^-24, those of a shorter type of half its epsilon. Double precision counts as
+    single, because its numbers are often made from single ones.
     """
     step = max(_SINGLE_STEP, torch.finfo(dtype).eps / 2)
     greatest = float(torch.nextafter(torch.tensor(high, dtype=dtype), torch.tensor(low, dtype=dtype)))
     return low, min(low + (high - low) * step, greatest), min(low + (high - low) * (1 - step), greatest)
 
 
-def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, place: int, name: str, otherwise: float) -> float:
+def _get_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, place: int, name: str, otherwise: float) -> float:
     return float(args[place] if len(args) > place else (kwargs or {}).get(name, otherwise))

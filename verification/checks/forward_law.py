@@ -1,4 +1,4 @@
-"""Forward law: the values that a program is handed have their site's distribution, whatever the gradient."""
+"""The forward law: the values that a program receives follow their site's distribution, whatever the gradient."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from ..verdicts import LawOutcome
 __all__ = ["ForwardLaw", "check_forward_law"]
 
 ROWS = 4096
-_ROUNDING = 1e-5  # what ``hard + p - sg(p)`` may be off the support
+_ROUNDING = 1e-5  # the distance of ``hard + p - sg(p)`` from the support
 
 _EDGES: dict[type[Distribution], Callable[[Tensor], Distribution]] = {
     Bernoulli: lambda rows: Bernoulli(_edges(rows, (0.0, 1.0, 0.02, 0.3, 0.98)), validate_args=False),
     Categorical: lambda rows: Categorical(_edges(rows, (0.0, 0.25, 0.02, 0.73, 0.0)), validate_args=False),
     OneHotCategorical: lambda rows: OneHotCategorical(_edges(rows, (0.0, 0.25, 0.02, 0.73, 0.0)), validate_args=False),
 }
-"""For each site type, probabilities with certain and impossible outcomes among them."""
+"""For each site type, a site with certain and impossible outcomes among others."""
 
 _OWN = "in a program of the check's own (a {kind} site with certain and impossible outcomes)"
 
 
 @dataclass(frozen=True)
 class ForwardLaw:
-    """What the forward check found.
+    """The finding of the forward check.
 
     Attributes:
         outcome: ``pass``, ``failed`` or ``not-tested``.
         note: One sentence for a reader.
-        num_samples: Values compared.
+        num_samples: The number of values compared.
         log_rate: Natural logarithm of the bound on the false-alarm rate of the most striking comparison.
     """
 
@@ -59,16 +59,16 @@ def check_forward_law(
 
     For every element and category, ``S = sum over rows (1[drawn] - p)`` has bounded independent terms, so Bernstein's bound
     ``2 exp(-S^2 / (2 (V + |S| / 3)))``, ``V = sum p (1 - p)``, holds for every p and any number of rows; at p = 0 and p = 1
-    one wrong value suffices. The program's own sites are compared, and sites of the same types with certain and impossible
-    outcomes, in programs of the check's own; the note says which. Only an estimator's first run is looked at: later ones may be
-    conditioned or forced.
+    one wrong value suffices. The check compares the program's own sites, and sites of the same types with certain and
+    impossible outcomes in programs of its own; the note says which. It uses only an estimator's first run, because later
+    runs may be conditioned or forced.
 
     Args:
         estimator: The estimator, fitted if it learns.
         program: The program.
-        params: ``[*param]``.
-        types: Its site types.
-        seeded: Number -> generator.
+        params: The point, ``[*param]``.
+        types: The program's site types.
+        seeded: Function from the number of a run to its generator.
         alpha: False-alarm rate of the whole check.
 
     References:
@@ -76,7 +76,7 @@ def check_forward_law(
     """
     forward = describe(estimator).forward
     if forward != "law":
-        return ForwardLaw("not-tested", f"its runs are {forward}: they need not follow the sites' law")
+        return ForwardLaw("not-tested", f"its runs are {forward}, so they need not follow the sites' law")
     seen: list[_Drawn] = []
     _run(estimator, program, params, seeded(0), seen, "")
     for number, kind in enumerate(sorted(types & _EDGES.keys(), key=lambda each: each.__name__)):
@@ -88,17 +88,17 @@ def check_forward_law(
             return ForwardLaw("failed", note[:300], 0, -math.inf)
     if not seen:
         return ForwardLaw("not-tested", "it drew no values through the sampling primitive")
-    return _judged(seen, alpha)
+    return _judge(seen, alpha)
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Values drawn at one site, in the first run of a program.
+    """The values drawn at one site in the first run of a program.
 
     Attributes:
         where: The site in words.
-        site: Its probabilities, one a row.
-        value: ``[rows, ...]``.
+        site: The site's probabilities, row by row.
+        value: The drawn values, ``[rows, ...]``.
     """
 
     where: str
@@ -109,12 +109,12 @@ class _Drawn:
 def _run(
     estimator: Estimator, program: Program, params: Tensor, generator: torch.Generator, seen: list[_Drawn], where: str
 ) -> None:
-    """Add what the first full run of a program draws, its sites counted from 0 behind ``where``."""
+    """Add the values that the first full run of a program draws, with sites counted from 0 after ``where``."""
     runs, before = 0, len(seen)
 
     def observed(params: Tensor, sample: Sample) -> Tensor:
         nonlocal runs
-        # A shorter run looks at the program's structure and draws nothing that counts.
+        # A shorter run inspects the program's structure, and its draws do not count.
         full = len(params) >= ROWS
         runs += full
         first = full and runs == 1
@@ -145,17 +145,17 @@ def _edge_program(distribution: Callable[[Tensor], Distribution]) -> Program:
 
 
 def _edges(rows: Tensor, probabilities: tuple[float, ...]) -> Tensor:
-    """The given probabilities once a row, connected to the parameters though they do not move with them."""
+    """Repeat probabilities for every row, connected to the parameters although they do not depend on them."""
     return rows.reshape(len(rows), -1)[:, :1] * 0 + rows.new_tensor(probabilities)
 
 
 def _primal(tensor: Tensor) -> Tensor:
-    """Without the derivative that forward mode attaches."""
+    """Return a tensor without the derivative that forward mode attaches."""
     primal: Tensor = forward_ad.unpack_dual(tensor).primal
     return primal
 
 
-def _judged(seen: list[_Drawn], alpha: float) -> ForwardLaw:
+def _judge(seen: list[_Drawn], alpha: float) -> ForwardLaw:
     comparisons = sum(each.site.shape[1:].numel() * each.site.num_categories for each in seen)
     limit = math.log(alpha / comparisons)
     worst, where, compared = 0.0, "", 0
@@ -179,10 +179,10 @@ def _judged(seen: list[_Drawn], alpha: float) -> ForwardLaw:
 
 
 def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:
-    """Logarithm of Bernstein's bound for every element and category, ``[*batch, K]``."""
+    """Compute the logarithm of Bernstein's bound for every element and category, ``[*batch, K]``."""
     p = probabilities.double()
     surplus = (one_hot.double() - p).sum(0).abs()
-    # Rounding of p itself is no surplus.
+    # The rounding of p itself is not a surplus.
     surplus = (surplus - len(p) * 4 * torch.finfo(probabilities.dtype).eps).clamp(min=0)
     spread = (p * (1 - p)).sum(0)
     bound = math.log(2) - surplus.square() / (2 * (spread + surplus / 3)).clamp(min=1e-300)
@@ -190,7 +190,7 @@ def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:
 
 
 def _one_hot(site: FiniteSite, value: Tensor) -> Tensor | None:
-    """The drawn categories as one-hot vectors; None where a value is not in the support."""
+    """Return the drawn categories as one-hot vectors; None if a value is not in the support."""
     index = site.nearest(value)
     if not _near(value, site.from_index(index)):
         return None

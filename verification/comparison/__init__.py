@@ -1,1 +1,1 @@
-"""Two records: what changed, under one error rate."""
+"""The comparison of two records under one error rate."""

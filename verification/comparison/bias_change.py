@@ -1,4 +1,4 @@
-"""The test of a bias against that of another record, where both samples were stopped by what they showed."""
+"""The test of a bias against that of another record, where each sample decided when it was stopped."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["bias_difference"]
 
 
 def bias_difference(base: Check, head: Check, *, margin: float, single: bool = False) -> Difference | None:
-    r"""Whether the bias of any coordinate has changed by more than ``margin`` times the gradient's scale.
+    r"""Test if the bias of any coordinate has changed by more than ``margin`` times the gradient's scale.
 
-    Both means were stopped when their verdicts were clear, so a z-test between them does not hold its level. What does is
-    the product of both means' mixture martingales, at the common mean that favours it most:
+    Sampling stopped when each verdict was clear, so a z-test between the means does not hold its level. The product of both
+    means' mixture martingales, at the common mean that favours it most, does:
 
     .. math:: 2 \ln E = \frac{d^2}{\sigma_b^2 (n_b + m) / n_b^2 + \sigma_h^2 (n_h + m) / n_h^2}
               - \ln\frac{n_b + m}{m} - \ln\frac{n_h + m}{m}, \qquad p = 1 / E
 
     with m = 1000 and d the difference beyond the margin. Coordinates share the level equally. A mean of rows that were all
-    alike is believed where the run called them deterministic; beside rows that vary it is given their spread, as an event
-    that it merely missed would have: without a change both have the same law.
+    equal is trusted if the run called them deterministic. Beside rows that vary, it is given their spread, because the equal
+    rows may have missed an event: without a change both have the same law.
 
     Args:
         base: A bias check.
         head: Another one, of the same problem.
         margin: Change that is allowed, over the gradient's scale.
-        single: The rows are in single precision.
+        single: True if the rows are in single precision.
 
     Returns:
-        The difference in the coordinate that differs most clearly; None where no coordinate's mean can be believed.
+        The difference in the coordinate that differs most clearly; None if no coordinate's mean can be trusted.
     """
     if base.details.get("reason") == head.details.get("reason") == "exact":
         return _exact_bias(base, head, margin)
@@ -48,16 +48,16 @@ def bias_difference(base: Check, head: Check, *, margin: float, single: bool = F
 
 
 def _coordinates(check: Check) -> dict[str, dict[str, Any]]:
-    """The last look of every coordinate whose mean can be believed."""
+    """Return the last look of every coordinate whose mean can be trusted."""
     if not check.details.get("looks"):
         return {}
     several = check.details.get("channels") or ()
-    believed = [each for each in several if each.get("kind") == "coordinate" and (each.get("open") or _settled(each))]
-    return {each["name"]: each for each in believed if math.isfinite(each["estimate"]) and math.isfinite(each["sigma"])}
+    trusted = [each for each in several if each.get("kind") == "coordinate" and (each.get("open") or _is_settled(each))]
+    return {each["name"]: each for each in trusted if math.isfinite(each["estimate"]) and math.isfinite(each["sigma"])}
 
 
-def _settled(entry: dict[str, Any]) -> bool:
-    """Whether rows were alike for long enough to be called deterministic: only then has their mean a finite interval."""
+def _is_settled(entry: dict[str, Any]) -> bool:
+    """True if enough rows were equal to be called deterministic: only then is the interval of their mean finite."""
     return entry.get("sigma") == 0 and all(map(math.isfinite, entry.get("interval") or (math.inf,)))
 
 
@@ -89,7 +89,7 @@ def _mean_difference(base: dict[str, Any], head: dict[str, Any], n: tuple[int, i
 
 
 def _sigma(mine: dict[str, Any], other: dict[str, Any], rows: int) -> float:
-    """Standard deviation of one row; the other side's where these were alike, unless so few that they were declared alike."""
+    """Return the standard deviation of one row; the other side's if these rows are equal and not declared so."""
     return float(mine["sigma"] or (other["sigma"] if rows >= MIN_ROWS else 0.0))
 
 

@@ -1,4 +1,4 @@
-"""One thing that differs between two records, and in which direction."""
+"""A quantity that differs between two records, and the direction of the change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 __all__ = ["Change", "Direction", "Method", "Quantity"]
 
 Direction = Literal["worse", "different", "lost", "gone", "new", "better", "changed"]
-"""``lost``: it was known and is so no longer; ``different``: what was said to be the same is not; ``changed``: neither better
-nor worse."""
+"""``lost``: known before and not known now; ``different``: not the same where sameness was asked for; ``changed``: neither
+better nor worse."""
 
 Quantity = Literal["verdict", "bias", "variance", "exponent", "evaluations", "seconds", "cell", "family"]
 
@@ -19,22 +19,22 @@ Method = Literal["", "paired", "unpaired", "anytime", "sign test", "exact"]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a comparison found of one quantity.
+    """The change of one quantity.
 
     Attributes:
         estimator: Name of the estimator.
-        problem: Key of the problem; of the family for an exponent; empty for what holds over all problems.
-        quantity: What changed. ``seconds`` are those of one row.
-        direction: Whether that is good or bad.
+        problem: Key of the problem; of the family for an exponent; empty for a change over all problems.
+        quantity: The quantity that changed. ``seconds`` are those of one row.
+        direction: The direction of the change: better, worse or neither.
         base: The value before: a verdict's word, a bias in units of the gradient, a variance, an exponent, ...
         head: The value after.
-        effect: Relative change of a variance, of evaluations or of seconds; of a bias the change over the gradient's scale;
-            of an exponent the difference.
-        interval: 95 % interval of ``effect``, not widened for the number of comparisons.
-        p_value: Two-sided, of a change within the margin; None where nothing random is compared.
+        effect: The relative change of a variance, of evaluations or of seconds; the change of a bias over the gradient's
+            scale; the difference of exponents.
+        interval: The 95 % interval of ``effect``, not widened for the number of comparisons.
+        p_value: The two-sided p-value of a change within the margin; None if nothing random is compared.
         method: ``paired``, ``unpaired``, ``anytime`` (valid at the row at which sampling stopped), ``sign test`` or ``exact``.
-        rows: Rows of the base and of the head; None where there are none.
-        advisory: It does not count towards the exit status.
+        rows: The numbers of rows of the base and of the head; None if there are none.
+        advisory: True if the change does not count towards the exit status.
         note: One sentence for a reader.
     """
 

@@ -1,4 +1,4 @@
-"""Which cells of two records belong together, whether they may be compared, and what stands in one record alone."""
+"""The cells that two records share, the conditions for comparing them, and the cells that only one record has."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _GIVEN_DIGITS = 1e-3  # gradients that agree to three digits belong to the same 
 
 
 def paired_cells(base: Record, head: Record) -> list[tuple[Cell, Cell]]:
-    """The cells that stand in both records, in the head's order.
+    """Pair the cells that both records have, in the head's order.
 
     Raises:
-        ValueError: There is none, the tolerances differ, or a problem of the same name has another gradient.
+        ValueError: There are none, the tolerances differ, or a problem of the same name has another gradient.
     """
     before = _cells(base)
     pairs = [(before[key], each) for key, each in _cells(head).items() if key in before]
@@ -28,7 +28,7 @@ def paired_cells(base: Record, head: Record) -> list[tuple[Cell, Cell]]:
 def _comparable(base: Record, head: Record, pairs: Sequence[tuple[Cell, Cell]]) -> None:
     if not pairs:
         raise ValueError(
-            "the records have no cell in common: no estimator was verified on the same problem in both; "
+            "the records have no cell in common, so no estimator was verified on the same problem in both; "
             "compare runs of the same targets and problems"
         )
     if base.run.tolerance != head.run.tolerance:
@@ -40,7 +40,7 @@ def _comparable(base: Record, head: Record, pairs: Sequence[tuple[Cell, Cell]]) 
     if changed:
         raise ValueError(
             f"problem {next(iter(changed))!r} has another gradient in the head than in the base ({len(changed)} such "
-            "problems): it is not the same problem; give a changed problem a name of its own"
+            "problems), so it is not the same problem; give a changed problem a new name"
         )
 
 
@@ -55,20 +55,20 @@ def _same_problem(base: Mapping, head: Mapping) -> bool:
 
 
 def figures(cell: Cell) -> str:
-    """All that a cell found, clocks and the replay command apart; as text, in which NaN equals itself."""
+    """Return all figures of a cell but times and the replay command, as text, in which NaN equals itself."""
     checks = [{name: value for name, value in vars(each).items() if name != "timing"} for each in cell.checks]
     facts = {name: value for name, value in cell.facts.items() if name != "fitted"}
     return json.dumps([cell.status, checks, facts], default=dict)
 
 
 def membership(base: Record, head: Record) -> Iterator[Change]:
-    """Cells and families that only one of the records has; where an estimator does not apply, nothing is missed."""
+    """Yield the cells and families that only one record has, except those to which an estimator does not apply."""
     yield from _missing(_cells(base), _cells(head), "cell")
     yield from _missing(_families(base), _families(head), "family")
 
 
 _Key = tuple[str, ...]
-"""What names an answer: estimator, problem or family, and in a record of a pytest session the test."""
+"""The name of an answer: estimator, problem or family, and the test in a record of a pytest session."""
 
 
 def _families(record: Record) -> dict[_Key, Family]:
@@ -76,7 +76,7 @@ def _families(record: Record) -> dict[_Key, Family]:
 
 
 def _cells(record: Record) -> dict[_Key, Cell]:
-    """The cells by what names them; a test that asks the same thing twice has its answers told apart by their order."""
+    """Return the cells by name; the order distinguishes two answers to the same question of one test."""
     found: dict[_Key, Cell] = {}
     for each in record.cells:
         name = (each.estimator, each.problem, str(each.facts.get("test", "")))
@@ -106,7 +106,7 @@ def _known(each: Cell | Family) -> str | float | None:
 
 
 def circumstances(base: Record, head: Record) -> Iterator[str]:
-    """What a reader must know to judge a comparison: incomplete runs, other devices, other versions."""
+    """Yield the circumstances that matter for a comparison: incomplete runs, other devices, other versions."""
     for name, record in (("base", base), ("head", head)):
         if not record.run.complete:
             yield f"the {name} is incomplete: it was interrupted"

@@ -1,7 +1,7 @@
-"""Two records: what changed, significantly and by more than a margin, under one error rate.
+"""The comparison of two records: significant changes beyond a margin, under one error rate.
 
-It reads records and draws nothing. Cells whose figures are equal bit by bit (same seed, same code) need no test and share no
-error rate; all others, and every exponent, are tested together, by Holm's procedure.
+It reads records and draws nothing. Cells whose figures are equal bit by bit (same seed, same code) need no test and no share of
+the error rate; Holm's procedure tests all others, and every exponent, together.
 """
 
 from __future__ import annotations
@@ -26,32 +26,36 @@ TIME_MARGIN = 0.2  # timings differ by this much between runs of the same code o
 EXIT_MEANING = {
     0: "nothing is worse",
     1: "something is worse",
-    3: "nothing is worse, something that was known is so no longer, or was left out",
+    3: "nothing is worse, but a result that was known is lost or was left out",
 }
-_SAME_MEANING = {0: "no difference was found", 1: "they differ", 3: "no difference was found, and not all could be compared"}
-_TIMED = "median over {} problems; it means something where one quiet machine made both records"
+_SAME_MEANING = {
+    0: "no difference was found",
+    1: "they differ",
+    3: "no difference was found, but some cells could not be compared",
+}
+_TIMED = "median over {} problems; meaningful only if one quiet machine made both records"
 _DIRECTIONS: tuple[Direction, ...] = ("worse", "different", "lost", "gone", "new", "changed", "better")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What changed from a base record to a head record.
+    """The changes from a base record to a head record.
 
     Attributes:
-        base: The base's head.
-        head: The head's.
+        base: The run of the base record.
+        head: The run of the head record.
         margin: Relative change of a variance that is allowed; exponents and evaluations follow it.
         tolerance: Change of a bias that is allowed, over the gradient's scale; the records' own.
-        alpha: Chance that anything at all is reported as changed where nothing is, apart from verdicts, which keep the error
-            rates of their own records, and variances that are lost, which no test is made of.
-        same: Whether any difference was asked for.
-        timing: Whether seconds count towards the exit status.
-        num_cells: Cells in both.
-        num_identical: Those of them whose figures are equal bit by bit.
-        num_tests: Tests that share ``alpha``.
-        changes: What was found, the gravest first.
-        sensitivities: What the tests of the variances would have found, the blindest first.
-        notes: What a reader must know to judge it.
+        alpha: Probability that any change is reported where there is none, except for verdicts, which keep the error rates of
+            their own records, and for lost variances, which are not tested.
+        same: True if any difference was asked for.
+        timing: True if seconds count towards the exit status.
+        num_cells: The number of cells in both records.
+        num_identical: The number of those cells whose figures are equal bit by bit.
+        num_tests: The number of tests that share ``alpha``.
+        changes: The changes, the gravest first.
+        sensitivities: The changes of variances that the tests could detect, the least sensitive test first.
+        notes: Circumstances that a reader must know.
     """
 
     base: Run
@@ -70,7 +74,7 @@ class Comparison:
 
     @property
     def exit_status(self) -> int:
-        """0 nothing is worse, 1 something is, 3 nothing is but something known before is known no longer."""
+        """The exit status: 0 if nothing is worse, 1 if something is, 3 if nothing is but a known result is lost."""
         found = {each.direction for each in self.changes if not each.advisory}
         if found & {"worse", "different"}:
             return 1
@@ -79,7 +83,7 @@ class Comparison:
 
     @property
     def meaning(self) -> str:
-        """The exit status in words."""
+        """The meaning of the exit status, in words."""
         return (_SAME_MEANING if self.same else EXIT_MEANING)[self.exit_status]
 
 
@@ -89,13 +93,13 @@ def compare(
     """Compare two records.
 
     Args:
-        base: What is compared with.
-        head: What is judged.
-        margin: Relative change of a variance that is allowed. Exponents may change by as much as gives this factor from the
-            smallest size to the largest, evaluations by this factor, a bias by the records' tolerance.
-        alpha: Chance that anything is reported as changed where nothing is, apart from verdicts and variances that are lost.
-        same: Look for any difference (two devices, two versions that should agree) with no margin.
-        timing: Let seconds count. Else they are shown, and change no status.
+        base: The record to compare with.
+        head: The record to judge.
+        margin: Relative change of a variance that is allowed. Exponents may change so far that the variance changes by this
+            factor from the smallest size to the largest, evaluations by this factor, a bias by the records' tolerance.
+        alpha: Probability that any change is reported where there is none, except for verdicts and lost variances.
+        same: Look for any difference (between two devices, or two versions that should agree), without a margin.
+        timing: Let seconds count towards the exit status; otherwise they are only shown.
 
     Returns:
         The comparison.
@@ -151,17 +155,17 @@ def _cell_tests(base: Record, head: Record, moved: Sequence[tuple[Cell, Cell]], 
         if before is not None and after is not None:
             allowed = 0.0 if same else head.run.tolerance
             found = bias_difference(before, after, margin=allowed, single=single)
-            yield from _tested(two, "bias", found, (before.num_samples, after.num_samples))
+            yield from _make_change(two, "bias", found, (before.num_samples, after.num_samples))
         before, after = one.find("variance"), two.find("variance")
-        if before is not None and after is not None and _believed(one, two):
+        if before is not None and after is not None and _can_test_variance(one, two):
             found = variance_difference(before, after, margin=margin, paired=paired)
-            yield from _tested(two, "variance", found, (before.num_samples, after.num_samples))
+            yield from _make_change(two, "variance", found, (before.num_samples, after.num_samples))
 
 
-def _believed(base: Cell, head: Cell) -> bool:
-    """Whether both samples have seen enough of their tails, or one is constant: then rows are counted, and no tail matters.
+def _can_test_variance(base: Cell, head: Cell) -> bool:
+    """True if both samples have seen enough of their tails, or if one is constant: then rows are counted, and no tail matters.
 
-    One that has is not enough. Of the same law, the other may have met its rarest event more often, or have missed it.
+    One such sample is not enough. Under the same law, the other may have met the rarest event more often, or have missed it.
     """
     return _constant(base) or _constant(head) or (_measurable(base) and _measurable(head))
 
@@ -177,23 +181,23 @@ def _constant(cell: Cell) -> bool:
 
 
 def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
-    """Variances that could be believed before and cannot now.
+    """Yield the variances that could be trusted before and cannot be trusted now.
 
-    That a sample has not seen its tail is a fact of the record, like a cell that is gone, and no claim about the estimator: a
+    A sample that has not seen its tail is a fact about the record, like a missing cell, and not a claim about the estimator: a
     tail that has grown cannot be told from a rare event that the base never met, however much larger the sample variance is.
     So nothing is tested, no error rate is shared, and it is no regression; more rows on both sides decide it.
     """
-    told = {(each.estimator, each.problem) for each in found if each.quantity == "variance"}
+    reported = {(each.estimator, each.problem) for each in found if each.quantity == "variance"}
     for one, two in moved:
         before, after = one.find("variance"), two.find("variance")
-        if before is None or after is None or same or (two.estimator, two.problem) in told:
+        if before is None or after is None or same or (two.estimator, two.problem) in reported:
             continue
         if _measurable(two) or _constant(two) or not (_measurable(one) or _constant(one)):
             continue
         yield Change(
             estimator=two.estimator, problem=two.problem, quantity="variance", direction="lost", base=before.estimate,
             head=after.estimate, rows=(before.num_samples, after.num_samples),
-            note="its rows now show a tail of which they have seen too little for the sample variance to be believed",
+            note="its rows now show too little of their tail for the sample variance to be trusted",
         )  # fmt: skip
 
 
@@ -203,11 +207,11 @@ def _family_tests(base: Record, head: Record, margin: float) -> Iterator[Change]
         earlier = before.get((each.estimator, each.family))
         if earlier is not None and earlier != each:
             found = exponent_difference(earlier, each, margin=margin)
-            yield from _tested(Cell(estimator=each.estimator, problem=each.family, status="ok"), "exponent", found, None)
+            yield from _make_change(Cell(estimator=each.estimator, problem=each.family, status="ok"), "exponent", found, None)
 
 
 def _family_verdicts(base: Record, head: Record, same: bool) -> Iterator[Change]:
-    """Declared exponents that are refuted now, and exponents that cannot be fitted any more."""
+    """Yield the declared exponents that are refuted now, and the exponents that can no longer be fitted."""
     before = {(each.estimator, each.family): each for each in base.families}
     for each in head.families:
         earlier = before.get((each.estimator, each.family))
@@ -234,7 +238,7 @@ def _time_tests(pairs: Sequence[tuple[Cell, Cell]], *, advisory: bool) -> Iterat
     for estimator, several in times.items():
         found = time_difference([a for a, _ in several], [b for _, b in several], margin=TIME_MARGIN)
         cell = Cell(estimator=estimator, problem="", status="ok")
-        for change in _tested(cell, "seconds", found, None):
+        for change in _make_change(cell, "seconds", found, None):
             yield replace(change, advisory=advisory, note=_TIMED.format(len(several)))
 
 
@@ -244,7 +248,7 @@ def _seconds(cell: Cell) -> float | None:
     return 1 / rate if rate is not None and math.isfinite(rate) and rate > 0 else None
 
 
-def _tested(cell: Cell, quantity: Quantity, found: Difference | None, rows: tuple[int, int] | None) -> Iterator[Change]:
+def _make_change(cell: Cell, quantity: Quantity, found: Difference | None, rows: tuple[int, int] | None) -> Iterator[Change]:
     if found is None:
         return
     yield Change(
@@ -263,18 +267,18 @@ def _tested(cell: Cell, quantity: Quantity, found: Difference | None, rows: tupl
 
 
 def _holm(tests: Sequence[Change], alpha: float) -> list[Change]:
-    """The tests that Holm's procedure rejects: the k-th smallest p-value against alpha over the tests that are left."""
-    kept: list[Change] = []
+    """Return the tests that Holm's procedure rejects: the k-th smallest p-value against alpha over the remaining tests."""
+    rejected: list[Change] = []
     ordered = sorted(tests, key=lambda each: 1.0 if each.p_value is None else each.p_value)
     for place, each in enumerate(ordered):
         if each.p_value is None or each.p_value > alpha / (len(ordered) - place):
             break
-        kept.append(each)
-    return kept
+        rejected.append(each)
+    return rejected
 
 
 def _evaluations(moved: Sequence[tuple[Cell, Cell]], margin: float, same: bool) -> Iterator[Change]:
-    """Program evaluations a replicate, once for each estimator: a count, so that nothing is tested."""
+    """Yield the changes of program evaluations a replicate, once for each estimator; a count needs no test."""
     seen: set[str] = set()
     for one, two in moved:
         before, after = (each.claims.get("evaluations") for each in (one, two))

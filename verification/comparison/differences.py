@@ -1,6 +1,6 @@
 """Tests of one number against the same number of another record: variance, exponent, time.
 
-Every test is of a change *within* a margin, two-sided, and works from what the records hold alone.
+Every test is two-sided, asks for a change beyond a margin, and uses only the contents of the records.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ __all__ = [
 ]
 
 ROUNDING = 1e-8
-"""A change of a logarithm, or of a bias over its scale, that is rounding; single precision gets a thousand times as much."""
+"""The change of a logarithm, or of a bias over its scale, that counts as rounding; times a thousand in single precision."""
 
 CONFIDENCE_TAIL = 0.025
-_WORTH_PAIRING = 0.5  # Student's tail with 29 degrees of freedom costs more than a smaller gain brings
+_WORTH_PAIRING = 0.5  # Student's tail with 29 degrees of freedom costs more than a smaller gain is worth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far two values lie apart, and the test of that.
+    """The difference of two values, and its test.
 
     Attributes:
         base: Value in the base record.
         head: Value in the head record.
         effect: The change, see `change.Change`.
-        interval: Its 95 % interval.
-        p_value: Two-sided, of a change within the margin.
-        worse: Whether the head's value is the worse of the two.
-        method: How it was tested.
-        error: Standard error of the difference that was tested, in its own unit; zero where nothing is random.
+        interval: The 95 % interval of the change.
+        p_value: The two-sided p-value of a change within the margin.
+        worse: True if the head's value is the worse of the two.
+        method: The method of the test.
+        error: The standard error of the tested difference, in its own unit; zero if nothing is random.
     """
 
     base: float
@@ -60,11 +60,11 @@ class Difference:
 
 
 def log_variance_error(check: Check) -> float:
-    r"""Standard error of a variance check's :math:`\ln s^2`, from the kurtosis that it records.
+    r"""Return the standard error of a variance check's :math:`\ln s^2`, from the kurtosis that it records.
 
     .. math:: \mathrm{SE}(\ln s^2) = \sqrt{(\kappa - (m - 3) / (m - 1)) / m}
 
-    Zero for an exact variance, infinite where nothing is known.
+    It is zero for an exact variance, and infinite if the kurtosis is unknown.
     """
     if check.outcome == "exact":
         return 0.0
@@ -75,22 +75,22 @@ def log_variance_error(check: Check) -> float:
 
 
 def variance_difference(base: Check, head: Check, *, margin: float, paired: bool) -> Difference | None:
-    r"""Whether one replicate's variance has changed by more than a factor :math:`1 + \mathrm{margin}`.
+    r"""Test if one replicate's variance has changed by more than a factor :math:`1 + \mathrm{margin}`.
 
     .. math:: z = \frac{|\ln s_h^2 - \ln s_b^2| - \ln(1 + \mathrm{margin})}{\sqrt{\mathrm{SE}_h^2 + \mathrm{SE}_b^2}}
 
-    Where both records used the same random numbers and kept their jackknife groups, the error is that of the paired
-    jackknife, if it is less than half of the above, and the law is Student's with 29 degrees of freedom. It is valid too
-    where the rows turn out to share nothing.
+    If both records used the same random numbers and kept their jackknife groups, the error is that of the paired jackknife,
+    provided that it is less than half of the above, and the law is Student's with 29 degrees of freedom. This is valid even
+    if the rows turn out to share nothing.
 
     Args:
         base: A variance check.
         head: Another one.
         margin: Relative change that is allowed.
-        paired: Both records were drawn from the same seeds.
+        paired: True if both records were drawn from the same seeds.
 
     Returns:
-        The difference; None where a variance is missing.
+        The difference; None if a variance is missing.
     """
     before, after = base.estimate, head.estimate
     if before is None or after is None or not (math.isfinite(before) and math.isfinite(after)):
@@ -118,13 +118,13 @@ def variance_difference(base: Check, head: Check, *, margin: float, paired: bool
 
 
 def exponent_difference(base: Family, head: Family, *, margin: float) -> Difference | None:
-    r"""Whether an exponent has changed so much that the variance at one end of the sizes changes by more than the margin.
+    r"""Test if an exponent has changed so far that the variance at one end of the sizes changes by more than the margin.
 
     .. math:: z = \frac{|\beta_h - \beta_b| - \ln(1 + \mathrm{margin}) / \ln(n_\max / n_\min)}
               {\sqrt{\mathrm{SE}_h^2 + \mathrm{SE}_b^2}}
 
     Returns:
-        The difference; None where an exponent was not fitted in both, or has no finite interval.
+        The difference; None if an exponent was not fitted in both records, or has no finite interval.
     """
     errors = [_exponent_error(each) for each in (base, head)]
     sizes = [float(point["size"]) for each in (base, head) for point in each.points if point.get("used")]
@@ -146,10 +146,10 @@ def exponent_difference(base: Family, head: Family, *, margin: float) -> Differe
 
 
 def time_difference(base: Sequence[float], head: Sequence[float], *, margin: float) -> Difference | None:
-    """Whether the median of seconds a row, problem by problem, has changed by more than a factor ``1 + margin``.
+    """Test if the median of seconds a row, problem by problem, has changed by more than a factor ``1 + margin``.
 
-    A sign test, so no law is assumed of the times; that the problems' times do not all suffer from one disturbance of the
-    machine is assumed. It needs 15 problems to reach 1e-4.
+    A sign test assumes no law of the times. It does assume that no single disturbance of the machine changed the times of all
+    problems. It needs 15 problems to reach 1e-4.
 
     Args:
         base: Seconds a row ``[k]``, one problem each.
@@ -157,7 +157,7 @@ def time_difference(base: Sequence[float], head: Sequence[float], *, margin: flo
         margin: Relative change that is allowed.
 
     Returns:
-        The difference, its ``effect`` the median's; None without problems.
+        The difference, whose ``effect`` is that of the median; None without problems.
     """
     ratios = np.sort(np.log(np.asarray(head) / np.asarray(base)))
     if not ratios.size:
@@ -180,16 +180,16 @@ def time_difference(base: Sequence[float], head: Sequence[float], *, margin: flo
 
 
 def _from_zero(base: Check, head: Check) -> Difference | None:
-    r"""A variance that is zero on one side: rows that were constant are so no longer, or the reverse.
+    r"""Test a variance that is zero on one side: constant rows vary now, or the reverse.
 
-    Rows of which a share q differs from the others have a kurtosis of at least :math:`1 / q - 3`, so that at least
-    :math:`m / (\kappa + 3)` of the m rows that vary differ. Without a change any of the rows might have been those, and that
-    all k of them fall to one side has probability
+    If a share q of the rows differs from the others, their kurtosis is at least :math:`1 / q - 3`, so at least
+    :math:`m / (\kappa + 3)` of the m rows that vary differ. Without a change, any rows might have been those, and the
+    probability that all k of them fall to one side is
 
     .. math:: p \le 2 \left(1 + \frac{m_\mathrm{constant}}{m}\right)^{-k}
 
     Returns:
-        The difference; None where a sample of constant rows meets a variance that is known without rows.
+        The difference; None if a sample of constant rows meets a variance that is known without rows.
     """
     before, after = base.estimate or 0.0, head.estimate or 0.0
     p_value = 1.0 if before == after else _all_on_one_side(*((head, base) if before == 0 else (base, head)))

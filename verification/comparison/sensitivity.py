@@ -1,4 +1,4 @@
-"""How small a change of a variance a comparison would have found, and the rows that a smaller one takes."""
+"""The smallest change of a variance that a comparison would have found, and the rows that a smaller one takes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .differences import log_variance_error
 __all__ = ["PLANNED", "Sensitivity", "sensitivities"]
 
 PLANNED = 0.1
-"""The relative increase for which the rows needed are said."""
+"""The relative increase for which the needed rows are reported."""
 
 POWER = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitivity:
-    """What the test of one cell's variance would have found.
+    """The sensitivity of the test of one cell's variance.
 
     Attributes:
         estimator: Name of the estimator.
         problem: Key of the problem.
-        rows: Rows of base and head.
-        detectable: The least relative increase that it would have found with probability 0.9.
-        rows_needed: Rows a side at which an increase of ten per cent is found with probability 0.9; None where the margin
-            is that large already.
+        rows: The numbers of rows of base and head.
+        detectable: The smallest relative increase that the test would have found with probability 0.9.
+        rows_needed: The number of rows a side at which an increase of ten per cent is found with probability 0.9; None if the
+            margin is that large already.
     """
 
     estimator: str
@@ -43,7 +43,7 @@ class Sensitivity:
 def sensitivities(
     moved: Sequence[tuple[Cell, Cell]], tests: Sequence[Change], margin: float, level: float
 ) -> list[Sensitivity]:
-    """Each tested variance's detectable increase at the level that Bonferroni leaves it, unpaired: a pair sees more."""
+    """Return the detectable increase of each tested variance at Bonferroni's level, unpaired; paired rows detect more."""
     tested = {(each.estimator, each.problem) for each in tests if each.quantity == "variance"}
     reach = float(stats.norm.isf(level / 2)) + float(stats.norm.ppf(POWER))
     found = []
@@ -67,5 +67,5 @@ def sensitivities(
 
 
 def _harmonic(rows: Sequence[int]) -> float:
-    """Rows a side that would have had the same error."""
+    """Return the number of rows a side that would have had the same error."""
     return len(rows) / sum(1 / max(each, 1) for each in rows)

@@ -1,4 +1,4 @@
-"""Verdicts of the same cell in two records: which changes are for the worse."""
+"""The changes of a cell's verdict between two records, for the better or for the worse."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ _RANK = {"unbiased": 0, "agree": 0, "biased": 1, "no-gradient": 1, "not-applicab
 
 
 def verdict_change(base: Cell, head: Cell, *, same: bool = False) -> Change | None:
-    """What became of a cell's verdict.
+    """Compare a cell's verdicts in two records.
 
-    Worse: a claim that was not refuted is refuted, an unbiased estimator is biased, trains nothing or no longer applies, a
+    Worse: a claim that was not refuted is refuted; an unbiased estimator is biased, trains nothing or no longer applies; a
     cell that ran fails. ``lost``: a decided verdict is inconclusive, or a bias of undetermined size is found where none was
-    claimed. Any other bias not beyond the tolerance is a change and no regression: ``unbiased`` never said that it was not
-    there.
+    claimed. Any other bias within the tolerance is a change and no regression, because ``unbiased`` never excluded it.
 
     Args:
         base: The cell before.
         head: The cell after.
-        same: Whether any contradiction is asked for, rather than what is worse; undecided verdicts contradict nothing.
+        same: True to ask for any contradiction rather than for a worse verdict; undecided verdicts contradict nothing.
 
     Returns:
-        The change; None where the verdicts agree.
+        The change; None if the verdicts agree.
     """
     refuted = _newly_refuted(base, head)
     before: str = base.word
@@ -58,7 +57,7 @@ def verdict_change(base: Cell, head: Cell, *, same: bool = False) -> Change | No
 
 def _direction(base: Cell, head: Cell, before: str, after: str) -> Direction | None:
     if before == after:
-        # The same word with a claim that held no longer refuted: another tolerance within, or another check mended.
+        # The word is the same, but a claim is no longer refuted: the bias is within another tolerance, or another check passes.
         return "better" if _newly_refuted(head, base) is not None else None
     if after in _UNDECIDED:
         return "lost"
@@ -74,7 +73,7 @@ def _direction(base: Cell, head: Cell, before: str, after: str) -> Direction | N
 
 
 def _contradict(base: Cell, head: Cell, before: str, after: str) -> bool:
-    """Whether both verdicts cannot be true of the same estimator."""
+    """True if the two verdicts cannot both be true of the same estimator."""
     if before == after or {before, after} & set(_UNDECIDED):
         return False
     if {before, after} == {"unbiased", "biased"}:
@@ -92,7 +91,7 @@ def _size(cell: Cell) -> Material:
 
 
 def _newly_refuted(base: Cell, head: Cell) -> Check | None:
-    """The first check whose claim is refuted in the head and was not in the base."""
+    """Return the first check whose claim is refuted in the head and was not in the base."""
     for each in head.checks:
         earlier = base.find(each.check)
         if each.claim == "refuted" and (earlier is None or earlier.claim != "refuted"):
@@ -107,9 +106,9 @@ def _rows(base: Cell, head: Cell) -> tuple[int, int] | None:
 
 def _note(base: Cell, head: Cell, refuted: Check | None, direction: Direction) -> str:
     bias, earlier = head.find("bias"), base.find("bias")
-    said = refuted.note if refuted is not None else (bias.note if bias is not None else "")
+    note = refuted.note if refuted is not None else (bias.note if bias is not None else "")
     if direction == "lost" and bias is not None and bias.detectable is not None:
         before = "" if earlier is None or earlier.detectable is None else f", {earlier.detectable:.3g} before"
         seen = f"the smallest bias that would have been seen is {bias.detectable:.3g}{before}"
-        said = "; ".join(each for each in (str(bias.details.get("reason", "")), seen, said) if each)
-    return said
+        note = "; ".join(part for part in (str(bias.details.get("reason", "")), seen, note) if part)
+    return note

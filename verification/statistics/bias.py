@@ -1,4 +1,4 @@
-"""Is the mean right? The state machine of one cell: screen, confirm on fresh rows, verdict."""
+"""The test of a cell's bias: a screen, a confirmation on fresh rows, and a verdict."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .channels import scales
 from .moments import Moments
 
 SINGLE_PRECISION = 1e-5
-"""What arithmetic in single precision may leave, relative to the scale."""
+"""The error that arithmetic in single precision may leave, relative to the scale."""
 
 __all__ = ["BiasPlan", "BiasTest", "BiasVerdict", "scales"]
 
 
 class BiasTest:
-    """Decides one cell from moments that grow look by look.
+    """A test that decides one cell from moments that grow from look to look.
 
-    The caller draws rows up to ``next_look``, hands over the moments of all rows of the stage, and repeats until
-    ``verdict`` is set. When ``stage`` becomes ``confirm`` the rows start again from zero, on fresh seeds.
+    The caller draws rows up to ``next_look``, hands over the moments of all rows of the stage, and repeats this until
+    ``verdict`` is set. When ``stage`` becomes ``confirm``, the rows start again from zero, on fresh seeds.
 
     Attributes:
         plan: The cell's plan.
         stage: ``screen`` or ``confirm``.
-        next_look: Rows of the stage that the next update must cover.
-        verdict: None until decided.
+        next_look: The number of rows of the stage that the next update must cover.
+        verdict: The verdict; None until the cell is decided.
         looks: Every look so far.
-        planned: Row counts of the stage's looks.
+        planned: The numbers of rows at the stage's looks.
 
     Example:
         >>> plan = BiasPlan(
@@ -64,17 +64,17 @@ class BiasTest:
 
     @property
     def forecast(self) -> int | None:
-        """Rows of the stage after which an unbiased estimator would be accepted, judged by the last look."""
+        """The number of rows after which an unbiased estimator would be accepted, judged by the last look."""
         return rows_to_accept(self.plan, self.looks[-1]) if self.looks else None
 
     def update(self, moments: Moments) -> None:
         """Take one look.
 
         Args:
-            moments: Of all rows of the current stage, over the plan's channels.
+            moments: The moments of all rows of the current stage, over the plan's channels.
 
         Raises:
-            ValueError: If the cell is decided, or the moments stop short of ``next_look`` or have other channels.
+            ValueError: If the cell is decided, or if the moments stop short of ``next_look`` or have other channels.
         """
         self._check(moments)
         if moments.nonfinite:
@@ -91,7 +91,7 @@ class BiasTest:
             self.next_look = next(rows for rows in self.planned if rows > seen.count)
 
     def end(self, reason: EndReason = "budget") -> None:
-        """Close the cell early. What the last look supports at the accepted tolerance stands; the rest is open."""
+        """Close the cell early, with the verdict that the last look supports at the accepted tolerance."""
         if self.verdict is not None:
             return
         if not self.looks:
@@ -101,7 +101,7 @@ class BiasTest:
         elif self._fired:
             self._decide("biased", self._flag, material="undetermined")
         else:
-            note = f"an alarm in {self.plan.channel_names[self._flag]} was not yet confirmed"
+            note = f"an alarm in {self.plan.channel_names[self._flag]} has not been confirmed yet"
             self._decide("inconclusive", self._flag, reason=reason, note=note)
 
     @property
@@ -111,11 +111,11 @@ class BiasTest:
     def _check(self, moments: Moments) -> None:
         watched = len(self.plan.channel_names)
         if self.verdict is not None:
-            raise ValueError(f"this cell is decided ({self.verdict.outcome}); start a new BiasTest")
+            raise ValueError(f"the cell is decided ({self.verdict.outcome}); start a new BiasTest")
         if moments.mean.size != watched:
-            raise ValueError(f"moments have {moments.mean.size} channels, the plan {watched}: use plan.channels.project")
+            raise ValueError(f"moments of {moments.mean.size} channels; expected {watched}: apply plan.channels.project")
         if moments.count < self.next_look and not moments.nonfinite:
-            raise ValueError(f"moments cover {moments.count} rows of the {self.stage} stage; expected {self.next_look}")
+            raise ValueError(f"moments of {moments.count} rows of the {self.stage} stage; expected {self.next_look}: draw more")
 
     def _screen(self, seen: Look) -> None:
         size = self.plan.size
@@ -123,7 +123,7 @@ class BiasTest:
         flag = self._alarm(seen)
         if wrong.any() and (self.plan.gate_known or self.plan.deterministic_rows):
             worst = int(np.argmax(np.where(wrong, np.abs(seen.mean[:size]), -1.0)))
-            # A tolerance is for what sampling leaves open. Here nothing is, but how single precision rounds.
+            # The tolerance is for sampling error. Here there is none, and only the rounding of single precision remains.
             exact = abs(seen.mean[worst]) > self.plan.tolerance(SINGLE_PRECISION)[worst]
             material = "material" if exact else self._material(seen, worst)
             self._decide("biased", worst, reason="deterministic", material=material)
@@ -135,7 +135,7 @@ class BiasTest:
             self._close(seen, "budget")
 
     def _alarm(self, seen: Look) -> int | None:
-        """The open channel whose interval is farthest from zero, in widths, if any excludes it."""
+        """Return the open channel whose interval is farthest from zero, in widths; None if no interval excludes zero."""
         lower, upper = seen.alarm
         gap = np.where(seen.open, np.maximum(lower, -upper) - self.plan.slack, -np.inf)
         flag = int(np.argmax(gap / np.where(seen.open, upper - lower, 1.0)))
@@ -151,7 +151,7 @@ class BiasTest:
 
     def _confirm(self, seen: Look) -> None:
         lower, upper = seen.alarm
-        # Two-sided at the stage's full rate although one sign counts: the half left over is kept for skewness.
+        # The interval is two-sided at the stage's full rate although one sign counts: the other half is a reserve for skewness.
         away = lower[self._flag] if self._sign > 0 else -upper[self._flag]
         self._fired = self._fired or bool(seen.open[self._flag] and away > self.plan.slack[self._flag])
         last = seen.count >= self.planned[-1]
@@ -165,7 +165,7 @@ class BiasTest:
             self._decide("inconclusive", self._flag, reason="suspect", rows_needed=self.forecast)
 
     def _material(self, seen: Look, flag: int) -> Material:
-        """Whether the bias is beyond the tolerance, within it on all coordinates, or neither is known yet."""
+        """Classify the bias: beyond the tolerance, within it on all coordinates, or not yet known."""
         lower, upper = seen.alarm
         watched = np.arange(lower.size) < self.plan.size
         watched[flag] = True
@@ -176,7 +176,7 @@ class BiasTest:
         return "negligible" if inside else "undetermined"
 
     def _inside(self, seen: Look, tolerance: float) -> bool:
-        """Whether the equivalence intervals of all coordinates lie within the tolerance."""
+        """True if the equivalence intervals of all coordinates lie within a relative tolerance."""
         size = self.plan.size
         room = (self.plan.tolerance(tolerance) - self.plan.reference_error)[:size]
         far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
@@ -192,14 +192,14 @@ class BiasTest:
         self._decide("unbiased", self._worst(seen), tolerance=tolerance, reason=reason)
 
     def _close(self, seen: Look, ended: EndReason) -> None:
-        """The last look of the screen stage."""
+        """Decide at the last look of the screen stage."""
         if self._inside(seen, self.plan.r_accept):
             self._accept(seen, self.plan.r_accept)
         else:
             self._decide("inconclusive", self._worst(seen), reason=self._obstacle(seen, ended), rows_needed=self.forecast)
 
     def _obstacle(self, seen: Look, otherwise: EndReason) -> BiasReason:
-        """What stands in the way beside the number of rows, else ``otherwise``."""
+        """Return the obstacle to a verdict, and ``otherwise`` if there is none but the number of rows."""
         size = self.plan.size
         closed = ~seen.open[:size] & ~seen.settled[:size]
         if (self.plan.reference_error >= self.plan.tolerance(self.plan.r_accept))[:size].any():
@@ -213,7 +213,7 @@ class BiasTest:
         return "tail" if seen.count >= self.plan.rows_to_open else otherwise
 
     def _worst(self, seen: Look) -> int:
-        """The coordinate that needs the widest tolerance; a closed one first."""
+        """Return the coordinate that needs the widest tolerance, a closed one first."""
         return int(np.argmax(reach(self.plan, seen)))
 
     def _decide(self, outcome: BiasOutcome, channel: int, *, tolerance: float | None = None, **fields: Any) -> None:

@@ -16,26 +16,26 @@ __all__ = ["Look", "look"]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-MAX_SHARE = 0.02  # a row with more of the sum of squares than this says the tail is not yet seen
+MAX_SHARE = 0.02  # if one row holds more of the sum of squares than this, the tail has not been seen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """What one look saw; arrays are over channels ``[c]``.
+    """One look at the moments of a stage; arrays are over channels ``[c]``.
 
     Attributes:
         stage: ``screen`` or ``confirm``.
-        count: Rows of the stage so far.
+        count: The number of rows of the stage so far.
         mean: Estimated biases.
         std: Standard deviations of one row.
         skewness: Sample skewnesses.
-        open: Channels whose sample may be believed at this look.
-        start: Rows at a channel's first open look; 0 where it has not been open.
-        constant: Channels without variation beyond rounding.
-        settled: Constant channels seen for long enough to be called deterministic.
+        open: The channels whose sample can be trusted at this look.
+        start: The number of rows at a channel's first open look; 0 if it has not been open.
+        constant: The channels without variation beyond rounding.
+        settled: The constant channels with enough rows to be called deterministic.
         alpha: Error rates of the alarm intervals.
-        alarm: Lower and upper limits at ``alpha``; infinite unless open or settled.
-        accept: The same at the error rate of the equivalence test.
+        alarm: Lower and upper limits at ``alpha``; infinite unless the channel is open or settled.
+        accept: Lower and upper limits at the error rate of the equivalence test.
     """
 
     stage: Stage
@@ -56,13 +56,14 @@ def look(plan: BiasPlan, moments: Moments, *, stage: Stage, start: NDArray[np.in
     """Judge the moments of a stage at one of its looks.
 
     A channel is open when it has 1,000 rows, ten expected sightings of the rarest outcome, and no row with more than
-    2 % of the sum of squares (which implies ten rows per squared skewness). Its sequence starts at its first open look.
+    2 % of the sum of squares (which implies ten rows per squared skewness). Its confidence sequence starts at its first open
+    look.
 
     Args:
         plan: The cell's plan.
-        moments: All rows of the stage so far.
+        moments: The moments of all rows of the stage so far.
         stage: ``screen`` or ``confirm``.
-        start: The ``start`` of the stage's previous look, zeros at the first ``[c]``.
+        start: The ``start`` of the stage's previous look ``[c]``; zeros at the first look.
         flagged: The channel that the confirm stage watches.
 
     Returns:
@@ -96,8 +97,8 @@ def look(plan: BiasPlan, moments: Moments, *, stage: Stage, start: NDArray[np.in
 def _open(plan: BiasPlan, moments: Moments) -> Flags:
     if moments.count < plan.rows_to_open:
         return np.zeros(moments.mean.shape, dtype=np.bool_)
-    # No gate on skewness: skewness^2 <= count * max_share always, so an open channel has 50 rows per squared skewness.
-    # Overflow leaves NaN, and a comparison with NaN is false: the channel stays closed.
+    # Skewness needs no gate: skewness^2 <= count * max_share always, so an open channel has 50 rows per squared skewness.
+    # Overflow leaves NaN, and a comparison with NaN is false, so the channel stays closed.
     return np.isfinite(moments.skewness) & (moments.max_share <= MAX_SHARE)
 
 

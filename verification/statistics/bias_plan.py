@@ -1,4 +1,4 @@
-"""What is decided about the bias of one cell before its first row is drawn."""
+"""The plan of a bias test, made before the first row is drawn."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ __all__ = ["BiasPlan", "Stage"]
 Stage = Literal["screen", "confirm"]
 Array = NDArray[np.float64]
 
-MIN_ROWS = 1000  # the boundary's delayed start: normal theory is not trusted below
-RARE_SIGHTINGS = 10.0  # expected sightings of the rarest outcome before a sample is believed
-HIDDEN_RATE = 1e-3  # constant rows may hide a branch; one rarer than this is beyond what is promised
+MIN_ROWS = 1000  # the boundary starts here: below it, normal theory is not trusted
+RARE_SIGHTINGS = 10.0  # expected sightings of the rarest outcome before a sample is trusted
+HIDDEN_RATE = 1e-3  # constant rows may hide a branch; no promise is made for a rarer one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BiasPlan:
-    """Truth, tolerance, error rates and row counts of one cell.
+    """The truth, the tolerance, the error rates and the numbers of rows of one cell.
 
     Attributes:
         truth: Reference gradient ``[d]``.
-        scale: What a relative bias is relative to ``[d]``, see ``channels.scales``.
-        tau_numeric: Rounding error that is no bias, scalar or ``[d]``.
-        r_target: Relative tolerance at which ``unbiased`` is said while rows remain.
-        r_accept: Relative tolerance at which it is said when they are used up, and beyond which a bias is material.
-        alpha: Probability of ``biased`` for an unbiased estimator, both stages together.
+        scale: The unit of a relative bias ``[d]``, see `channels.scales`.
+        tau_numeric: Rounding error, which is no bias, scalar or ``[d]``; see `rounding.bias_rounding`.
+        r_target: Relative tolerance at which the test stops early with ``unbiased``.
+        r_accept: Relative tolerance at which the test ends with ``unbiased`` when its rows are used up; a bias beyond it is
+            material.
+        alpha: Probability of ``biased`` for an unbiased estimator, over both stages.
         alpha_unbiased: Probability of ``unbiased`` for a bias at the tolerance.
-        p_gate: Probability of the rarest outcome that matters; 1 where there is none.
-        max_rows: Rows of the screen stage at most.
-        first_look: Rows at the first look.
-        ratio: Growth from look to look.
+        p_gate: Probability of the rarest outcome that matters; 1 if there is none.
+        max_rows: The largest number of rows of the screen stage.
+        first_look: The number of rows at the first look.
+        ratio: The growth of the number of rows from look to look.
         reference_bias: Bound on the reference's own error, scalar or ``[d]``.
         directions: Random unit vectors ``[k, d]``, or None.
-        deterministic_rows: Rows are known to be equal (enumeration): two of them decide.
-        gate_known: Whether nothing rarer than ``p_gate`` matters; else equal rows that are wrong refute nothing.
-        reference_supports: False where the reference rests on an assumption (finite differences) and may refute only.
+        deterministic_rows: True if rows are known to be equal (enumeration), so that two of them decide.
+        gate_known: True if nothing rarer than ``p_gate`` matters; otherwise equal rows that are wrong refute nothing.
+        reference_supports: False if the reference rests on an assumption (finite differences) and can only refute.
 
     Raises:
         ValueError: If an argument is out of range or shapes disagree.
@@ -97,21 +98,21 @@ class BiasPlan:
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        """Names of the channels, coordinates first."""
+        """The names of the channels, coordinates first."""
         return self.channels.names
 
     @property
     def size(self) -> int:
-        """Number of coordinates d."""
+        """The number of coordinates d."""
         return int(np.size(self.truth))
 
     @property
     def stage_alpha(self) -> float:
-        """Error rate of each of the two stages; both must err, so their product is ``alpha``."""
+        """The error rate of each of the two stages; both must err, so their product is ``alpha``."""
         return math.sqrt(self.alpha)
 
     def channel_alpha(self, stage: Stage, flagged: int | None = None) -> Array:
-        """Error rate of each channel ``[c]``; the confirm stage gives its whole rate to the one flagged channel."""
+        """Return the error rate of each channel ``[c]``; the confirm stage gives its whole rate to the flagged channel."""
         alpha = self.stage_alpha * self.channels.shares
         if stage == "confirm" and flagged is not None:
             alpha[flagged] = self.stage_alpha
@@ -119,33 +120,33 @@ class BiasPlan:
 
     @cached_property
     def slack(self) -> Array:
-        """Bias that is no alarm ``[c]``: rounding and the reference's own error."""
+        """The bias that raises no alarm ``[c]``: rounding and the reference's own error."""
         return self.channels.bound(np.asarray(self.tau_numeric) + np.asarray(self.reference_bias))
 
     def tolerance(self, relative: float) -> Array:
-        """Tolerance ``[c]`` at a relative tolerance; beyond it in any channel, some coordinate is beyond its own."""
+        """Return the tolerance of each channel ``[c]``; a bias beyond it puts some coordinate beyond its own tolerance."""
         return self.channels.bound(relative * np.asarray(self.scale) + np.asarray(self.tau_numeric))
 
     @cached_property
     def reference_error(self) -> Array:
-        """Bound on the reference's error in each channel ``[c]``."""
+        """The bound on the reference's error in each channel ``[c]``."""
         return self.channels.bound(np.asarray(self.reference_bias))
 
     @property
     def degenerate(self) -> NDArray[np.bool_]:
-        """Coordinates ``[d]`` whose scale is rounding error: they are equal and constant, or not supported."""
+        """The coordinates ``[d]`` whose scale is rounding error: they are equal and constant, or not supported."""
         return np.asarray(self.scale) <= 3 * np.asarray(self.tau_numeric)
 
     @property
     def rows_to_open(self) -> int:
-        """Rows before any channel may decide."""
+        """The number of rows before any channel may decide."""
         return max(MIN_ROWS, math.ceil(RARE_SIGHTINGS / self.p_gate))
 
     @property
     def rows_if_constant(self) -> int:
-        """Rows after which a constant channel is called deterministic.
+        """The number of rows after which a constant channel is called deterministic.
 
-        A branch of the declared probability, or of 1e-3 inside the estimator, has then been missed with probability at
+        A branch of the declared probability, or of 1e-3 inside the estimator, has then been missed with a probability of at
         most ``alpha``.
         """
         if self.deterministic_rows:
@@ -154,14 +155,14 @@ class BiasPlan:
         return math.ceil(sightings / min(self.p_gate, HIDDEN_RATE))
 
     def planned_rows(self, stage: Stage, *, flagged_at: int = 0) -> list[int]:
-        """Row counts of the looks of a stage.
+        """Return the numbers of rows at the looks of a stage.
 
         Args:
             stage: ``screen`` or ``confirm``.
-            flagged_at: Rows of the screen at its alarm; the confirm stage may use four times as many.
+            flagged_at: The number of rows of the screen at its alarm; the confirm stage may use four times as many.
 
         Returns:
-            Increasing row counts, each counted from the start of the stage.
+            Increasing numbers of rows, counted from the start of the stage.
         """
         if stage == "confirm":
             return looks(self.first_look, self.ratio, max_rows=max(4 * flagged_at, self.max_rows))

@@ -1,4 +1,4 @@
-"""The answer for one cell, and the numbers beside it."""
+"""The verdict on one cell's bias, with its numbers."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class BiasVerdict:
-    """The answer for one cell, in plain numbers.
+    """The verdict on one cell's bias, in plain numbers.
 
     Attributes:
         outcome: ``unbiased``, ``biased``, ``inconclusive`` or ``failed``.
-        reason: Why, where the outcome alone does not say: ``budget``, ``gate``, ``tail``, ``suspect``, ``degenerate``,
-            ``reference``, ``deterministic``, ``alarm not confirmed``, ``non-finite``, or what ``end`` was given.
+        reason: The reason for the outcome, see `verdicts.BiasReason`; empty if the outcome says it all.
         material: For ``biased``: ``material`` (beyond the tolerance), ``negligible`` (within) or ``undetermined``.
-        stage: Stage of the last look.
+        stage: The stage of the last look.
         channel: The channel that decided, or the one farthest from a decision.
-        estimate: Its bias; None where no row was drawn.
-        interval: Its confidence sequence at the last look, infinite while the channel is closed.
-        detectable: The smallest bias that it would have shown with probability 0.9.
+        estimate: The bias of that channel; None if no row was drawn.
+        interval: The channel's confidence sequence at the last look; infinite while the channel is closed.
+        detectable: The smallest bias that the channel would have shown with probability 0.9.
         relative: ``estimate`` over the channel's scale.
-        num_samples: Rows of both stages.
-        rows_needed: Rows that would probably decide; None where none are needed or nothing is known.
-        r: Smallest relative tolerance that holds on all coordinates at the last look.
+        num_samples: The number of rows of both stages.
+        rows_needed: The number of rows that would probably decide; None if none are needed or nothing is known.
+        r: The smallest relative tolerance that holds on all coordinates at the last look.
         sigma: Standard deviation of one row in the channel.
         skewness: Skewness of one row in the channel.
         tau: The channel's tolerance.
-        alpha: Error rate of ``biased`` for the cell.
+        alpha: The error rate of ``biased`` for the cell.
         note: One sentence for a reader, or nothing.
-        looks: ``n, estimate, interval, stage, channel`` at every look, for the channel above.
+        looks: ``n, estimate, interval, stage, channel`` of every look, for the channel above.
         channels: The last look of every channel.
     """
 
@@ -68,16 +67,16 @@ class BiasVerdict:
 
 
 def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOutcome) -> dict[str, Any]:
-    """What the looks say about one channel, as fields of the verdict.
+    """Describe one channel at every look, as fields of the verdict.
 
     Args:
         plan: The cell's plan.
         looks: Every look, at least one.
-        channel: The channel in question.
-        outcome: ``biased`` shows the intervals that raised the alarm, anything else those of the equivalence test.
+        channel: Number of the channel.
+        outcome: ``biased`` takes the intervals that raised the alarm, any other outcome those of the equivalence test.
 
     Returns:
-        Fields of ``BiasVerdict``.
+        Fields of `BiasVerdict`.
     """
     seen = looks[-1]
     mean, scale = float(seen.mean[channel]), float(plan.channels.scale[channel])
@@ -98,7 +97,7 @@ def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOu
 
 
 def reach(plan: BiasPlan, seen: Look) -> Array:
-    """The relative tolerance that each coordinate needs ``[d]``; infinite for a closed one."""
+    """Return the relative tolerance that each coordinate needs ``[d]``; infinite for a closed one."""
     size = plan.size
     far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
     excess = np.maximum(far + plan.reference_error[:size] - np.asarray(plan.tau_numeric), 0.0)
@@ -108,7 +107,7 @@ def reach(plan: BiasPlan, seen: Look) -> Array:
 
 
 def rows_to_accept(plan: BiasPlan, seen: Look) -> int | None:
-    """Rows after which an unbiased estimator would probably be accepted; None where the looks cannot tell."""
+    """Return the number of rows after which an unbiased estimator would probably be accepted; None if it is unknown."""
     size = plan.size
     room = (plan.tolerance(plan.r_accept) - plan.reference_error)[:size]
     waiting = ~seen.settled[:size]
@@ -123,7 +122,7 @@ def rows_to_accept(plan: BiasPlan, seen: Look) -> int | None:
 
 
 def _detectable(seen: Look, channel: int) -> float:
-    """Infinite for a closed channel, zero for a deterministic one."""
+    """Return the smallest detectable bias: infinite for a closed channel, zero for a deterministic one."""
     if seen.settled[channel]:
         return 0.0
     if not seen.open[channel]:

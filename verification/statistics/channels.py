@@ -1,4 +1,4 @@
-"""The numbers that are watched in one cell: coordinates, the gain along the gradient, random projections."""
+"""The numbers watched in one cell: coordinates, the gain along the gradient, and random projections."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["ChannelKind", "Channels", "scales", "watch"]
 Array = NDArray[np.float64]
 ChannelKind = Literal["coordinate", "gain", "projection"]
 
-# How the error rate of a stage is divided between the kinds of channel that exist.
+# The shares of a stage's error rate that the kinds of channel receive, if they exist.
 SHARES: dict[ChannelKind, float] = {"coordinate": 0.5, "gain": 0.25, "projection": 0.25}
 
 
 def scales(truth: ArrayLike, floor: ArrayLike = 0.0) -> Array:
-    r"""The size that a bias of each coordinate is measured against.
+    r"""Return the scale that a bias of each coordinate is measured against.
 
     .. math:: s_j = \max(|\mu_j|, \|\mu\| / \sqrt d, s_\mathrm{floor})
 
-    A coordinate near zero is measured against its neighbours, not against itself.
+    A coordinate near zero is measured against the others, not against itself.
 
     Args:
         truth: Gradient ``[d]``.
-        floor: Scalar or ``[d]``, declared by the problem; needed where the gradient is zero.
+        floor: Least scale that the problem declares, scalar or ``[d]``; needed where the gradient is zero.
 
     Returns:
         Scales ``[d]``.
@@ -49,8 +49,8 @@ class Channels:
         names: Such as ``coordinate 3``, ``gain``, ``projection 1``.
         kinds: ``coordinate``, ``gain`` or ``projection``; the coordinates come first.
         matrix: ``[c, d]``; channel = matrix @ error.
-        scale: ``[c]``, what a relative bias is relative to.
-        shares: ``[c]``, parts of a stage's error rate, summing to one.
+        scale: ``[c]``, the unit of a relative bias.
+        shares: ``[c]``, shares of a stage's error rate; they sum to one.
     """
 
     names: tuple[str, ...]
@@ -60,27 +60,27 @@ class Channels:
     shares: Array
 
     def project(self, errors: Array) -> Array:
-        """Channel values ``[n, c]`` of error rows ``[n, d]``; the coordinates pass through bit by bit.
+        """Return the channel values ``[n, c]`` of error rows ``[n, d]``; the coordinates stay as they are, bit by bit.
 
-        The sum avoids the linear-algebra library, whose order of addition follows its number of threads.
+        The sum avoids the linear-algebra library, whose order of addition depends on its number of threads.
         """
         mixed = self.matrix[errors.shape[1] :]
         with np.errstate(invalid="ignore", over="ignore"):
             return np.hstack([errors, np.einsum("nd,kd->nk", errors, mixed, optimize=False)])
 
     def bound(self, coordinates: Array) -> Array:
-        """The most that a channel can be ``[c]`` while coordinate j stays within ``+-coordinates[j]``.
+        """Return the largest value of each channel ``[c]`` while coordinate j stays within ``+-coordinates[j]``.
 
-        With this as a channel's tolerance, a channel beyond it proves some coordinate beyond its own.
+        If this is a channel's tolerance, a channel beyond it proves that some coordinate is beyond its own.
         """
         return np.asarray(np.abs(self.matrix) @ coordinates)
 
 
 def watch(truth: Array, scale: Array, directions: Array) -> Channels:
-    """The channels of a cell.
+    """Choose the channels of a cell.
 
-    A scale error is plainest along the gradient; a bias spread over many coordinates is plainest in a projection. One
-    coordinate needs neither, and a zero gradient has no direction of its own.
+    An error of scale shows best along the gradient, and a bias spread over many coordinates shows best in a projection. One
+    coordinate needs neither, and a zero gradient has no direction.
 
     Args:
         truth: Gradient ``[d]``.

@@ -1,4 +1,4 @@
-"""A confidence sequence for a mean, valid at every look and corrected for skewness, and its sample sizes."""
+"""A confidence sequence for a mean, valid at every look and corrected for skewness, and the sample sizes for it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Array = NDArray[np.float64]
 
 POWER_QUANTILE = 1.2815515655446004  # normal quantile of 0.9
 EQUIVALENCE_QUANTILE = 1.6448536269514722  # normal quantile of 0.95
-PROMISE = 1.25  # sigma is itself estimated
+PROMISE = 1.25  # a reserve, because sigma is estimated
 
 
 def boundary(count: ArrayLike, start: ArrayLike, alpha: ArrayLike) -> Array:
-    r"""The critical value of a t-like statistic that is watched at every sample size from ``start`` on.
+    r"""Return the critical value of a t-like statistic that is watched at every sample size from ``start`` on.
 
     .. math:: c_n = \sqrt{a^2 + \ln(n / m)}, \qquad P(\chi^2_3 > a^2) = \alpha
 
-    Brownian motion leaves :math:`\pm \sqrt{n}\, c_n` at any time after ``m`` with probability exactly ``alpha``;
-    fewer looks are conservative.
+    Brownian motion leaves :math:`\pm \sqrt{n}\, c_n` at any time after ``m`` with a probability of exactly ``alpha``;
+    fewer looks make the test conservative.
 
     Args:
-        count: Rows n, at least ``start``.
-        start: Rows m at the first look.
+        count: The number of rows n, at least ``start``.
+        start: The number of rows m at the first look.
         alpha: Two-sided error rate over the whole sequence.
 
     Returns:
@@ -57,7 +57,7 @@ def hall_inverse(y: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
     Args:
         y: Transformed statistic.
         skewness: Sample skewness :math:`\gamma`.
-        count: Rows n.
+        count: The number of rows n.
 
     Returns:
         The studentised mean.
@@ -70,7 +70,7 @@ def hall_inverse(y: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
     flat = np.abs(k) < 1e-12
     slope = np.where(flat, 1.0, k)
     x = slope * (y - slope / 6)
-    # The cube root of 1 + x loses the digits of a small x, expm1 and log1p none; beyond one half it may be used.
+    # The cube root of 1 + x loses the digits of a small x; expm1 and log1p lose none. Beyond one half the cube root is safe.
     near = np.expm1(np.log1p(np.clip(x, -0.5, 0.5)) / 3)
     root = np.where(np.abs(x) <= 0.5, near, np.cbrt(1 + x) - 1)
     return np.where(flat, y, 3 / slope * root)
@@ -79,18 +79,18 @@ def hall_inverse(y: ArrayLike, skewness: ArrayLike, count: ArrayLike) -> Array:
 def interval(
     mean: ArrayLike, std: ArrayLike, skewness: ArrayLike, count: int, start: ArrayLike, alpha: ArrayLike
 ) -> tuple[Array, Array]:
-    """Confidence sequence for the mean, at this look.
+    """Return the confidence sequence for the mean at this look.
 
     Args:
         mean: Sample means ``[c]``.
         std: Standard deviations of one row ``[c]``.
         skewness: Sample skewnesses ``[c]``.
-        count: Rows n.
-        start: Rows at each channel's first open look ``[c]``.
+        count: The number of rows n.
+        start: The number of rows at each channel's first open look ``[c]``.
         alpha: Error rate of each channel ``[c]``.
 
     Returns:
-        Lower and upper limits ``[c]``. With probability 1 - ``alpha`` all intervals of a sequence hold the mean.
+        Lower and upper limits ``[c]``. With a probability of 1 - ``alpha``, all intervals of a sequence contain the mean.
 
     Example:
         >>> lower, upper = interval(0.0, 1.0, 0.0, 1000, 1000, 0.05)
@@ -105,12 +105,12 @@ def interval(
 
 
 def detectable(std: ArrayLike, count: int, start: ArrayLike, alpha: ArrayLike) -> Array:
-    """The smallest bias that the sequence would have told from zero by ``count`` rows with probability 0.9.
+    """Return the smallest bias that the sequence would have told from zero by ``count`` rows with probability 0.9.
 
     Args:
         std: Standard deviations of one row ``[c]``.
-        count: Rows n.
-        start: Rows at the first open look ``[c]``.
+        count: The number of rows n.
+        start: The number of rows at the first open look ``[c]``.
         alpha: Error rate ``[c]``.
 
     Returns:
@@ -121,20 +121,20 @@ def detectable(std: ArrayLike, count: int, start: ArrayLike, alpha: ArrayLike) -
 
 
 def rows_needed(sigma: float, tolerance: float, alpha: float, *, start: int = 1000) -> int:
-    r"""Rows after which an unbiased estimator's interval lies inside the tolerance, with a quarter to spare.
+    r"""Return the rows after which an unbiased estimator's interval lies inside the tolerance, and a quarter more.
 
     .. math:: N = \left( (c_N + 1.645) \sigma / \tau \right)^2
 
-    solved by iteration (the right side grows like ln N, so it contracts).
+    The equation is solved by iteration: its right side grows like ln N, so the iteration contracts.
 
     Args:
         sigma: Standard deviation of one row.
         tolerance: Tolerance :math:`\tau` in the same units, positive.
         alpha: Error rate of the equivalence test.
-        start: Rows at the first open look.
+        start: The number of rows at the first open look.
 
     Returns:
-        1.25 N, not less than ``start``.
+        1.25 N, at least ``start``.
 
     Raises:
         ValueError: If ``tolerance`` is not positive.
@@ -144,9 +144,9 @@ def rows_needed(sigma: float, tolerance: float, alpha: float, *, start: int = 10
         81533
     """
     if not tolerance > 0:
-        raise ValueError(f"the tolerance must be positive; got {tolerance}")
+        raise ValueError(f"tolerance={tolerance}; expected a positive number")
     if not math.isfinite(sigma):
-        raise ValueError(f"the standard deviation must be finite; got {sigma}")
+        raise ValueError(f"sigma={sigma}; expected a finite standard deviation")
     count = float(start)
     for _ in range(100):
         critical = float(boundary(count, start, alpha))
@@ -158,7 +158,7 @@ def rows_needed(sigma: float, tolerance: float, alpha: float, *, start: int = 10
 
 
 def looks(first: int = 1000, ratio: float = 1.25, *, max_rows: int) -> list[int]:
-    """Sample sizes at which the sequence is looked at, ``ceil(first * ratio**k)``, the last one ``max_rows``.
+    """Return the sample sizes at which the sequence is looked at: ``ceil(first * ratio**k)``, and ``max_rows`` last.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -168,7 +168,7 @@ def looks(first: int = 1000, ratio: float = 1.25, *, max_rows: int) -> list[int]
         [1000, 1250, 1563, 1954, 2000]
     """
     if first < 1 or max_rows < 1 or not ratio > 1:
-        raise ValueError(f"looks need first >= 1, max_rows >= 1, ratio > 1; got {first}, {max_rows}, {ratio}")
+        raise ValueError(f"first={first}, max_rows={max_rows}, ratio={ratio}; expected first >= 1, max_rows >= 1 and ratio > 1")
     planned: list[int] = []
     size = float(first)
     while math.ceil(size) < max_rows:

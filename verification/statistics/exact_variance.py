@@ -1,15 +1,15 @@
-r"""Whether rows have the variance that was computed for them: two stages, the second on fresh rows.
+r"""The comparison of a sample variance with the exact one, in two stages, the second on fresh rows.
 
 .. math:: z = \frac{\ln s^2 - \ln \sigma^2}{\mathrm{SE}(\ln s^2)}
 
-The logarithm of a sample variance is near normal in its middle and not one in a million out. So a difference is reported when
-two independent stages find it on the same side, each at the square root of the rate, by Student's law with 29 degrees of
-freedom, and when no single row holds much of the fourth moment from which the standard error is made: a sample that has missed
-its tail has too small a variance and too small an error of it.
+The law of the logarithm of a sample variance is near normal in its middle, but not out to one in a million. So a difference is
+reported when two independent stages show it on the same side, each at the square root of the rate, by Student's law with 29
+degrees of freedom, and when no single row holds much of the fourth moment from which the standard error is made: a sample that
+has missed its tail has too small a variance, and too small a standard error.
 
-Rates at a nominal 1e-6 and 32,768 rows a stage, from 20,000 to 40,000 simulated stages a law: normal (4,096 rows) 7e-8,
+Rates at a nominal 1e-6 and 32,768 rows a stage, from 20,000 to 40,000 simulated stages of each law: normal (4,096 rows) 7e-8,
 exponential 1e-8, 1/p with probability p = .01 2e-8, lognormal with sigma = .5, .75 and 1: 3e-7, 4e-8 and 3e-9. Without the
-limit on a share the last is 1.2e-5; one stage had five times its nominal rate there.
+limit on a share the last rate is 1.2e-5; a single stage had five times its nominal rate there.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .variance import measurable, single_row_dominates
 __all__ = ["ExactVariance", "rounding"]
 
 MAX_SHARE = 0.05
-"""The most that one row may hold of the fourth moment when a difference is reported."""
+"""The largest share of the fourth moment that one row may hold when a difference is reported."""
 
 MARGIN = math.log(1.1)
-"""How far the logarithm of the variance may be from the exact one's, with its error, when the two are said to match."""
+"""The largest distance of the logarithms, error included, at which the variances are said to match."""
 
 
 @dataclass(eq=False)
@@ -40,13 +40,13 @@ class ExactVariance:
 
     Attributes:
         exact: The variance that was computed.
-        alpha: Probability of ``differs from exact`` where it is right, over both stages.
-        floor: What rounding alone may leave of a variance: below it both count as zero.
-        channel: Which one is compared; -1 before the screen.
-        outcome: ``matches exact``: within a tenth, at the rate of a stage; ``differs from exact``; or ``measured``: not yet
-            compared, a tail was not seen, or the rows are too few to tell.
-        rows_wanted: Fresh rows of the second stage; 0 where there is none.
-        confirming: Moments of the second stage, once it is complete.
+        alpha: Probability of ``differs from exact`` where the exact variance is right, over both stages.
+        floor: The variance that rounding alone may leave: below it, both variances count as zero.
+        channel: The channel that is compared; -1 before the screen.
+        outcome: ``matches exact`` (within a tenth, at the rate of a stage), ``differs from exact``, or ``measured`` (not yet
+            compared, the tail was not seen, or the rows are too few).
+        rows_wanted: The number of fresh rows of the second stage; 0 if there is no second stage.
+        confirming: The moments of the second stage, once it is complete.
 
     Example:
         >>> import numpy as np
@@ -71,32 +71,32 @@ class ExactVariance:
 
     @property
     def screened(self) -> bool:
-        """Whether the first stage is over."""
+        """True if the first stage is over."""
         return self.channel >= 0
 
     @property
     def waiting(self) -> bool:
-        """Whether a second stage is due and not complete."""
+        """True if a second stage is due and not complete."""
         return self.rows_wanted > 0 and self.confirming is None
 
     def screen(self, moments: Moments, channel: int) -> None:
-        """The first stage: settles the outcome, or asks for as many fresh rows as it was shown."""
+        """Compare the rows of the first stage: settle the outcome, or ask for as many fresh rows."""
         self.channel = channel
         side = self._side_of(moments)
         if side == 0:
-            self.outcome = self._nearness(moments)
+            self.outcome = self._unconfirmed_outcome(moments)
         elif side is not None:
             self._side, self.rows_wanted = side, moments.count
 
     def confirm(self, moments: Moments) -> None:
-        """The second stage: it finds the difference again, on the same side, or there is none."""
+        """Compare the rows of the second stage: the difference stands if it is found again on the same side."""
         self.confirming = moments
         side = self._side_of(moments)
         if side is not None:
-            self.outcome = "differs from exact" if side == self._side else self._nearness(moments)
+            self.outcome = "differs from exact" if side == self._side else self._unconfirmed_outcome(moments)
 
-    def _nearness(self, moments: Moments) -> Literal["measured", "matches exact"]:
-        """What can be said of a variance that no stage, or one alone, has found to differ."""
+    def _unconfirmed_outcome(self, moments: Moments) -> Literal["measured", "matches exact"]:
+        """Return the outcome of a variance that was not confirmed to differ."""
         if self._rounding(moments):
             return "matches exact"
         if not (self.exact > 0 and measurable(moments, self.channel)):
@@ -108,12 +108,12 @@ class ExactVariance:
         return max(float(moments.variance[self.channel]), self.exact) <= self.floor
 
     def _reach(self, moments: Moments) -> float:
-        """How far a stage looks on either side; the second too, although one side counts there."""
+        """Return the distance that a stage allows on either side; the second too, although one side counts there."""
         rate = math.sqrt(self.alpha)
         return float(stats.t(GROUPS - 1).isf(rate / 2) * moments.log_variance_error()[self.channel])
 
     def _side_of(self, moments: Moments) -> float | None:
-        """The side on which a stage sees the variance: 1, -1, or 0 within its limits; None where its tail was not seen."""
+        """Return the side on which the sample lies: 1, -1, or 0 within the limits; None if the tail was not seen."""
         j = self.channel
         if self._rounding(moments):
             return 0.0

@@ -1,8 +1,8 @@
 """Central moments of rows that arrive in chunks.
 
-Power sums cancel: sums of squares in float32 give a variance of 8 for a true 1 at mean 1e4. What is kept is
-central, and two parts are joined by the pairwise formulas of Chan, Golub and LeVeque (second order) and Pébay
-(third and fourth order).
+Power sums cancel: sums of squares in float32 give a variance of 8 for a true 1 at mean 1e4. So the sums here are
+central, and the pairwise formulas of Chan, Golub and LeVeque (second order) and Pébay (third and fourth order)
+join two parts.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ class Moments:
 
     .. math:: M_k = \sum_i (y_i - \bar y)^k, \qquad k = 2, 3, 4
 
-    Row ``i`` of a stage belongs to group ``i mod 30``, whatever the chunk or the process that computed it. So the
-    record depends on the order of the merges alone, which is the order of the chunks, not on the workers.
+    Row ``i`` of a stage belongs to group ``i mod 30``, whatever chunk or process computed it. So the record depends
+    only on the order of the merges, which is the order of the chunks, and not on the workers.
 
     Attributes:
-        count: Finite rows, which the arrays below describe.
-        nonfinite: Rows with a NaN or an infinity. Leaving them out conditions the mean, so one ends the cell.
-        mean: ``[c]``.
-        m2: ``[c]``, like ``m3`` and ``m4`` a sum over rows, not an average.
-        m3: ``[c]``.
-        m4: ``[c]``.
-        minimum: ``[c]``, infinity where there is no row.
-        maximum: ``[c]``.
-        group_count: ``[30]`` rows in each jackknife group.
-        group_mean: ``[30, c]``.
-        group_m2: ``[30, c]``.
+        count: The number of finite rows, which the arrays below describe.
+        nonfinite: The number of rows with a NaN or an infinity. To leave them out conditions the mean, so one ends the cell.
+        mean: Means ``[c]``.
+        m2: Second central moments ``[c]``; like ``m3`` and ``m4`` a sum over rows, not an average.
+        m3: Third central moments ``[c]``.
+        m4: Fourth central moments ``[c]``.
+        minimum: Smallest values ``[c]``; infinity if there is no row.
+        maximum: Largest values ``[c]``.
+        group_count: Rows in each jackknife group ``[30]``.
+        group_mean: Means of the groups ``[30, c]``.
+        group_m2: Second central moments of the groups ``[30, c]``.
 
     References:
         Chan, Golub, LeVeque (1983), Algorithms for computing the sample variance.
@@ -63,7 +63,7 @@ class Moments:
 
     @classmethod
     def empty(cls, channels: int) -> Moments:
-        """The moments of no rows, the neutral element of ``merge``."""
+        """Return the moments of no rows, the neutral element of ``merge``."""
         zero = np.zeros(channels)
         return cls(
             count=0,
@@ -81,14 +81,14 @@ class Moments:
 
     @classmethod
     def from_rows(cls, rows: ArrayLike, *, first_row: int = 0) -> Moments:
-        """The moments of one chunk.
+        """Compute the moments of one chunk.
 
         Args:
             rows: ``[n, c]``, one independent replicate a row.
-            first_row: Rows of the stage before this chunk; they place its rows in the jackknife groups.
+            first_row: The number of rows of the stage before this chunk, which places its rows in the jackknife groups.
 
         Returns:
-            The moments of the finite rows, with the number of the others beside them.
+            The moments of the finite rows, and the number of the others.
 
         Raises:
             ValueError: If ``rows`` is not a matrix.
@@ -105,11 +105,11 @@ class Moments:
         nonfinite = int(len(values) - finite.sum())
         if nonfinite == len(values):
             return _with_nonfinite(cls.empty(values.shape[1]), nonfinite)
-        # After a non-finite row the others keep no place that matters: the cell ends.
+        # A non-finite row ends the cell, so the groups of the other rows do not matter.
         return _central(columns[:, finite] if nonfinite else columns, first_row, nonfinite)
 
     def merge(self, other: Moments) -> Moments:
-        """The moments of both sets of rows together; this one's rows come first.
+        """Return the moments of both sets of rows together; the rows of this set come first.
 
         Raises:
             ValueError: If the numbers of channels differ.
@@ -125,46 +125,46 @@ class Moments:
 
     @property
     def variance(self) -> Array:
-        """Unbiased variance of one row ``[c]``; NaN below two rows."""
+        """The unbiased variance of one row ``[c]``; NaN below two rows."""
         return self.m2 / (self.count - 1) if self.count > 1 else np.full_like(self.m2, math.nan)
 
     @property
     def std(self) -> Array:
-        """Standard deviation of one row ``[c]``."""
+        """The standard deviation of one row ``[c]``."""
         return np.sqrt(self.variance)
 
     @property
     def standard_error(self) -> Array:
-        """Standard error of the mean ``[c]``."""
+        """The standard error of the mean ``[c]``."""
         return self.std / math.sqrt(max(self.count, 1))
 
     @property
     def skewness(self) -> Array:
-        """Third standardised moment ``[c]``; zero for a constant channel."""
+        """The third standardised moment ``[c]``; zero for a constant channel."""
         scale = np.where(self.m2 > 0, self.m2, 1.0)
         with np.errstate(invalid="ignore", over="ignore"):
             return np.asarray(self.m3 / scale / np.sqrt(scale / max(self.count, 1)))
 
     @property
     def kurtosis(self) -> Array:
-        """Fourth standardised moment ``[c]``, 3 for a normal law; 1, its least value, for a constant channel."""
+        """The fourth standardised moment ``[c]``: 3 for a normal law, and 1, its least value, for a constant channel."""
         scale = np.where(self.m2 > 0, self.m2, 1.0)
         with np.errstate(invalid="ignore", over="ignore"):
             return np.where(self.m2 > 0, self.m4 / scale / (scale / max(self.count, 1)), 1.0)
 
     @property
     def max_share(self) -> Array:
-        """The part of ``m2`` that the single farthest row holds ``[c]``; zero for a constant channel."""
+        """The share of ``m2`` that the farthest row holds ``[c]``; zero for a constant channel."""
         far = np.maximum(self.maximum - self.mean, self.mean - self.minimum)
         with np.errstate(invalid="ignore", over="ignore"):
             return np.where(self.m2 > 0, far * far / np.where(self.m2 > 0, self.m2, 1.0), 0.0)
 
     def log_variance_error(self) -> Array:
-        r"""Standard error of the logarithm of the sample variance ``[c]``, good for heavy tails too.
+        r"""Return the standard error of the logarithm of the sample variance ``[c]``, which holds for heavy tails too.
 
         .. math:: \mathrm{SE}(\ln s^2) = \sqrt{(\kappa - (m - 3) / (m - 1)) / m}
 
-        The chi-square interval assumes kurtosis 3 and covers a quarter of the time where it is large.
+        The chi-square interval assumes a kurtosis of 3, and covers a quarter of the time where the kurtosis is large.
         """
         if self.count < 2:
             return np.full_like(self.m2, math.inf)
@@ -173,7 +173,10 @@ class Moments:
         return np.where(self.m2 > 0, error, math.inf)
 
     def leave_one_out_log_variance(self) -> Array:
-        """Log variance without group g ``[30, c]``; the difference of two tables is a paired jackknife."""
+        """Return the log variance without each group ``[30, c]``.
+
+        The difference of two such tables makes a paired jackknife, whose law is Student's with 29 degrees of freedom.
+        """
         size = self.group_count[:, None]
         rest = self.count - size
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -191,10 +194,10 @@ def _with_nonfinite(moments: Moments, nonfinite: int) -> Moments:
 
 
 def _central(columns: Array, first_row: int, nonfinite: int) -> Moments:
-    """Moments of ``columns`` [c, n], n > 0; along a contiguous axis numpy sums pairwise."""
+    """Compute the moments of ``columns`` [c, n], n > 0; NumPy sums pairwise along a contiguous axis."""
     count = columns.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
-        # From the first row on, not from zero: no cancellation at a large mean, and constants stay exactly constant.
+        # Deviations from the first row, not from zero, do not cancel at a large mean, and constants stay exactly constant.
         deviation = columns - columns[:, :1]
         shift = deviation.mean(axis=1)
         mean, deviation = columns[:, 0] + shift, deviation - shift[:, None]
@@ -222,7 +225,7 @@ def _central(columns: Array, first_row: int, nonfinite: int) -> Moments:
 
 
 def _group_sums(deviation: Array, first_row: int) -> Array:
-    """Sums of ``deviation`` [c, n] over the rows of each group ``[30, c]``."""
+    """Sum ``deviation`` [c, n] over the rows of each group ``[30, c]``."""
     channels, count = deviation.shape
     whole = count - count % GROUPS
     sums = deviation[:, :whole].reshape(channels, -1, GROUPS).sum(axis=1)
@@ -237,7 +240,7 @@ def _merged(a: Moments, b: Moments, nonfinite: int) -> Moments:
         delta = b.mean - a.mean
         step = delta / n
         m2 = a.m2 + b.m2 + delta * step * na * nb
-        # M3 and M4 with delta / n taken together: delta^3 alone would overflow before the quotient does.
+        # M3 and M4 use delta / n as one factor: delta^3 alone would overflow before the quotient does.
         m3 = a.m3 + b.m3 + delta * step**2 * na * nb * (na - nb) + 3 * step * (na * b.m2 - nb * a.m2)
         m4 = (
             a.m4

@@ -1,4 +1,4 @@
-"""How a variance grows with the size of the problem: a power, an exponential, or not decided."""
+"""The growth of a variance with the size of the problem: a power, an exponential, or undecided."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ NEGLIGIBLE_GROWTH = math.log(1.5)
 
 @dataclass(frozen=True, kw_only=True)
 class ExponentFit:
-    """A straight line through ln V against ln n, and how far it is to be believed.
+    """A straight line through ln V against ln n, and the tests of it.
 
     Attributes:
         slope: The exponent.
-        interval: Its confidence interval, widened by the misfit where there is one.
-        p_value: Of the misfit to a straight line, by chi-square; NaN with no degree of freedom or no errors.
-        misfit: Whether ``p_value`` is below 0.01, so that the exponent depends on the range.
+        interval: The exponent's confidence interval, widened by the misfit if there is one.
+        p_value: The chi-square p-value of the misfit to a straight line; NaN without degrees of freedom or errors.
+        misfit: True if ``p_value`` is below 0.01, so that the exponent depends on the range.
         tail_slope: The exponent over the largest sizes alone.
-        tail_interval: Its confidence interval.
-        tail_from: The smallest size in that tail.
+        tail_interval: The confidence interval of the tail's exponent.
+        tail_from: The smallest size of the tail.
         growth: ``polynomial``, ``exponential`` or ``undecided``.
-        rate: c in ln V = a + beta ln n + c n; NaN below four sizes.
-        rate_interval: Its confidence interval.
+        rate: The coefficient c in ln V = a + beta ln n + c n; NaN below four sizes.
+        rate_interval: The confidence interval of ``rate``.
     """
 
     slope: float
@@ -52,24 +52,24 @@ class ExponentFit:
 def fit_exponent(
     sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None, *, confidence: float = 0.95
 ) -> ExponentFit:
-    r"""Weighted least squares of :math:`\ln V = a + \beta \ln n`, with weights :math:`1 / \mathrm{SE}^2`.
+    r"""Fit :math:`\ln V = a + \beta \ln n` by least squares with weights :math:`1 / \mathrm{SE}^2`.
 
-    The growth is called exponential where the whole interval of c in :math:`a + \beta \ln n + c n` gives more than a
-    factor of 1.5 over the sizes measured, and polynomial where all of it gives less: a polynomial's lower orders curve the
+    The growth is called exponential if the whole interval of c in :math:`a + \beta \ln n + c n` gives more than a
+    factor of 1.5 over the sizes measured, and polynomial if all of it gives less: the lower orders of a polynomial curve the
     line too, and precise variances show it.
 
     Args:
         sizes: Problem sizes ``[k]``, at least two of them different.
         variances: Positive variances ``[k]``.
-        errors: Standard errors of ln V ``[k]``; None where the variances are exact. The scatter about the line is then
-            the only error.
+        errors: Standard errors of ln V ``[k]``; None if the variances are exact, so that the scatter about the line is the
+            only error.
         confidence: Coverage of the intervals.
 
     Returns:
         The fit.
 
     Raises:
-        ValueError: If sizes, variances or errors are not positive and finite, or too few.
+        ValueError: If sizes, variances or errors are not positive and finite, or are too few.
 
     Example:
         >>> fit = fit_exponent([10, 20, 40, 80], [1.0, 4.0, 16.0, 64.0], [0.1] * 4)
@@ -103,13 +103,13 @@ def fit_exponent(
 
 @dataclass(frozen=True, kw_only=True)
 class RangeFit:
-    """An exponent over part of the sizes.
+    """The exponent over a part of the sizes.
 
     Attributes:
         start: The smallest size.
-        end: The largest.
+        end: The largest size.
         slope: The exponent.
-        interval: Its confidence interval; infinite where there is nothing to tell it by.
+        interval: The exponent's confidence interval; infinite if the data give none.
     """
 
     start: float
@@ -121,9 +121,9 @@ class RangeFit:
 def range_fits(
     sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None, *, confidence: float = 0.95
 ) -> tuple[RangeFit, ...]:
-    """The exponent over every range of three sizes or more that ends at the largest size or starts at the smallest.
+    """Fit the exponent over every range of three sizes or more that ends at the largest size or starts at the smallest.
 
-    An exponent that moves with the range is none yet. Arguments and errors as in `fit_exponent`.
+    An exponent that changes with the range is not one yet. Arguments and errors are those of `fit_exponent`.
 
     Example:
         >>> [(each.start, each.end, round(each.slope, 2)) for each in range_fits([10, 20, 40, 80], [15.0, 50.0, 180.0, 680.0])]
@@ -138,9 +138,9 @@ def range_fits(
 def local_exponents(
     sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None, *, confidence: float = 0.95
 ) -> tuple[RangeFit, ...]:
-    """The exponent between every size and the next; exact variances have the slope itself as their interval.
+    """Compute the exponent between every size and the next; for exact variances the interval is the slope itself.
 
-    Arguments and errors as in `fit_exponent`.
+    Arguments and errors are those of `fit_exponent`.
     """
     n, y, se = _ordered(sizes, variances, errors)
     reach = float(stats.norm.isf((1 - confidence) / 2))
@@ -155,12 +155,12 @@ def local_exponents(
 
 @dataclass(frozen=True, kw_only=True)
 class GrowthFits:
-    """Two straight lines through ln V, and what each leaves.
+    """Two straight lines through ln V, and their residuals.
 
     Attributes:
-        power: Root mean square of what ``a + b ln n`` leaves of ln V; ``exp`` of it is a factor of V.
-        exponential: The same of ``a + c n``.
-        rate: c in ``a + c n``: the share by which V grows with each unit of n.
+        power: Root mean square residual of ln V from ``a + b ln n``; its ``exp`` is a factor of V.
+        exponential: Root mean square residual of ln V from ``a + c n``.
+        rate: The coefficient c in ``a + c n``: the relative growth of V with each unit of n.
     """
 
     power: float
@@ -169,10 +169,10 @@ class GrowthFits:
 
 
 def compare_growth(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None = None) -> GrowthFits:
-    """How well a power and how well an exponential describe the variances, both with two coefficients.
+    """Compare a power and an exponential, each with two coefficients, as descriptions of the variances.
 
-    The verdict is `fit_exponent`'s, from both terms together; this shows by how much either misses. Arguments and errors as
-    there, but that three sizes are needed.
+    `fit_exponent` gives the verdict, from both terms together; this function shows how far either line is off. Arguments and
+    errors are those of `fit_exponent`, but three sizes are needed.
 
     Example:
         >>> fits = compare_growth([10, 20, 40, 80], [1.0, 4.0, 16.0, 64.0])
@@ -181,14 +181,14 @@ def compare_growth(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | N
     """
     n, y, se = _ordered(sizes, variances, errors)
     if len(n) < 3:
-        raise ValueError(f"two lines are compared on three sizes or more; got {n}")
+        raise ValueError(f"sizes={n}; expected at least three to compare two lines")
     power, _ = _line(np.log(n), y, se)
     exponential, rate = _line(n, y, se)
     return GrowthFits(power=power, exponential=exponential, rate=rate)
 
 
 def _line(x: Array, y: Array, se: Array | None) -> tuple[float, float]:
-    """Root mean square residual, unweighted, and slope of a weighted line."""
+    """Return the unweighted root mean square residual and the slope of a weighted line."""
     weight = np.ones_like(y) if se is None else 1 / se
     slope, level = np.polyfit(x, y, 1, w=weight)
     return float(np.sqrt(np.mean((y - level - slope * x) ** 2))), float(slope)
@@ -200,7 +200,7 @@ def _over(n: Array, y: Array, se: Array | None, confidence: float) -> RangeFit:
 
 
 def _ordered(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-    """Sizes in order, ln V and its errors."""
+    """Return the sizes in order, ln V, and its errors."""
     n, v = np.asarray(sizes, dtype=np.float64), np.asarray(variances, dtype=np.float64)
     se = None if errors is None else np.asarray(errors, dtype=np.float64)
     _validate(n, v, se)
@@ -217,10 +217,10 @@ def _growth(rate: tuple[float, float], largest: float) -> Growth:
 def _last_coefficient(
     columns: list[Array], y: Array, se: Array | None, confidence: float
 ) -> tuple[float, tuple[float, float], float]:
-    """Estimate and interval of the last column's coefficient, and the chi-square p-value of the misfit."""
+    """Return the last column's coefficient, its interval, and the chi-square p-value of the misfit."""
     weight = np.ones_like(y) if se is None else 1 / se
     design = np.stack(columns, axis=1) * weight[:, None]
-    # Columns of like size, so that the normal equations are as well conditioned as the problem is.
+    # The columns are scaled alike, so that the normal equations are as well conditioned as the problem is.
     norm = np.linalg.norm(design, axis=0)
     q, r = np.linalg.qr(design / norm)
     coefficients = np.linalg.solve(r, q.T @ (y * weight)) / norm
@@ -242,10 +242,10 @@ def _last_coefficient(
 
 def _validate(n: Array, v: Array, se: Array | None) -> None:
     if n.ndim != 1 or n.shape != v.shape or (se is not None and se.shape != n.shape):
-        raise ValueError(f"sizes, variances and errors must be vectors of one length; got {n.shape}, {v.shape}")
+        raise ValueError(f"sizes of shape {n.shape}, variances of shape {v.shape}; expected vectors of one length, errors too")
     if np.unique(n).size < 2:
-        raise ValueError(f"an exponent needs at least two sizes; got {n}")
+        raise ValueError(f"sizes={n}; expected at least two different ones to fit an exponent")
     positive = [("sizes", n), ("variances", v)] + ([] if se is None else [("errors", se)])
     for name, values in positive:
         if not ((values > 0) & np.isfinite(values)).all():
-            raise ValueError(f"{name} must be positive and finite; got {values}")
+            raise ValueError(f"{name}={values}; expected positive and finite numbers")

@@ -1,4 +1,4 @@
-"""How large a variance is, and whether it is larger than another: intervals that do not assume a normal law."""
+"""Intervals for a variance, and tests between two variances, that do not assume a normal law."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_KURTOSIS_SHARE = 0.01
 
 
 def measurable(moments: Moments, channel: int) -> bool:
-    r"""Whether the sample has seen enough of the tail for its variance to be believed.
+    r"""True if the sample has seen enough of the tail for its variance to be trusted.
 
     .. math:: m \ge 100 \gamma^2, \qquad \kappa / m < 0.01
 
-    Where it has not, the sample variance is too small by an amount that grows with the problem, and exponential growth
-    looks polynomial: use the exact second moment, or read the sample variance as a lower bound.
+    Otherwise the sample variance is too small by an amount that grows with the problem, and exponential growth looks
+    polynomial: use the exact second moment, or read the sample variance as a lower bound.
     """
     skewed = SKEWNESS_ROWS * float(moments.skewness[channel]) ** 2
     return moments.count >= skewed and float(moments.kurtosis[channel]) < MAX_KURTOSIS_SHARE * moments.count
@@ -48,10 +48,10 @@ def single_row_dominates(moments: Moments, channel: int, *, share: float) -> boo
 
 
 def left_out_log_variances(moments: Moments, channel: int) -> list[float] | None:
-    """The logarithm of the variance without each of the 30 jackknife groups in turn ``[30]``, to nine decimals.
+    """Return the logarithm of the variance without each of the 30 jackknife groups in turn, to nine decimals.
 
-    From the differences of two such lists a paired jackknife is made, by anyone who has both. None where a group holds
-    fewer than two rows, or the others are all equal.
+    The differences of two such lists make a paired jackknife, for anyone who has both. The list is None if a group holds
+    fewer than two rows, or if the rows of the others are all equal.
     """
     if moments.group_count.min() < 2:
         return None
@@ -60,14 +60,14 @@ def left_out_log_variances(moments: Moments, channel: int) -> list[float] | None
 
 
 def variance_interval(moments: Moments, channel: int = 0, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval for the variance of one row, symmetric on the log scale.
+    """Return an interval for the variance of one row, symmetric on the log scale.
 
     Coverage at 3,000 rows is within two per cent of nominal for laws of moderate tail, and .87 for a lognormal.
 
     Args:
-        moments: Of the rows.
-        channel: Which one.
-        confidence: Coverage.
+        moments: Moments of the rows.
+        channel: Channel of the rows.
+        confidence: Coverage of the interval.
 
     Returns:
         Lower and upper limits; a constant channel has (0, 0).
@@ -94,9 +94,9 @@ class VarianceRatio:
 
     Attributes:
         log_ratio: ln V_a - ln V_b.
-        error: Its standard error.
+        error: Standard error of ``log_ratio``.
         statistic: ``(log_ratio - margin) / error``.
-        p_value: One-sided, of the claim ln V_a <= ln V_b + margin.
+        p_value: One-sided p-value of the claim ln V_a <= ln V_b + margin.
     """
 
     log_ratio: float
@@ -106,27 +106,27 @@ class VarianceRatio:
 
 
 def variance_ratio(a: Moments, b: Moments, *, channel: int = 0, margin: float = 0.0, paired: bool = False) -> VarianceRatio:
-    r"""Test of :math:`V_a \le e^\mathrm{margin} V_b`.
+    r"""Test the claim :math:`V_a \le e^\mathrm{margin} V_b`.
 
     .. math:: z = \frac{\ln s_a^2 - \ln s_b^2 - \mathrm{margin}}{\sqrt{\mathrm{SE}_a^2 + \mathrm{SE}_b^2}}
 
     An F-test of the same claim is wrong on skewed data more often than it is right.
 
     Args:
-        a: Rows whose variance is claimed to be no larger.
-        b: Rows to compare with.
-        channel: Which one, in both.
+        a: Moments of the rows whose variance is claimed to be no larger.
+        b: Moments of the rows to compare with.
+        channel: Channel of both.
         margin: Difference of the logarithms that is allowed.
-        paired: Row i of both used the same random numbers: the groups of both are left out together.
+        paired: True if row i of both used the same random numbers, so that the groups of both are left out together.
 
     Returns:
         The ratio and the test.
 
     Raises:
-        ValueError: If paired samples differ in size or are too small, or a variance is zero.
+        ValueError: If paired samples differ in size or are too small, or if a variance is zero.
     """
     if not (a.m2[channel] > 0 and b.m2[channel] > 0):
-        raise ValueError("a channel is constant; compare its values directly")
+        raise ValueError("the rows of a channel are constant; compare their values directly")
     log_ratio = math.log(float(a.variance[channel])) - math.log(float(b.variance[channel]))
     error = _paired_error(a, b, channel) if paired else _independent_error(a, b, channel)
     statistic = (log_ratio - margin) / error if error > 0 else math.copysign(math.inf, log_ratio - margin)
@@ -140,6 +140,6 @@ def _independent_error(a: Moments, b: Moments, channel: int) -> float:
 
 def _paired_error(a: Moments, b: Moments, channel: int) -> float:
     if a.count != b.count or a.group_count.min() < 2:
-        raise ValueError(f"paired samples need equal sizes of at least {2 * GROUPS}; got {a.count}, {b.count}")
+        raise ValueError(f"{a.count} and {b.count} paired rows; expected equal numbers of at least {2 * GROUPS}")
     difference = (a.leave_one_out_log_variance() - b.leave_one_out_log_variance())[:, channel]
     return math.sqrt((GROUPS - 1) / GROUPS * float(((difference - difference.mean()) ** 2).sum()))

@@ -1,24 +1,24 @@
-r"""Whether one replicate's variance exceeds a limit, or another estimator's: two stages, the second on fresh rows.
+r"""The test of a replicate's variance against a limit or another estimator's, in two stages, the second on fresh rows.
 
-The logarithm of a sample variance is close to normal, but not out to one in a million. So an excess is reported when two
-independent stages find it, each at the square root of the rate: the first looks at every coordinate, the second at the one that
-the first flagged.
+The law of the logarithm of a sample variance is close to normal, but not out to one in a million. So an excess is reported when
+two independent stages find it, each at the square root of the rate: the first looks at every coordinate, the second at the one
+that the first flagged.
 
 .. math:: z_j = \frac{\ln s_j^2 - \ln b - \ln(1 + \mathrm{margin})}{\mathrm{SE}_j}
 
-with b the limit, or the baseline's widest sample variance, times what its replicates cost less. Against a baseline the rows
-of both use the same random numbers, and the standard error is a jackknife over 30 groups of pairs: two estimators that draw
-alike are told apart by few rows. The law of z is taken for Student's with 29 degrees of freedom, the jackknife's own, whose
-wider tails also cover what a few dozen rare events do to a variance.
+with b the limit, or the baseline's widest sample variance, divided by the ratio of the costs. Against a baseline, the rows of
+both use the same random numbers, and the standard error is a jackknife over 30 groups of pairs: few rows tell two estimators
+apart that draw alike. The law of z is taken to be Student's with 29 degrees of freedom, the jackknife's own, whose wider tails
+also cover the effect of a few dozen rare events on a variance.
 
-Rates of one stage at a nominal 1e-3. Against a limit, by simulation: 0.3e-3 for normal rows, less for skewed ones; where the
-variance is that of a rare event, seen at least a hundred times as is asked of an excess, at most 0.7e-3 by the Poisson law.
-Against a baseline of equal variance: 0.5e-3, and 2.4e-3 where its tail is a lognormal's and the other's a normal's, so that one
-in a million becomes six.
+The rates of one stage at a nominal 1e-3 are as follows. Against a limit, by simulation: 0.3e-3 for normal rows, less for skewed
+ones; where the variance is that of a rare event, seen at least a hundred times as an excess requires, at most 0.7e-3 by the
+Poisson law. Against a baseline of equal variance: 0.5e-3, and 2.4e-3 where the baseline's tail is lognormal and the other's is
+normal, so that one in a million becomes six.
 
-What a sample has not seen can mislead both ways, and so can an event that it happened to see once. A variance is believed to be
-small enough, or too large, only when its own tail was seen, and a baseline to be exceeded only when the baseline's was too;
-otherwise the answer is ``inconclusive``, never a guess.
+A tail that a sample has not seen can mislead both ways, and so can an event that it happened to see once. A variance counts as
+small enough, or as too large, only if its own tail was seen, and it exceeds a baseline only if the baseline's tail was seen
+too; otherwise the answer is ``inconclusive``, never a guess.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ __all__ = ["Excess", "Looks", "variance_above", "variance_above_baseline"]
 Array = NDArray[np.float64]
 
 Looks = Callable[[str], Iterable[tuple[Moments, ...]]]
-"""Stage name, in; moments of ever more of its rows, out: one a subject, the baseline second."""
+"""A function that takes a stage's name and yields the moments of ever more rows, one for each subject, the baseline second."""
 
 ExcessOutcome = Literal["within", "above", "inconclusive", "failed"]
 
 MAX_SHARE = 0.1
-"""The most that one row may hold of a baseline's fourth moment when an excess over it is reported."""
+"""The largest share of a baseline's fourth moment that one row may hold when an excess over it is reported."""
 
-_POWER = float(stats.norm.isf(0.05))  # each of two stages at 0.95 makes 0.9
+_POWER = float(stats.norm.isf(0.05))  # two stages at 0.95 each have a power of 0.9
 _SURE = 0.975
 
 
 @dataclass(frozen=True, kw_only=True)
 class Excess:
-    """What was found of a variance against a limit or a baseline.
+    """The result of a test of a variance against a limit or a baseline.
 
     Attributes:
-        outcome: ``within``, ``above`` or ``inconclusive``; ``failed`` where rows held NaN or infinity.
-        reason: Of the last two: ``tail``, ``gate``, ``not finite``.
-        coordinate: The widest one, or the one that exceeds.
-        variance: Of one replicate in that coordinate.
-        interval: Its 95 % interval.
-        ratio: Variance (times cost) over the limit or over the baseline's.
-        ratio_interval: Its 95 % interval.
+        outcome: ``within``, ``above`` or ``inconclusive``; ``failed`` if rows held NaN or infinity.
+        reason: The reason for one of the last two: ``tail``, ``gate`` or ``not finite``.
+        coordinate: The coordinate that exceeds, or else the widest one.
+        variance: The variance of one replicate in that coordinate.
+        interval: The 95 % interval of ``variance``.
+        ratio: The variance (times the cost) over the limit or over the baseline's variance.
+        ratio_interval: The 95 % interval of ``ratio``.
         detectable: The smallest true ratio that would have been reported with probability 0.9.
-        num_samples: Rows drawn, over both stages.
-        confirmed: Whether a second stage was drawn.
+        num_samples: The number of rows drawn in both stages.
+        confirmed: True if a second stage was drawn.
     """
 
     outcome: ExcessOutcome
@@ -82,16 +82,16 @@ class Excess:
 
 
 def variance_above(looks: Looks, limit: float, *, alpha: float, rarest: float = 1.0) -> Excess:
-    """Whether the variance of some coordinate is above a limit.
+    """Test if the variance of some coordinate is above a limit.
 
     Args:
-        looks: Draws the rows of a stage.
-        limit: In squared units of the rows.
-        alpha: Probability of ``above`` where no variance is.
+        looks: Function that draws the rows of a stage.
+        limit: The limit, in squared units of the rows.
+        alpha: Probability of ``above`` if no variance is above the limit.
         rarest: Probability of the rarest event that the rows must have seen.
 
     Returns:
-        What was found.
+        The result of the test.
     """
     logs = math.log(limit) if limit > 0 else -math.inf
     return _two_stages(looks, lambda seen: _against_limit(seen[0], logs), alpha=alpha, allowed=0.0, rarest=rarest)
@@ -100,17 +100,17 @@ def variance_above(looks: Looks, limit: float, *, alpha: float, rarest: float = 
 def variance_above_baseline(
     looks: Looks, *, margin: float, alpha: float, cost_ratio: float = 1.0, rarest: float = 1.0
 ) -> Excess:
-    """Whether a variance is above a baseline's by more than a margin; the widest coordinates of both are compared.
+    """Test if a variance is above a baseline's by more than a margin; the widest coordinates of both are compared.
 
     Args:
-        looks: Draws the rows of a stage, of both: row i of the one has the random numbers of row i of the other.
-        margin: Excess that is allowed, relative: 0.1 is ten per cent.
-        alpha: Probability of ``above`` where the excess is no more than the margin.
-        cost_ratio: What a replicate costs, over what one of the baseline costs; it multiplies the ratio.
+        looks: Function that draws the rows of a stage of both; row i of both uses the same random numbers.
+        margin: Relative excess that is allowed: 0.1 is ten per cent.
+        alpha: Probability of ``above`` if the excess is at most the margin.
+        cost_ratio: The cost of a replicate over the cost of one of the baseline; it multiplies the ratio.
         rarest: Probability of the rarest event that the rows must have seen.
 
     Returns:
-        What was found.
+        The result of the test.
     """
     shift = math.log(cost_ratio)
     return _two_stages(
@@ -120,13 +120,13 @@ def variance_above_baseline(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Comparison:
-    """One stage's log ratios ``[d]`` and their standard errors."""
+    """The log ratios ``[d]`` of one stage and their standard errors."""
 
     log_ratio: Array
     error: Array
 
     def excess(self, allowed: float) -> Array:
-        """Distances above what is allowed, in standard errors ``[d]``; infinite where there is no error."""
+        """Return the distances above the allowed ratio in standard errors ``[d]``; infinite without an error."""
         gap = self.log_ratio - allowed
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.error > 0, gap / self.error, np.where(gap > 0, np.inf, -np.inf))
@@ -164,60 +164,60 @@ Compare = Callable[[tuple[Moments, ...]], _Comparison]
 
 
 def _two_stages(looks: Looks, compare: Compare, *, alpha: float, allowed: float, rarest: float) -> Excess:
-    each = math.sqrt(alpha)
-    first = _drawn(looks("variance screen"), rarest)
-    report = _Reporter(compare, each, allowed)
-    if _nonfinite(first):
+    rate = math.sqrt(alpha)
+    first = _draw_until_seen(looks("variance screen"), rarest)
+    report = _Reporter(compare, rate, allowed)
+    if _has_nonfinite(first):
         return report(first, "failed", "not finite")
     found = compare(first)
     flag = int(np.argmax(found.excess(allowed)))
-    # Every coordinate could raise the first stage's alarm, so they share its rate.
-    if found.excess(allowed)[flag] <= _quantile(each / len(found.log_ratio)):
-        return report(first, *_believed(first[0], rarest))
-    second = _drawn(looks("variance confirm"), rarest)
+    # Every coordinate could raise the alarm of the first stage, so they share its rate.
+    if found.excess(allowed)[flag] <= _quantile(rate / len(found.log_ratio)):
+        return report(first, *_judge_within(first[0], rarest))
+    second = _draw_until_seen(looks("variance confirm"), rarest)
     before = first[0].count
-    if _nonfinite(second):
+    if _has_nonfinite(second):
         return report(second, "failed", "not finite", before=before)
     again = compare(second)
-    if again.excess(allowed)[flag] <= _quantile(each):
-        return report(second, *_believed(second[0], rarest), before=before)
-    reason = _doubt(second, again, flag, rarest)
+    if again.excess(allowed)[flag] <= _quantile(rate):
+        return report(second, *_judge_within(second[0], rarest), before=before)
+    reason = _find_doubt(second, again, flag, rarest)
     return report(second, "inconclusive" if reason else "above", reason, flag=flag, before=before)
 
 
-def _doubt(second: tuple[Moments, ...], again: _Comparison, flag: int, rarest: float) -> LimitReason:
-    """Why the second stage's excess cannot be believed, or the empty string."""
+def _find_doubt(second: tuple[Moments, ...], again: _Comparison, flag: int, rarest: float) -> LimitReason:
+    """Return the reason why the excess of the second stage cannot be trusted, or the empty string."""
     mine, *baselines = second
     for each in baselines:
-        if reason := _unseen(each, "above", rarest):
+        if reason := _find_unseen(each, "above", rarest):
             return reason
-    # Any variation at all is above a limit of zero; what a baseline of no variance has merely missed is not.
+    # Any variation is above a limit of zero, but not above a baseline that may have missed a rare event.
     certain = not baselines and math.isinf(again.log_ratio[flag])
     return "" if certain or measurable(mine, flag) else "tail"
 
 
-def _drawn(looks: Iterable[tuple[Moments, ...]], rarest: float) -> tuple[Moments, ...]:
-    """The first look that shows enough of every tail, or the last one."""
+def _draw_until_seen(looks: Iterable[tuple[Moments, ...]], rarest: float) -> tuple[Moments, ...]:
+    """Return the first look that shows enough of every tail, or the last one."""
     seen: tuple[Moments, ...] = ()
     for seen in looks:
-        wanted = [_unseen(seen[0], "within", rarest), *(_unseen(each, "above", rarest) for each in seen[1:])]
-        if _nonfinite(seen) or not any(wanted):
+        wanted = [_find_unseen(seen[0], "within", rarest), *(_find_unseen(each, "above", rarest) for each in seen[1:])]
+        if _has_nonfinite(seen) or not any(wanted):
             break
     return seen
 
 
-def _nonfinite(seen: tuple[Moments, ...]) -> bool:
+def _has_nonfinite(seen: tuple[Moments, ...]) -> bool:
     return any(each.nonfinite for each in seen)
 
 
-def _believed(seen: Moments, rarest: float) -> tuple[ExcessOutcome, LimitReason]:
-    """Within, once the sample is asked whether it can be believed; the outcome and its reason."""
-    reason = _unseen(seen, "within", rarest)
+def _judge_within(seen: Moments, rarest: float) -> tuple[ExcessOutcome, LimitReason]:
+    """Return ``within`` if the sample can be trusted, else ``inconclusive``, with the reason."""
+    reason = _find_unseen(seen, "within", rarest)
     return ("inconclusive", reason) if reason else ("within", "")
 
 
-def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -> LimitReason:
-    """Why a sample's variance cannot be believed, or the empty string."""
+def _find_unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -> LimitReason:
+    """Return the reason why a sample's variance cannot be trusted, or the empty string."""
     if seen.count * rarest < 10:
         return "gate"
     widest = int(np.argmax(seen.variance))
@@ -230,7 +230,7 @@ def _unseen(seen: Moments, outcome: Literal["within", "above"], rarest: float) -
 
 @dataclass(frozen=True)
 class _Reporter:
-    """Turns what a stage saw into an `Excess`."""
+    """A function from the moments of a stage to an `Excess`."""
 
     compare: Compare
     rate: float

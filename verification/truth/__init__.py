@@ -1,1 +1,1 @@
-"""What gradients and variances truly are: references, recursions over finite chains, known moments."""
+"""True gradients and variances: references, recursions over finite chains, known moments."""

@@ -1,4 +1,4 @@
-"""Which estimators' exact mean and variance are known on which problems."""
+"""The estimators whose exact mean and variance are known, and the problems on which they are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .chains.differences import coupled_difference_moments
 from .chains.pathwise import smoothed_triple_moments, straight_through_moments
 from .chains.score import leave_one_out_moments, score_moments
 from .chains.slopes import SampleSlopes, sample_slopes
-from .chains.tabulate import tabulated
+from .chains.tabulate import tabulate
 from .chains.triples import pruned_triple_moments
 
 __all__ = ["has_known_variance", "known_moments", "known_variance", "problem_chain"]
@@ -38,25 +38,25 @@ _Rule = Callable[[Any, Problem], ReplicateMoments]
 
 
 def has_known_variance(estimator: Estimator, problem: Problem) -> bool:
-    """Whether there is a recursion for the estimator on the problem, judged before the estimator is fitted."""
+    """True if there is a recursion for the estimator on the problem; the estimator need not be fitted."""
     program = problem.program
     if not isinstance(program, MarkovProgram) or program.states is None or problem.params.dim() > 0:
         return False
-    # A subclass may draw other rows, so each class is known by itself.
+    # A subclass may draw other rows, so a class does not inherit a recursion.
     return type(estimator) in _RECURSIONS
 
 
 def known_variance(estimator: Estimator, problem: Problem) -> float | None:
-    """The exact variance of one replicate, by recursion on finite chains with a scalar parameter; else None."""
+    """Return the exact variance of one replicate on a finite chain with a scalar parameter, else None."""
     moments = known_moments(estimator, problem)
     return None if moments is None else moments.variance
 
 
 def known_moments(estimator: Estimator, problem: Problem) -> ReplicateMoments | None:
-    """The exact mean and variance of one replicate, by recursion on finite chains with a scalar parameter; else None.
+    """Return the exact mean and variance of one replicate on a finite chain with a scalar parameter, else None.
 
     Args:
-        estimator: As verified: fitted, if it learns.
+        estimator: The estimator, fitted if it learns.
         problem: The problem.
     """
     if not has_known_variance(estimator, problem):
@@ -69,15 +69,15 @@ def known_moments(estimator: Estimator, problem: Problem) -> ReplicateMoments | 
 
 @lru_cache(maxsize=8)
 def problem_chain(problem: Problem) -> Chain:
-    """The chain of a problem's program at its parameters.
+    """Return the chain of a problem's program at the problem's parameters.
 
     Raises:
-        ChainError: It has none.
+        ChainError: The program has no chain.
     """
     program = problem.program
     if not isinstance(program, MarkovProgram):
-        raise ChainError(f"problem {problem.name!r} has no states; give a MarkovProgram(states=...) for an exact recursion")
-    return tabulated(program, problem.params)
+        raise ChainError(f"problem {problem.name!r} has no states; give it a MarkovProgram(states=...) for an exact recursion")
+    return tabulate(program, problem.params)
 
 
 @lru_cache(maxsize=8)
@@ -86,82 +86,82 @@ def _slopes(problem: Problem) -> SampleSlopes:
     return sample_slopes(problem.program, problem.params)
 
 
-def _scored(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _score_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return score_moments(problem_chain(problem), estimator.baseline)
 
 
-def _left_out(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _leave_one_out_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return leave_one_out_moments(problem_chain(problem), estimator.group)
 
 
-def _pruned(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _pruned_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return pruned_triple_moments(problem_chain(problem))
 
 
-def _conditional(estimator: ConditionalTriple, problem: Problem) -> ReplicateMoments:
+def _conditional_rule(estimator: ConditionalTriple, problem: Problem) -> ReplicateMoments:
     return conditional_triple_moments(problem_chain(problem), {estimator.flow or "one_sided": 1.0}, lanes=estimator.lanes)
 
 
-def _mixed(estimator: ConditionalTripleControlVariate, problem: Problem) -> ReplicateMoments:
+def _mixture_rule(estimator: ConditionalTripleControlVariate, problem: Problem) -> ReplicateMoments:
     up, down = estimator.upward, estimator.downward
     shares = {"leave_one_out": 1 - up - down, "upward": up, "downward": down}
     return conditional_triple_moments(problem_chain(problem), shares, lanes=estimator.lanes)
 
 
-def _flipped(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _flip_all_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return flip_all_moments(problem_chain(problem))
 
 
-def _with_two_outcomes(rule: _Rule) -> _Rule:
-    """For what is the same estimator as another where a step has two outcomes."""
+def _require_two_outcomes(rule: _Rule) -> _Rule:
+    """Restrict a rule to chains whose steps have two outcomes, where two estimators are the same."""
 
     def moments(estimator: Any, problem: Problem) -> ReplicateMoments:
         if problem_chain(problem).probability.shape[2] != 2:
-            raise ChainError("known for steps of two outcomes only")
+            raise ChainError("the steps have more than two outcomes; the moments are known for two only")
         return rule(estimator, problem)
 
     return moments
 
 
-def _trapezoid(estimator: ReinMax, problem: Problem) -> ReplicateMoments:
+def _trapezoid_rule(estimator: ReinMax, problem: Problem) -> ReplicateMoments:
     if estimator.temperature != 1:
-        raise ChainError("known at temperature one only")
-    return _smoothed(estimator, problem)
+        raise ChainError(f"temperature={estimator.temperature}; the moments are known at temperature one only")
+    return _smoothed_rule(estimator, problem)
 
 
-def _smoothed(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _smoothed_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return smoothed_triple_moments(problem_chain(problem), _slopes(problem))
 
 
-def _straight(estimator: Any, problem: Problem) -> ReplicateMoments:
+def _straight_through_rule(estimator: Any, problem: Problem) -> ReplicateMoments:
     return straight_through_moments(problem_chain(problem), _slopes(problem))
 
 
-def _differenced(estimator: FiniteDifference, problem: Problem) -> ReplicateMoments:
+def _difference_rule(estimator: FiniteDifference, problem: Problem) -> ReplicateMoments:
     assert isinstance(problem.program, MarkovProgram)
     params = problem.params.detach().double().cpu()
     half = difference_steps(params, estimator.step).reshape(())
-    above, below = (tabulated(problem.program, params + sign * half) for sign in (1, -1))
+    above, below = (tabulate(problem.program, params + sign * half) for sign in (1, -1))
     return coupled_difference_moments(above, below, 2 * float(half))
 
 
 _RECURSIONS: Mapping[type, _Rule] = {
-    ScoreFunction: _scored,
-    FittedBaseline: _scored,
-    MovingAverageBaseline: _scored,
-    DiCE: _scored,
-    LeaveOneOut: _left_out,
-    VarGrad: _left_out,
-    StochasticTriple: _pruned,
-    ConditionalTriple: _conditional,
-    ConditionalTripleControlVariate: _mixed,
-    FlipAll: _flipped,
-    MeasureValued: _with_two_outcomes(_flipped),
-    SmoothedTriple: _smoothed,
-    AgentTorchBernoulli: _with_two_outcomes(_smoothed),
-    ReinMax: _with_two_outcomes(_trapezoid),
-    StraightThrough: _straight,
-    AgentTorchStraightThroughBernoulli: _with_two_outcomes(_straight),
-    Simple: _with_two_outcomes(_straight),
-    FiniteDifference: _differenced,
+    ScoreFunction: _score_rule,
+    FittedBaseline: _score_rule,
+    MovingAverageBaseline: _score_rule,
+    DiCE: _score_rule,
+    LeaveOneOut: _leave_one_out_rule,
+    VarGrad: _leave_one_out_rule,
+    StochasticTriple: _pruned_rule,
+    ConditionalTriple: _conditional_rule,
+    ConditionalTripleControlVariate: _mixture_rule,
+    FlipAll: _flip_all_rule,
+    MeasureValued: _require_two_outcomes(_flip_all_rule),
+    SmoothedTriple: _smoothed_rule,
+    AgentTorchBernoulli: _require_two_outcomes(_smoothed_rule),
+    ReinMax: _require_two_outcomes(_trapezoid_rule),
+    StraightThrough: _straight_through_rule,
+    AgentTorchStraightThroughBernoulli: _require_two_outcomes(_straight_through_rule),
+    Simple: _require_two_outcomes(_straight_through_rule),
+    FiniteDifference: _difference_rule,
 }

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...estimators.markov import MarkovProgram
-from .chains.chain import arrived, first_mass
-from .chains.tabulate import tabulated
+from .chains.chain import first_mass, sum_arrivals
+from .chains.tabulate import tabulate
 
 __all__ = ["ChainMoments", "chain_moments", "rarest_outcome"]
 
@@ -20,11 +20,11 @@ class ChainMoments:
     """The exact mean of a chain's objective and its gradient.
 
     Attributes:
-        mean: ``E f``.
-        gradient: Its gradient, ``[*param]``.
-        value: f on every state, ``[S]``.
-        mass: Probability of every last state, ``[S]``.
-        slope: Its derivative, ``[S, d]``.
+        mean: The mean ``E f``.
+        gradient: The gradient of the mean, ``[*param]``.
+        value: The objective f on every state, ``[S]``.
+        mass: The probability of every last state, ``[S]``.
+        slope: The derivative of ``mass``, ``[S, d]``.
     """
 
     mean: float
@@ -35,27 +35,27 @@ class ChainMoments:
 
 
 def chain_moments(program: MarkovProgram, params: Tensor) -> ChainMoments:
-    """The exact mean and gradient of a Markov program on a finite set of numbers.
+    """Compute the exact mean and gradient of a Markov program on a finite set of numbers.
 
-    Carried are ``E[1{X = x}]`` and its derivative.
+    The recursion carries ``E[1{X = x}]`` and its derivative.
 
     Args:
-        program: One with ``states``, and one element a site.
-        params: ``[*param]``.
+        program: A program with ``states`` and one element a site.
+        params: The point, ``[*param]``.
 
     Returns:
         ``E f`` and its gradient ``[*param]``, float64.
 
     Raises:
-        ChainError: The program has no such chain.
+        ChainError: The program is not such a chain.
     """
-    chain = tabulated(program, params)
+    chain = tabulate(program, params)
     mass = first_mass(chain)
     slope = np.zeros((params.numel(), chain.num_states))
     for each in chain.steps():
         derivative = each.derivative.reshape(*each.probability.shape, -1)
         flow = mass[:, None] * np.moveaxis(derivative, -1, 0) + slope[:, :, None] * each.probability
-        mass, slope = arrived(mass[:, None] * each.probability, each.successor), arrived(flow, each.successor)
+        mass, slope = sum_arrivals(mass[:, None] * each.probability, each.successor), sum_arrivals(flow, each.successor)
     value = chain.objective
     gradient = torch.from_numpy(slope @ value).reshape(params.shape)
     columns = (torch.from_numpy(each) for each in (value, mass, np.ascontiguousarray(slope.T)))
@@ -63,12 +63,12 @@ def chain_moments(program: MarkovProgram, params: Tensor) -> ChainMoments:
 
 
 def rarest_outcome(program: MarkovProgram, params: Tensor) -> float:
-    """The smallest positive marginal probability of any outcome of any step."""
-    chain = tabulated(program, params)
+    """Return the smallest positive marginal probability of any outcome of any step."""
+    chain = tabulate(program, params)
     mass = first_mass(chain)
     rarest = 1.0
     for each in chain.steps():
         outcomes = mass @ each.probability
         rarest = min(rarest, float(outcomes[outcomes > 0].min()))
-        mass = arrived(mass[:, None] * each.probability, each.successor)
+        mass = sum_arrivals(mass[:, None] * each.probability, each.successor)
     return rarest

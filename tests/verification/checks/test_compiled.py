@@ -93,7 +93,7 @@ def test_the_record_says_what_drew_the_rows() -> None:
     conformance = cell.find("conformance")
     assert conformance is not None
     assert conformance.outcome == "pass"
-    assert "16384 rows of the estimator's own agree with, 4096 of them row by row" in conformance.note
+    assert "16384 of the estimator's own rows agree with it, 4096 of them row by row" in conformance.note
 
 
 OWN = [

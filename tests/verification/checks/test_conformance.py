@@ -70,13 +70,13 @@ class OneDrawForAll:
         (wrong.SinglePrecision(), "failed", "dtype or device", "returned torch.float32 on cpu; expected torch.float64 on cpu"),
         (wrong.Attached(), "failed", "attached", "return them detached"),
         (AlwaysNan(), "failed", "not finite", "64 of 64 rows hold NaN or infinity"),
-        (wrong.GlobalRandomness(), "failed", "global random state", "draw from the generator given alone"),
+        (wrong.GlobalRandomness(), "failed", "global random state", "draw only from the given generator"),
         (wrong.CoupledRows(), "failed", "rows not isolated", "of 64 rows; rows must be independent replicates"),
         (wrong.Detached(), "no-gradient", "no gradient path", "its torch.float64 output carries none"),
         (wrong.raising(NotApplicableError("not for walks")), "not-applicable", "refused", "not for walks"),
         (wrong.SOUND, "pass", "", ""),
         (wrong.Scaled(1.05), "pass", "", ""),
-        (wrong.Zeros(), "pass", "", "isolation was not seen"),
+        (wrong.Zeros(), "pass", "", "isolation was not tested"),
     ],
     ids=lambda each: type(each).__name__ if callable(each) else None,
 )
@@ -168,7 +168,7 @@ class OneStream:
 def test_rows_that_are_the_next_seeds_moved_on_are_repeated(stride: int, found: bool) -> None:
     finding = check_conformance(OneStream(stride), PROBLEMS[1], seeded)
     assert (finding.outcome, finding.reason) == (("failed", "repeated rows") if found else ("pass", ""))
-    assert (f"{stride} places on" in finding.note) is found
+    assert (f"moved by {stride};" in finding.note) is found
 
 
 def test_a_state_between_calls_is_not_reproducible() -> None:
@@ -187,7 +187,7 @@ def test_registered_estimators_pass_or_say_why_not(name: str) -> None:
     findings = [check_conformance(ESTIMATORS[name], each, seeded) for each in here]
     assert {each.outcome for each in findings} <= {"pass", "not-applicable"}, findings
     passed = [each for each in findings if each.outcome == "pass"]
-    assert not passed or any("isolation was not seen" not in each.note for each in passed)
+    assert not passed or any("isolation was not tested" not in each.note for each in passed)
 
 
 def test_isolation_of_a_markov_program_reaches_its_objective() -> None:

@@ -21,7 +21,7 @@ from gradverify.verification.truth.chains.differences import coupled_difference_
 from gradverify.verification.truth.chains.pathwise import smoothed_triple_moments, straight_through_moments
 from gradverify.verification.truth.chains.score import leave_one_out_moments, score_moments
 from gradverify.verification.truth.chains.slopes import SampleSlopes, sample_slopes
-from gradverify.verification.truth.chains.tabulate import tabulated
+from gradverify.verification.truth.chains.tabulate import tabulate
 from gradverify.verification.truth.chains.triples import pruned_triple_moments
 from gradverify.verification.truth.recursion import chain_moments, rarest_outcome
 
@@ -93,7 +93,7 @@ def test_means_and_derivatives_to_eight_digits(n: int, in_p: float, in_theta: fl
 @cache
 def walk_chain(n: int, factor: float = 1.0) -> Chain:
     """Of d/dp E[X^2] at p = factor n."""
-    return tabulated(walk_program(n, SQUARE, "p"), point(factor * n))
+    return tabulate(walk_program(n, SQUARE, "p"), point(factor * n))
 
 
 @cache
@@ -147,7 +147,7 @@ def test_deviations_at_p_equal_two_n(n: int, gradient: float, triple: str, condi
     [("p", SQUARE, "3.33", "29.6", "1438"), ("theta", LINEAR, "0.0147", "0.0017", "2.33")],
 )
 def test_flows_at_100(parameter: str, objective: Objective, one_sided: str, leave_one_out: str, pair: str) -> None:
-    chain = tabulated(walk_program(100, objective, parameter), point(100.0 if parameter == "p" else 0.0))
+    chain = tabulate(walk_program(100, objective, parameter), point(100.0 if parameter == "p" else 0.0))
     assert printed(conditional_triple_moments(chain, {"one_sided": 1.0}).variance, one_sided)
     assert printed(conditional_triple_moments(chain, {"leave_one_out": 1.0}).variance, leave_one_out)
     assert printed(leave_one_out_moments(chain).variance, pair)

@@ -1,4 +1,4 @@
-"""Finite chains as tables: where every outcome of a step leads, how likely it is, and how that moves with a parameter."""
+"""Finite chains as tables: the successor of every outcome of a step, its probability, and the probability's derivative."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = [
     "Indices",
     "ReplicateMoments",
     "Tables",
-    "arrived",
     "first_mass",
     "last_mass",
-    "moments_of",
+    "make_moments",
+    "sum_arrivals",
 ]
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 NO_OUTCOME = -2
-"""Successor of an outcome that a step does not have, where another step has more."""
+"""The successor of an outcome that a step does not have, where another step has more outcomes."""
 
 _LOST = 1e-9
 
 
 class ChainError(ValueError):
-    """A recursion does not apply to a chain; the message says what was found and what was expected."""
+    """An error raised where a recursion does not apply to a chain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +49,9 @@ class Tables:
     """One step on all states at once.
 
     Attributes:
-        probability: ``P(z | x)``, ``[S, K]``.
-        derivative: ``dP(z | x)``, ``[S, K]``, or ``[S, K, d]`` for a vector of parameters.
-        successor: Number of the next state, ``[S, K]``; negative where it is none of the states.
+        probability: The probabilities ``P(z | x)``, ``[S, K]``.
+        derivative: The derivatives ``dP(z | x)``, ``[S, K]``, or ``[S, K, d]`` for a vector of parameters.
+        successor: The number of the next state, ``[S, K]``; negative if it is none of the states.
     """
 
     probability: Array
@@ -63,20 +63,20 @@ class Tables:
 class Chain:
     """A Markov chain on S states with K outcomes a step.
 
-    Tables have one leading entry a step, or a single one where all steps are alike.
+    Tables have one leading entry a step, or a single one if all steps are alike.
 
     Attributes:
-        num_steps: n.
-        start: Number of the first state.
-        probability: ``P_k(z | x)``, ``[n or 1, S, K]``.
-        derivative: Its derivative in the parameter, ``[n or 1, S, K]``; ``[n or 1, S, K, d]`` for a vector of parameters, of
-            which the mean's gradient alone is known.
-        successor: Number of the state that outcome z leads to, ``[n or 1, S, K]``; -1 where it is none of the states, which
-            then must not be reached; ``NO_OUTCOME`` where the step has no such outcome.
-        objective: f of every state, ``[S]``.
+        num_steps: The number of steps n.
+        start: The number of the first state.
+        probability: The probabilities ``P_k(z | x)``, ``[n or 1, S, K]``.
+        derivative: Their derivatives in the parameter, ``[n or 1, S, K]``; ``[n or 1, S, K, d]`` for a vector of parameters,
+            for which only the gradient of the mean is known.
+        successor: The number of the state that outcome z leads to, ``[n or 1, S, K]``; -1 if it is none of the states, and
+            must not be reached; ``NO_OUTCOME`` if the step has no such outcome.
+        objective: The objective f of every state, ``[S]``.
 
     Raises:
-        ChainError: Shapes that do not fit, probabilities that do not add up to one, or derivatives that do not add up to zero.
+        ChainError: Shapes do not fit, probabilities do not add up to one, or derivatives do not add up to zero.
 
     Example:
         >>> import numpy as np
@@ -120,49 +120,49 @@ class Chain:
 
     @property
     def num_states(self) -> int:
-        """S."""
+        """The number of states S."""
         return len(self.objective)
 
     @property
     def homogeneous(self) -> bool:
-        """Whether all steps are alike."""
+        """True if all steps are alike."""
         return len(self.probability) == 1
 
     def tables(self, k: int) -> Tables:
-        """The tables of step k."""
+        """Return the tables of step k."""
         at = 0 if self.homogeneous else k
         return Tables(self.probability[at], self.derivative[at], self.successor[at])
 
     def steps(self) -> Iterator[Tables]:
-        """The tables of every step."""
+        """Yield the tables of every step."""
         return (self.tables(k) for k in range(self.num_steps))
 
     def distinct(self) -> Iterator[Tables]:
-        """The tables of every step, once where all are alike."""
+        """Yield the tables of every step, or once if all steps are alike."""
         return (self.tables(k) for k in range(len(self.probability)))
 
     def scalar(self) -> Chain:
-        """This chain, if its parameter is a scalar.
+        """Return this chain if its parameter is a scalar.
 
         Raises:
-            ChainError: It is a vector.
+            ChainError: The parameter is a vector.
         """
         if self.derivative.ndim != 3:
             raise ChainError(
-                f"the chain has a vector of {self.derivative.shape[-1]} parameters; a variance is known for a scalar one"
+                f"the chain has {self.derivative.shape[-1]} parameters; a variance is known for a scalar parameter only"
             )
         return self
 
 
-def arrived(moved: Array, successor: Indices) -> Array:
-    """Sum what moved by the state that it arrives at.
+def sum_arrivals(moved: Array, successor: Indices) -> Array:
+    """Sum moved weights over the moves that arrive at the same state.
 
     Args:
-        moved: ``[..., S, K]``, zero where the successor is none of the states.
-        successor: ``[S, K]``.
+        moved: Weights ``[..., S, K]``, zero where the successor is none of the states.
+        successor: Number of the next state ``[S, K]``.
 
     Returns:
-        ``[..., S]``.
+        The weight that arrives at every state, ``[..., S]``.
     """
     states = len(successor)
     target = np.where(successor < 0, 0, successor).reshape(-1)
@@ -175,20 +175,20 @@ def arrived(moved: Array, successor: Indices) -> Array:
 
 
 def last_mass(chain: Chain) -> Array:
-    """Probability of every state after the last step, ``[S]``."""
+    """Compute the probability of every state after the last step, ``[S]``."""
     mass = first_mass(chain)
     for each in chain.steps():
-        mass = arrived(mass[:, None] * each.probability, each.successor)
+        mass = sum_arrivals(mass[:, None] * each.probability, each.successor)
     return mass
 
 
 def first_mass(chain: Chain) -> Array:
-    """One at the first state, ``[S]``."""
+    """Return the probability of every state before the first step, ``[S]``."""
     mass: Array = np.zeros(chain.num_states)
     mass[chain.start] = 1.0
     return mass
 
 
-def moments_of(mean: Any, second: Any) -> ReplicateMoments:
-    """From the first two moments; a variance that rounding made negative is zero."""
+def make_moments(mean: Any, second: Any) -> ReplicateMoments:
+    """Turn the first two moments into mean and variance; a variance that rounding made negative is zero."""
     return ReplicateMoments(mean=float(mean), variance=max(float(second - mean**2), 0.0))

@@ -13,15 +13,15 @@ _PROBES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0), (1.0, 1
 
 
 def least_variance_shares(chain: Chain) -> tuple[float, float]:
-    """Shares a and b of the upward and the downward flow, ``1 - a - b`` being the leave-one-out flow's.
+    """Return the shares a and b of the upward and the downward flow; ``1 - a - b`` is the leave-one-out flow's share.
 
-    The variance is quadratic in them, so that six values tell it all. Cost: six recursions.
+    The variance is quadratic in the shares, so six values determine it. Cost: six recursions.
 
     Args:
-        chain: With a scalar parameter.
+        chain: A chain with a scalar parameter.
 
     Returns:
-        a and b; where several are as good, the smallest.
+        a and b; the smallest ones if several are as good.
     """
     design = np.array([[1, a, b, a * a, b * b, a * b] for a, b in _PROBES])
     values = [conditional_triple_moments(chain, _shares(a, b)).variance for a, b in _PROBES]

@@ -1,4 +1,4 @@
-"""Joint laws of the moves of states that walk side by side: on common uniforms, or maximally coupled to a primal's."""
+"""Joint laws of the moves of states side by side: on common uniforms, or maximally coupled to a primal's move."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from .chain import Array
 
-__all__ = ["common_uniforms", "maximal"]
+__all__ = ["couple_by_uniforms", "couple_maximally"]
 
 
-def common_uniforms(*probabilities: Array) -> Array:
-    """The probability that states which share a uniform draw given outcomes, all by inversion.
+def couple_by_uniforms(*probabilities: Array) -> Array:
+    """Return the joint probabilities of the outcomes of states that share a uniform and draw by inversion.
 
     Outcome z of state i is drawn where the uniform lies between its cumulative probabilities, so the joint probability is the
     length of the intersection of the intervals.
 
     Args:
-        probabilities: ``[N, K]`` for each of m states.
+        probabilities: Outcome probabilities ``[N, K]`` of each of m states.
 
     Returns:
-        ``[N, K, ..., K]``, m times K.
+        Joint probabilities ``[N, K, ..., K]``, m times K.
     """
     count = len(probabilities)
     upper: Array = np.ones(1)
@@ -34,17 +34,17 @@ def common_uniforms(*probabilities: Array) -> Array:
     return np.maximum(upper - lower, 0.0)
 
 
-def maximal(primal: Array, beside: Array) -> Array:
-    """The probability of an alternative's outcome z', given the primal's outcome z, under their maximal coupling.
+def couple_maximally(primal: Array, beside: Array) -> Array:
+    """Return the probability of an alternative's outcome z', given the primal's outcome z, under their maximal coupling.
 
-    It repeats z with probability ``min(1, P'(z) / P(z))``, and else draws from ``(P' - P)^+``, normalised.
+    The alternative repeats z with probability ``min(1, P'(z) / P(z))``, and otherwise draws from ``(P' - P)^+``, normalised.
 
     Args:
-        primal: P, ``[N, K]``.
-        beside: P', ``[N, K]``.
+        primal: Probabilities P of the primal, ``[N, K]``.
+        beside: Probabilities P' of the alternative, ``[N, K]``.
 
     Returns:
-        ``[N, K (z), K (z')]``; zero where ``P(z)`` is.
+        Conditional probabilities ``[N, K (z), K (z')]``; zero where ``P(z)`` is zero.
     """
     positive = primal > 0
     repeats = np.where(positive, np.minimum(1.0, beside / np.where(positive, primal, 1.0)), 0.0)

@@ -6,19 +6,19 @@ from itertools import product
 
 import numpy as np
 
-from .chain import Array, Chain, ChainError, Indices, ReplicateMoments, Tables, moments_of
+from .chain import Array, Chain, ChainError, Indices, ReplicateMoments, Tables, make_moments
 
 __all__ = ["coupled_difference_moments"]
 
 _NEGLIGIBLE = 1e-30
-"""Joint probabilities below this are dropped: what they could add is far below rounding."""
+"""Joint probabilities below this are dropped: they could add only far less than rounding."""
 
 
 def coupled_difference_moments(above: Chain, below: Chain, width: float) -> ReplicateMoments:
-    """Of ``(f(X_n) - f(Y_n)) / width``, X and Y one program at two parameters, both drawn by inversion on common uniforms.
+    """Compute the moments of ``(f(X_n) - f(Y_n)) / width``, where X and Y run one program at two parameters.
 
-    The joint law of (X, Y) is carried on the pairs that have a probability above 1e-30. Cost: O(n N K^2) for N such pairs; they
-    grow with the width.
+    Both draw by inversion on common uniforms. The recursion carries the joint law of (X, Y) on the pairs whose probability is
+    above 1e-30. Cost: O(n N K^2) for N such pairs, whose number grows with the width.
 
     Args:
         above: The chain at the larger parameter.
@@ -26,7 +26,7 @@ def coupled_difference_moments(above: Chain, below: Chain, width: float) -> Repl
         width: Distance of the parameters.
 
     Raises:
-        ChainError: The two are not one program's.
+        ChainError: The chains are not one program's.
     """
     if above.num_steps != below.num_steps or above.num_states != below.num_states or above.start != below.start:
         raise ChainError(
@@ -37,13 +37,13 @@ def coupled_difference_moments(above: Chain, below: Chain, width: float) -> Repl
     x = y = np.array([above.start])
     mass: Array = np.ones(1)
     for one, other in zip(above.steps(), below.steps(), strict=True):
-        x, y, mass = _moved(x, y, mass, one, other)
+        x, y, mass = _move_pairs(x, y, mass, one, other)
     gain = (above.objective[x] - above.objective[y]) / width
-    return moments_of(gain @ mass, gain**2 @ mass)
+    return make_moments(gain @ mass, gain**2 @ mass)
 
 
-def _moved(x: Indices, y: Indices, mass: Array, one: Tables, other: Tables) -> tuple[Indices, Indices, Array]:
-    """One step of the pairs' joint law, outcome by outcome: long vectors are fast, short inner axes are not."""
+def _move_pairs(x: Indices, y: Indices, mass: Array, one: Tables, other: Tables) -> tuple[Indices, Indices, Array]:
+    """Move the pairs' joint law by one step, outcome by outcome: long vectors are fast, short inner axes are not."""
     high, low = _edges(one.probability, x), _edges(other.probability, y)
     parts = []
     for z, w in product(range(len(high) - 1), range(len(low) - 1)):
@@ -54,7 +54,7 @@ def _moved(x: Indices, y: Indices, mass: Array, one: Tables, other: Tables) -> t
     after_x, after_y, weight = (np.concatenate(each) for each in zip(*parts, strict=True))
     if min(after_x.min(), after_y.min()) < 0:
         raise ChainError("the chain leaves its states with a positive probability; list every state that it can reach")
-    # A window around the pairs that are left: sums over it cost less than sorting.
+    # Sums over a window around the remaining pairs cost less than sorting.
     low_x, low_y = after_x.min(), after_y.min()
     width = int(after_y.max() - low_y) + 1
     sums = np.bincount((after_x - low_x) * width + after_y - low_y, weights=weight).astype(np.float64)
@@ -64,7 +64,7 @@ def _moved(x: Indices, y: Indices, mass: Array, one: Tables, other: Tables) -> t
 
 
 def _edges(probability: Array, states: Indices) -> Array:
-    """Cumulative probabilities of given states, from 0 to 1, ``[K + 1, N]``."""
+    """Return the cumulative probabilities of given states, from 0 to 1, ``[K + 1, N]``."""
     edges = np.concatenate((np.zeros((len(probability), 1)), probability.cumsum(1)), 1).T
     edges[-1] = 1.0
     return edges[:, states]

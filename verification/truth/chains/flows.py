@@ -1,4 +1,4 @@
-"""Flows on all states at once: at which rate a drawn outcome goes over into another as the parameter grows.
+"""Flows on all states at once: the rates at which a drawn outcome turns into another as the parameter grows.
 
 A flow R satisfies ``sum_z P(z) R(z -> y) - P(y) sum_z' R(y -> z') = dP(y)``, so that
 ``dE f = E sum_z' R(z -> z') (f(z') - f(z))``.
@@ -19,21 +19,21 @@ FLOWS = ("leave_one_out", "upward", "downward", "one_sided")
 
 
 def flow_mixture(tables: Tables, shares: Mapping[str, float]) -> Array:
-    """``sum_i a_i R_i``, a flow if the shares a_i sum to one.
+    """Return ``sum_i a_i R_i``, which is a flow if the shares a_i sum to one.
 
     ``leave_one_out``: dP(z'). ``upward``: ``sum_{j > z} dP(j) / P(z)``, to z + 1. ``downward``:
-    ``sum_{j < z} dP(j) / P(z)``, to z - 1. ``one_sided``: what is positive of the last two. States with an outcome of
-    probability zero follow the leave-one-out flow, whatever is asked for.
+    ``sum_{j < z} dP(j) / P(z)``, to z - 1. ``one_sided``: the positive parts of the last two. States with an outcome of
+    probability zero always follow the leave-one-out flow.
 
     Args:
-        tables: One step's, with a scalar parameter.
-        shares: a_i by the flow's name.
+        tables: Tables of one step, with a scalar parameter.
+        shares: Share a_i of each flow, by its name.
 
     Returns:
-        R(z -> z') on every state, ``[S, K, K]``, zero where z = z'.
+        Rates R(z -> z') on every state, ``[S, K, K]``, zero where z = z'.
 
     Raises:
-        ChainError: An unknown flow.
+        ChainError: A flow is unknown.
     """
     unknown = sorted(set(shares) - set(FLOWS))
     if unknown:
@@ -55,13 +55,13 @@ def flow_mixture(tables: Tables, shares: Mapping[str, float]) -> Array:
 
 
 def inversion_jumps(tables: Tables) -> Array:
-    """The jumps that inversion makes when the parameter grows.
+    """Return the rates of the jumps that inversion makes when the parameter grows.
 
-    With ``L_z = sum_{j <= z} dP(j)``: to the next possible outcome below at rate ``L_{z-1} / P(z)`` where that is positive, to
-    the next above at rate ``-L_z / P(z)`` where that is. Outcomes with P = dP = 0 are passed over.
+    With ``L_z = sum_{j <= z} dP(j)``, an outcome z jumps to the next possible outcome below at rate ``L_{z-1} / P(z)`` if that
+    is positive, and to the next above at rate ``-L_z / P(z)`` if that is. Outcomes with P = dP = 0 are skipped.
 
     Args:
-        tables: One step's, with a scalar parameter.
+        tables: Tables of one step, with a scalar parameter.
 
     Returns:
         Rates, ``[S, K, K]``, zero where z = z' and where P(z) = 0.
@@ -83,11 +83,11 @@ def inversion_jumps(tables: Tables) -> Array:
 
 
 def _neighbour_rates(tables: Tables) -> tuple[Array, Array]:
-    """Signed rates to z + 1 and to z - 1, ``[S, K, K]`` each, zero where P(z) = 0."""
+    """Return the signed rates to z + 1 and to z - 1, ``[S, K, K]`` each, zero where P(z) = 0."""
     probability, derivative = tables.probability, tables.derivative
     categories = probability.shape[1]
     scale = np.where(probability > 0, probability, np.inf)
-    # Tails are summed from their own end: they are divided by probabilities that are as small.
+    # Tails are summed from their own end, because they are divided by probabilities that are as small.
     tail = np.flip(np.flip(derivative, 1).cumsum(1), 1)
     head = derivative.cumsum(1)
     above, below = np.zeros((2, len(probability), categories, categories))

@@ -1,4 +1,4 @@
-"""Exact moments of estimators that differentiate samples, on finite chains: the path's derivative carried with the state."""
+"""Exact moments, on finite chains, of estimators that differentiate samples: the recursion carries the path's derivative."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .chain import Array, Chain, ReplicateMoments, arrived, first_mass, moments_of
+from .chain import Array, Chain, ReplicateMoments, first_mass, make_moments, sum_arrivals
 from .slopes import SampleSlopes
 
 __all__ = ["smoothed_triple_moments", "straight_through_moments"]
 
 
 def straight_through_moments(chain: Chain, slopes: SampleSlopes) -> ReplicateMoments:
-    """Of straight-through: a drawn index has the derivative of its mean, ``sum_j j dP(j)``.
+    """Compute the moments of straight-through: a drawn index has the derivative of its mean, ``sum_j j dP(j)``.
 
     Args:
-        chain: With a scalar parameter.
-        slopes: Its derivatives along a path.
+        chain: A chain with a scalar parameter.
+        slopes: The chain's derivatives along a path.
     """
 
     def weights(probability: Array) -> Array:
@@ -28,14 +28,14 @@ def straight_through_moments(chain: Chain, slopes: SampleSlopes) -> ReplicateMom
 
 
 def smoothed_triple_moments(chain: Chain, slopes: SampleSlopes) -> ReplicateMoments:
-    """Of the smoothed triple: a drawn index i has the derivative ``-sum_j w(i, j) dP(j)``.
+    """Compute the moments of the smoothed triple: a drawn index i has the derivative ``-sum_j w(i, j) dP(j)``.
 
-    ``w(i, j) = (1[j < i] + 1[j <= i] 1[i < K - 1]) / (2 P(i))``. It is the mean of the one-sided jumps
-    to its two neighbours. With two outcomes, ReinMax is the same.
+    Here ``w(i, j) = (1[j < i] + 1[j <= i] 1[i < K - 1]) / (2 P(i))``. The derivative is the mean of the one-sided jumps
+    to the two neighbours. With two outcomes, ReinMax is the same estimator.
 
     Args:
-        chain: With a scalar parameter.
-        slopes: Its derivatives along a path.
+        chain: A chain with a scalar parameter.
+        slopes: The chain's derivatives along a path.
     """
     return _moments(chain, slopes, _smoothed)
 
@@ -49,10 +49,10 @@ def _smoothed(probability: Array) -> Array:
 
 
 def _moments(chain: Chain, slopes: SampleSlopes, weights: Callable[[Array], Array]) -> ReplicateMoments:
-    """Of ``f'(X_n) D_n``, where the path's derivative D grows by ``D' = a D + b`` with a move z from x.
+    """Compute the moments of ``f'(X_n) D_n``, where the path's derivative grows by ``D' = a D + b`` with a move z from x.
 
     With w(z, j) the derivative of a drawn index z in P(j): ``a = carry + push sum_j w(z, j) dP(j)/dx`` and
-    ``b = push sum_j w(z, j) dP(j)``. Carried are ``E[D^i 1{X = x}]``, i = 0, 1, 2. Cost: O(n S K^2).
+    ``b = push sum_j w(z, j) dP(j)``. The recursion carries ``E[D^i 1{X = x}]``, i = 0, 1, 2. Cost: O(n S K^2).
     """
     alike = chain.homogeneous and len(slopes.carry) == 1
     carried = np.zeros((3, chain.num_states))
@@ -68,6 +68,6 @@ def _moments(chain: Chain, slopes: SampleSlopes, weights: Callable[[Array], Arra
         a, b = lines[0]
         mass, first, second = carried[:, :, None] * tables.probability
         grown = np.stack((mass, a * first + b * mass, a**2 * second + 2 * a * b * first + b**2 * mass))
-        carried = arrived(grown, tables.successor)
+        carried = sum_arrivals(grown, tables.successor)
     _, first, second = carried
-    return moments_of(slopes.objective @ first, slopes.objective**2 @ second)
+    return make_moments(slopes.objective @ first, slopes.objective**2 @ second)

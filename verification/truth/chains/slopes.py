@@ -1,4 +1,4 @@
-"""How a chain's moves bend under a small change of its state: what estimators that differentiate samples see of a program."""
+"""The derivatives of a chain's moves in its state, which estimators that differentiate samples use."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["SampleSlopes", "sample_slopes"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SampleSlopes:
-    """Derivatives along a path, of a program whose sites draw an index.
+    """The derivatives along a path of a program whose sites draw an index.
 
-    Tables have one leading entry a step, or a single one where all steps are alike, as in `Chain`.
+    Tables have one leading entry a step, or a single one if all steps are alike, as in `Chain`.
 
     Attributes:
         probability: Derivative of ``P_k(z | x)`` in x, ``[n or 1, S, K]``.
         carry: Derivative of the next state in x, ``[n or 1, S, K]``.
-        push: Derivative of the next state in the index drawn, ``[n or 1, S, K]``.
-        objective: f', ``[S]``.
+        push: Derivative of the next state in the drawn index, ``[n or 1, S, K]``.
+        objective: Derivative f' of the objective, ``[S]``.
     """
 
     probability: Array
@@ -37,11 +37,11 @@ class SampleSlopes:
 
 
 def sample_slopes(program: MarkovProgram, params: Tensor) -> SampleSlopes:
-    """The derivatives of a Markov program on a finite set of numbers, by automatic differentiation.
+    """Compute the derivatives of a Markov program on a finite set of numbers, by automatic differentiation.
 
     Args:
-        program: One with ``states`` whose sites are Bernoulli or index-valued.
-        params: ``[*param]``.
+        program: A program with ``states`` whose sites are Bernoulli or index-valued.
+        params: The point, ``[*param]``.
 
     Raises:
         ChainError: The program lists no states, or draws one-hot values or counts.
@@ -72,14 +72,14 @@ def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tup
 
 
 def _after(program: MarkovProgram, value: Tensor, states: Tensor, k: int) -> tuple[Array, Array]:
-    """Derivatives of the next state in the state and in the value, ``[S]`` each."""
+    """Return the derivatives of the next state in the state and in the value, ``[S]`` each."""
     state, drawn = states.clone().requires_grad_(), value.detach().requires_grad_()
     after = program.step(state, drawn, k)
     return _slope(after, state), _slope(after, drawn)
 
 
 def _slope(values: Tensor, leaf: Tensor) -> Array:
-    """Row by row; zero where there is no path."""
+    """Differentiate values row by row; the slope is zero where no path leads to the leaf."""
     if not values.requires_grad:
         return np.zeros(len(leaf))
     (slope,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True, retain_graph=True)

@@ -1,4 +1,4 @@
-"""From a Markov program that lists its states to a chain's tables."""
+"""The tables of a chain, read from a Markov program that lists its states."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from ....estimators.protocol import row_leaf
 from ....estimators.sites.reading import FiniteSite, finite_site_of
 from .chain import NO_OUTCOME, Array, Chain, ChainError, Indices
 
-__all__ = ["listed_states", "tabulated"]
+__all__ = ["listed_states", "tabulate"]
 
 _Table = TypeVar("_Table", Array, Indices)
 
 
-def tabulated(program: MarkovProgram, params: Tensor) -> Chain:
-    """The chain of a Markov program on a finite set of numbers.
+def tabulate(program: MarkovProgram, params: Tensor) -> Chain:
+    """Tabulate the chain of a Markov program on a finite set of numbers.
 
-    Every site is asked once for all states; steps that come out alike are kept as one. Cost: n site calls on S rows.
+    Every site is called once for all states; equal steps are stored once. Cost: n site calls on S rows.
 
     Args:
-        program: One with ``states``, and one element a site.
-        params: ``[*param]``; a scalar gives a derivative ``[n or 1, S, K]``, another shape ``[n or 1, S, K, d]``.
+        program: A program with ``states`` and one element a site.
+        params: The point ``[*param]``; a scalar gives a derivative ``[n or 1, S, K]``, another shape ``[n or 1, S, K, d]``.
 
     Raises:
-        ChainError: The program lists no states, draws several elements a step, starts at none of its states or at one that
-            depends on the parameters.
+        ChainError: The program lists no states, draws several elements a step, does not start at one of its states, or starts
+            at one that depends on the parameters.
     """
     params = params.detach().double().cpu()
     states = listed_states(program)
     steps = [_step(program, params, states, k) for k in range(program.num_steps)]
-    # Numbers are looked up once for steps that are alike: it takes as long as all else.
+    # Equal steps look up their states' numbers once: it takes as long as all the rest.
     if all(a.shape == b.shape and (a == b).all() for each in steps for a, b in zip(each, steps[0], strict=True)):
         steps = steps[:1]
     probability, derivative, after = zip(*steps, strict=True)
-    slope = _stacked(derivative)
+    slope = _stack(derivative)
     return Chain(
         num_steps=program.num_steps,
         start=_start(program, params, states),
-        probability=_stacked(probability),
+        probability=_stack(probability),
         derivative=slope[..., 0] if params.dim() == 0 else slope,
-        successor=_stacked([_numbers(each, states.numpy()) for each in after], NO_OUTCOME),
+        successor=_stack([_number_states(each, states.numpy()) for each in after], NO_OUTCOME),
         objective=program.objective(states).detach().double().numpy(),
     )
 
 
 def listed_states(program: MarkovProgram) -> Tensor:
-    """All values of the program's state, ``[S]``, sorted, float64.
+    """Return all values of the program's state, ``[S]``, sorted, float64.
 
     Raises:
-        ChainError: It does not list them.
+        ChainError: The program does not list them.
     """
     if program.states is None:
         raise ChainError("the program does not list its states; give MarkovProgram(states=...) for an exact recursion")
@@ -62,9 +62,9 @@ def listed_states(program: MarkovProgram) -> Tensor:
 
 
 def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tuple[Array, Array, Array]:
-    """One step: probabilities ``[S, K]``, derivatives ``[S, K, d]``, and the state that every outcome leads to, ``[S, K]``."""
+    """Return one step's probabilities ``[S, K]``, derivatives ``[S, K, d]``, and the next state of every outcome ``[S, K]``."""
     leaf = row_leaf(params, len(states))
-    site = _single(finite_site_of(program.site(leaf, states, k), len(states)), k)
+    site = _require_single(finite_site_of(program.site(leaf, states, k), len(states)), k)
     probability = site.probabilities().reshape(len(states), -1)
     derivative = np.zeros((*probability.shape, params.numel()))
     if probability.requires_grad:
@@ -78,14 +78,14 @@ def _step(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> tup
 
 
 def _after(program: MarkovProgram, site: FiniteSite, states: Tensor, outcome: int, k: int) -> Array:
-    """The state that one outcome leads to, ``[S]``."""
+    """Return the state that one outcome leads to, ``[S]``."""
     value = site.from_index(torch.full((len(states),), outcome)).detach()
     state: Array = program.step(states, value, k).detach().double().numpy()
     return state
 
 
-def _numbers(after: Array, states: Array) -> Indices:
-    """The numbers of states, -1 where they are not listed."""
+def _number_states(after: Array, states: Array) -> Indices:
+    """Return the numbers of states, -1 for a state that is not listed."""
     number = np.searchsorted(states, after).clip(max=len(states) - 1)
     return np.where(states[number] == after, number, -1)
 
@@ -99,22 +99,22 @@ def _start(program: MarkovProgram, params: Tensor, states: Tensor) -> int:
         raise ChainError("the program's first state depends on the parameters; an exact recursion needs one that does not")
     place = (states == initial.detach().reshape(()).double()).nonzero()
     if len(place) != 1:
-        raise ChainError(f"the program starts at {float(initial):g}, which is none of its {len(states)} states")
+        raise ChainError(f"the program starts at {float(initial):g}; expected one of its {len(states)} states: list it too")
     return int(place)
 
 
-def _single(site: FiniteSite, k: int) -> FiniteSite:
+def _require_single(site: FiniteSite, k: int) -> Site:
     if site.shape.numel() != site.shape[0]:
         raise ChainError(f"step {k} draws {tuple(site.shape[1:])} elements a row; an exact recursion needs one")
     return site
 
 
-def _stacked(tables: Sequence[_Table], padding: int = 0) -> _Table:
-    """Steps in front; those of fewer outcomes are padded."""
+def _stack(tables: Sequence[_Table], padding: int = 0) -> _Table:
+    """Stack the tables of steps; those with fewer outcomes are padded."""
     most = max(each.shape[1] for each in tables)
-    return np.stack([_padded(each, most - each.shape[1], padding) for each in tables])
+    return np.stack([_pad(each, most - each.shape[1], padding) for each in tables])
 
 
-def _padded(table: _Table, missing: int, padding: int) -> _Table:
+def _pad(table: _Table, missing: int, padding: int) -> _Table:
     widths = [(0, missing if axis == 1 else 0) for axis in range(table.ndim)]
     return np.pad(table, widths, constant_values=padding)

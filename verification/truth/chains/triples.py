@@ -1,4 +1,4 @@
-"""Exact moments of the pruned stochastic triple on finite chains: the weight carried with primal and alternative."""
+"""Exact moments of the pruned stochastic triple on finite chains: the recursion carries the alternative and its weight."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .chain import Array, Chain, Indices, ReplicateMoments, Tables, arrived, first_mass, moments_of
-from .coupling import common_uniforms
+from .chain import Array, Chain, Indices, ReplicateMoments, Tables, first_mass, make_moments, sum_arrivals
+from .coupling import couple_by_uniforms
 from .flows import inversion_jumps
-from .walkers import Moves, apart, closed, decoded, moves, operator
+from .walkers import Moves, build_operator, decode, find_tuples, make_moves, move_members
 
 __all__ = ["pruned_triple_moments"]
 
 
 def pruned_triple_moments(chain: Chain, *, dead_weight: bool = False) -> ReplicateMoments:
-    """Of the triple that keeps one alternative Y and the sum W of the rates that it stands for: ``W (f(Y_n) - f(X_n))``.
+    """Compute the moments of ``W (f(Y_n) - f(X_n))``, with one alternative Y and the sum W of the rates that it stands for.
 
     Primal and alternative move on common uniforms. A step offers a fresh jump at rate r, which is taken with probability
-    ``r / (W + r)``; W becomes ``W + r`` either way. Hence with ``A = E[W 1{X = x, Y = y}]`` and ``B = E[W^2 1{X = x, Y = y}]``:
-    what is carried adds A to A and ``B + r A`` to B, what is fresh adds ``r P(x)`` to A and ``r (r P(x) + sum_y A)`` to B.
+    ``r / (W + r)``; W becomes ``W + r`` either way. Let ``A = E[W 1{X = x, Y = y}]`` and ``B = E[W^2 1{X = x, Y = y}]``. A
+    carried alternative adds A to A and ``B + r A`` to B; a fresh one adds ``r P(x)`` to A and ``r (r P(x) + sum_y A)`` to B.
 
     Cost: O(n N K^2) for N pairs of states that can occur, two to four a state on a walk.
 
     Args:
-        chain: With a scalar parameter.
-        dead_weight: Keep the weight of alternatives that met the primal, as a triple does that cannot see them meet; they
-            are dropped else.
+        chain: A chain with a scalar parameter.
+        dead_weight: Keep the weight of alternatives that met the primal, as a triple does that cannot see them meet;
+            otherwise it is dropped.
 
     Raises:
-        ChainError: Too many pairs of states.
+        ChainError: There are too many pairs of states.
 
     References:
         Arya, Schauer, Schaefer and Rackauckas (2022), arXiv 2210.08572.
@@ -38,9 +38,9 @@ def pruned_triple_moments(chain: Chain, *, dead_weight: bool = False) -> Replica
     states = chain.scalar().num_states
 
     def follow(tables: Tables, codes: Indices) -> Moves:
-        return _carried(tables, codes, states, dropped=not dead_weight)
+        return _carry(tables, codes, states, dropped=not dead_weight)
 
-    codes = closed(chain, lambda tables: _fresh(tables, inversion_jumps(tables), states).reached(), follow)
+    codes = find_tuples(chain, lambda tables: _begin(tables, inversion_jumps(tables), states).reached(), follow)
     steps = [_Step.of(each, codes, states, dropped=not dead_weight) for each in chain.distinct()]
     mass, (first, second) = first_mass(chain), np.zeros((2, len(codes)))
     for k, tables in enumerate(chain.steps()):
@@ -49,22 +49,22 @@ def pruned_triple_moments(chain: Chain, *, dead_weight: bool = False) -> Replica
         flow = moved.reshape(-1)
         offered = step.rate * flow + step.alive @ first
         first, second = step.carry @ first + step.fresh @ flow, step.carry @ second + step.grow @ first + step.fresh @ offered
-        mass = arrived(moved, tables.successor)
-    x, y = decoded(codes, states, 2)
+        mass = sum_arrivals(moved, tables.successor)
+    x, y = decode(codes, states, 2)
     gain = chain.objective[y] - chain.objective[x]
-    return moments_of(gain @ first, gain**2 @ second)
+    return make_moments(gain @ first, gain**2 @ second)
 
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """One step between pairs of states; a primal's move is numbered ``x K + z``.
+    """One step between pairs of states; a primal's move has the number ``x K + z``.
 
     Attributes:
-        carry: Of A and B, ``[pairs, pairs]``.
-        grow: The same times the rate r that the primal's move offers.
-        alive: A by the primal's move, ``[moves, pairs]``.
-        fresh: R from the primal's move, ``[pairs, moves]``.
-        rate: r of the primal's move, ``[moves]``.
+        carry: The matrix that carries A and B, ``[pairs, pairs]``.
+        grow: The matrix ``carry`` times the rate r that the primal's move offers.
+        alive: The matrix from A to the primal's moves, ``[moves, pairs]``.
+        fresh: The rates R from the primal's moves, ``[pairs, moves]``.
+        rate: The rate r of the primal's moves, ``[moves]``.
     """
 
     carry: sparse.csr_matrix
@@ -77,34 +77,34 @@ class _Step:
     def of(cls, tables: Tables, codes: Indices, states: int, *, dropped: bool) -> _Step:
         rates = inversion_jumps(tables)
         rate = rates.sum(2)
-        carried = _carried(tables, codes, states, dropped=dropped)
-        x, _ = decoded(codes, states, 2)
+        carried = _carry(tables, codes, states, dropped=dropped)
+        x, _ = decode(codes, states, 2)
         outcomes = rate.shape[1]
         move = np.broadcast_to((x[:, None] * outcomes + np.arange(outcomes))[:, :, None], carried.weight.shape)
         survivors = Moves(carried.weight, np.where(carried.target < 0, -1, move))
         return cls(
-            carry=operator(carried, codes),
-            grow=operator(Moves(carried.weight * rate[x][:, :, None], carried.target), codes),
-            alive=operator(survivors, np.arange(rate.size)),
-            fresh=operator(_by_move(_fresh(tables, rates, states)), codes),
+            carry=build_operator(carried, codes),
+            grow=build_operator(Moves(carried.weight * rate[x][:, :, None], carried.target), codes),
+            alive=build_operator(survivors, np.arange(rate.size)),
+            fresh=build_operator(_merge_moves(_begin(tables, rates, states)), codes),
             rate=rate.reshape(-1),
         )
 
 
-def _carried(tables: Tables, codes: Indices, states: int, *, dropped: bool) -> Moves:
-    """How pairs move on common uniforms, ``[N, K, K]``."""
-    columns = decoded(codes, states, 2)
-    joint = common_uniforms(*(tables.probability[each] for each in columns))
-    return moves(joint, apart(tables.successor, columns), states, dropped=dropped)
+def _carry(tables: Tables, codes: Indices, states: int, *, dropped: bool) -> Moves:
+    """Make the moves of pairs on common uniforms, ``[N, K, K]``."""
+    columns = decode(codes, states, 2)
+    joint = couple_by_uniforms(*(tables.probability[each] for each in columns))
+    return make_moves(joint, move_members(tables.successor, columns), states, dropped=dropped)
 
 
-def _fresh(tables: Tables, rates: Array, states: int) -> Moves:
-    """Pairs that begin with a primal's move z and its alternative's z', ``[S, K, K]``."""
+def _begin(tables: Tables, rates: Array, states: int) -> Moves:
+    """Make the moves to pairs that begin with a primal's move z and its alternative's z', ``[S, K, K]``."""
     state = np.arange(states)
-    return moves(rates, apart(tables.successor, (state, state)), states, dropped=False)
+    return make_moves(rates, move_members(tables.successor, (state, state)), states, dropped=False)
 
 
-def _by_move(made: Moves) -> Moves:
-    """The same, with state and outcome as one source."""
+def _merge_moves(made: Moves) -> Moves:
+    """Merge state and outcome into one source."""
     sources = made.weight.shape[0] * made.weight.shape[1]
     return Moves(made.weight.reshape(sources, -1), made.target.reshape(sources, -1))

@@ -1,6 +1,6 @@
-"""Which tuples of states, a primal's and its alternatives', a chain can be in; and one step as a sparse matrix between them.
+"""Tuples of a primal's and its alternatives' states that a chain can reach, and steps as sparse matrices between them.
 
-A tuple (x, y, ...) has the code ``(x S + y) S + ...``. Alternatives stay near: on a walk a primal has two at most, however many
+A tuple (x, y, ...) has the code ``(x S + y) S + ...``. Alternatives stay near: on a walk a primal has at most two, however many
 states there are.
 """
 
@@ -14,10 +14,10 @@ from scipy import sparse
 
 from .chain import Array, Chain, ChainError, Indices, Tables
 
-__all__ = ["Moves", "apart", "closed", "decoded", "moves", "operator"]
+__all__ = ["Moves", "build_operator", "decode", "find_tuples", "make_moves", "move_members"]
 
 MOST = 2_000_000
-"""The most tuples, times outcomes, that a recursion follows."""
+"""The largest number of tuples, times outcomes, that a recursion follows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +25,20 @@ class Moves:
     """Weighted moves out of N sources.
 
     Attributes:
-        weight: ``[N, ...]``.
-        target: Code that each leads to, shaped alike; -1 for none.
+        weight: Weight of each move, ``[N, ...]``.
+        target: Code of the tuple that each move leads to, of the same shape; -1 for none.
     """
 
     weight: Array
     target: Indices
 
     def reached(self) -> Indices:
-        """The codes that moves of a weight other than zero lead to, sorted."""
+        """Return the codes that moves of nonzero weight lead to, sorted."""
         return np.unique(self.target[(self.weight != 0) & (self.target >= 0)])
 
 
-def decoded(codes: Indices, states: int, width: int) -> tuple[Indices, ...]:
-    """The states of tuples, primal first, ``[N]`` each."""
+def decode(codes: Indices, states: int, width: int) -> tuple[Indices, ...]:
+    """Decode tuples into their states, primal first, ``[N]`` each."""
     columns = []
     for _ in range(width):
         codes, state = np.divmod(codes, states)
@@ -46,14 +46,14 @@ def decoded(codes: Indices, states: int, width: int) -> tuple[Indices, ...]:
     return tuple(reversed(columns))
 
 
-def moves(weight: Array, after: Sequence[Indices], states: int, *, dropped: bool) -> Moves:
-    """Moves to tuples of given states.
+def make_moves(weight: Array, after: Sequence[Indices], states: int, *, dropped: bool) -> Moves:
+    """Make moves to tuples of given states.
 
     Args:
-        weight: ``[N, ...]``.
-        after: The states arrived at, primal first, each of a shape that broadcasts to the weight's; -1 for none.
-        states: S.
-        dropped: Whether a tuple ends where an alternative meets the primal.
+        weight: Weight of each move, ``[N, ...]``.
+        after: The states after the move, primal first, each of a shape that broadcasts to the weight's; -1 for none.
+        states: The number of states S.
+        dropped: True if a tuple ends where an alternative meets the primal.
     """
     code: Indices = np.zeros(weight.shape, dtype=np.int64)
     outside = np.zeros(weight.shape, dtype=bool)
@@ -66,12 +66,12 @@ def moves(weight: Array, after: Sequence[Indices], states: int, *, dropped: bool
     return Moves(weight, np.where(outside, -1, code))
 
 
-def apart(successor: Indices, columns: Sequence[Indices]) -> tuple[Indices, ...]:
-    """The states that the members of tuples go to, each by an outcome of its own.
+def move_members(successor: Indices, columns: Sequence[Indices]) -> tuple[Indices, ...]:
+    """Return the states that the members of tuples move to, each by an outcome of its own.
 
     Args:
-        successor: ``[S, K]``.
-        columns: The states of tuples, ``[N]`` each, m of them.
+        successor: Number of the next state ``[S, K]``.
+        columns: The states of the m members of tuples, ``[N]`` each.
 
     Returns:
         m arrays that broadcast to ``[N, K, ..., K]``, m times K.
@@ -83,16 +83,16 @@ def apart(successor: Indices, columns: Sequence[Indices]) -> tuple[Indices, ...]
     )
 
 
-def closed(chain: Chain, seeds: Callable[[Tables], Indices], follow: Callable[[Tables, Indices], Moves]) -> Indices:
-    """The codes of all tuples that can be reached, sorted.
+def find_tuples(chain: Chain, seeds: Callable[[Tables], Indices], follow: Callable[[Tables, Indices], Moves]) -> Indices:
+    """Find all tuples that can be reached and return their codes, sorted.
 
     Args:
         chain: The chain.
-        seeds: The codes that begin in a step, from its tables.
-        follow: Moves of a step out of tuples with given codes.
+        seeds: Function from the tables of a step to the codes that begin in it.
+        follow: Function from a step's tables and codes to the moves out of these tuples.
 
     Raises:
-        ChainError: They are too many.
+        ChainError: There are too many tuples.
     """
     distinct = list(chain.distinct())
     frontier = found = np.unique(np.concatenate([seeds(each) for each in distinct]))
@@ -105,8 +105,8 @@ def closed(chain: Chain, seeds: Callable[[Tables], Indices], follow: Callable[[T
     return found
 
 
-def operator(made: Moves, codes: Indices) -> sparse.csr_matrix:
-    """The matrix of a step from sources to the tuples listed, ``[len(codes), N]``."""
+def build_operator(made: Moves, codes: Indices) -> sparse.csr_matrix:
+    """Build the matrix of a step from sources to the listed tuples, ``[len(codes), N]``."""
     weight, target = made.weight.reshape(-1), made.target.reshape(-1)
     kept = np.flatnonzero((weight != 0) & (target >= 0))
     source = kept // (weight.size // len(made.weight)) if len(made.weight) else kept

@@ -16,7 +16,7 @@ from gradverify.verification.problems.random_walk import walk_program
 from gradverify.verification.truth.chains.chain import NO_OUTCOME, Chain, ChainError, last_mass
 from gradverify.verification.truth.chains.score import score_moments
 from gradverify.verification.truth.chains.slopes import sample_slopes
-from gradverify.verification.truth.chains.tabulate import tabulated
+from gradverify.verification.truth.chains.tabulate import tabulate
 
 from .programs import PROBLEMS, drifting
 
@@ -55,10 +55,10 @@ def test_mass_that_leaves_the_states_is_refused() -> None:
 
 
 def test_steps_that_are_alike_are_kept_once() -> None:
-    walk = tabulated(walk_program(12, polynomial("square", 2), "p"), torch.tensor(12.0))
+    walk = tabulate(walk_program(12, polynomial("square", 2), "p"), torch.tensor(12.0))
     assert walk.homogeneous
     assert walk.probability.shape == (1, 13, 2)
-    assert not tabulated(drifting(), torch.tensor(0.6)).homogeneous
+    assert not tabulate(drifting(), torch.tensor(0.6)).homogeneous
 
 
 def test_a_step_that_depends_on_its_number_through_the_derivative_alone() -> None:
@@ -71,7 +71,7 @@ def test_a_step_that_depends_on_its_number_through_the_derivative_alone() -> Non
         objective=lambda state: state,
         states=torch.arange(4, dtype=torch.float64),
     )
-    chain = tabulated(program, torch.tensor(0.0))
+    chain = tabulate(program, torch.tensor(0.0))
     assert len(chain.probability) == 3
     assert score_moments(chain).mean == pytest.approx(3.0, abs=1e-12)
 
@@ -86,7 +86,7 @@ def test_steps_of_fewer_outcomes_are_padded() -> None:
         states=torch.arange(4, dtype=torch.float64),
     )
     params = torch.tensor(0.3, dtype=torch.float64)
-    chain = tabulated(program, params)
+    chain = tabulate(program, params)
     assert (chain.successor[1, :, 2] == NO_OUTCOME).all()
     assert score_moments(chain).mean == pytest.approx(float(enumerate_paths(program, params).gradient()), rel=1e-12)
 
@@ -94,7 +94,7 @@ def test_steps_of_fewer_outcomes_are_padded() -> None:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_tables_agree_with_enumeration(name: str) -> None:
     problem = PROBLEMS[name]
-    chain = tabulated(problem.program, problem.params)  # type: ignore[arg-type]
+    chain = tabulate(problem.program, problem.params)  # type: ignore[arg-type]
     paths = enumerate_paths(problem.program, problem.params)
     assert float(chain.objective @ last_mass(chain)) == pytest.approx(float(paths.mean()), rel=1e-12)
 
@@ -102,13 +102,13 @@ def test_tables_agree_with_enumeration(name: str) -> None:
 def test_programs_without_a_chain_are_refused() -> None:
     program, params = drifting(), torch.tensor(0.5)
     with pytest.raises(ChainError, match="does not list its states"):
-        tabulated(replace(program, states=None), params)
+        tabulate(replace(program, states=None), params)
     with pytest.raises(ChainError, match="first state depends on the parameters"):
-        tabulated(replace(program, initial=lambda params: params + 0.5), params)
-    with pytest.raises(ChainError, match=r"starts at 0.5, which is none of its 7 states"):
-        tabulated(replace(program, initial=lambda params: torch.full_like(params, 0.5)), params)
+        tabulate(replace(program, initial=lambda params: params + 0.5), params)
+    with pytest.raises(ChainError, match=r"starts at 0.5; expected one of its 7 states"):
+        tabulate(replace(program, initial=lambda params: torch.full_like(params, 0.5)), params)
     with pytest.raises(ChainError, match=r"\(2,\) elements a row"):
-        tabulated(replace(program, site=lambda params, state, k: Bernoulli(torch.full((len(state), 2), 0.5))), params)
+        tabulate(replace(program, site=lambda params, state, k: Bernoulli(torch.full((len(state), 2), 0.5))), params)
     with pytest.raises(ChainError, match="OneHotSite"):
         sample_slopes(replace(program, site=_one_hot), params)
 

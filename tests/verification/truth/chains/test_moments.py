@@ -33,7 +33,7 @@ from gradverify.verification.truth.chains.chain import ChainError, ReplicateMome
 from gradverify.verification.truth.chains.differences import coupled_difference_moments
 from gradverify.verification.truth.chains.score import leave_one_out_moments
 from gradverify.verification.truth.chains.slopes import SampleSlopes
-from gradverify.verification.truth.chains.tabulate import tabulated
+from gradverify.verification.truth.chains.tabulate import tabulate
 from gradverify.verification.truth.chains.triples import pruned_triple_moments
 from gradverify.verification.truth.known_moments import known_moments
 
@@ -79,7 +79,7 @@ def test_recursion_agrees_with_all_outcomes(name: str, estimator: Estimator) -> 
 @pytest.mark.parametrize("group", [2, 3, 4])
 def test_leave_one_out_of_any_group(group: int) -> None:
     problem = Problem(name="short", program=drifting(2 if group < 4 else 1), params=torch.tensor(0.6, dtype=torch.float64))
-    assert agree(leave_one_out_moments(tabulated(problem.program, problem.params), group), LeaveOneOut(group), problem)
+    assert agree(leave_one_out_moments(tabulate(problem.program, problem.params), group), LeaveOneOut(group), problem)
 
 
 @pytest.mark.parametrize("estimator", [StochasticTriple(), ConditionalTriple(), FlipAll(), ScoreFunction()], ids=str)
@@ -94,7 +94,7 @@ def test_more_alternatives_than_lanes_are_refused() -> None:
 
 
 def test_chains_of_two_programs_are_refused() -> None:
-    short, long = (tabulated(drifting(length), torch.tensor(0.5)) for length in (2, 3))
+    short, long = (tabulate(drifting(length), torch.tensor(0.5)) for length in (2, 3))
     with pytest.raises(ChainError, match="give one program at two parameters"):
         coupled_difference_moments(long, short, 0.1)
     with pytest.raises(ChainError, match="at least two"):
@@ -109,12 +109,12 @@ class TestPlantedBugs:
         return not agree(known_moments(estimator, PROBLEMS[name]), estimator, PROBLEMS[name])
 
     def test_residual_left_out_of_the_coupling(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        right = coupling.maximal
+        right = coupling.couple_maximally
 
         def repeats_only(primal: np.ndarray, beside: np.ndarray) -> np.ndarray:
             return right(primal, beside) * np.eye(primal.shape[1])
 
-        monkeypatch.setattr(alternatives, "maximal", repeats_only)
+        monkeypatch.setattr(alternatives, "couple_maximally", repeats_only)
         assert self.found(ConditionalTriple(lanes=8), "spreading")
 
     def test_flow_without_its_leave_one_out_boundary(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,5 +151,5 @@ def test_vector_parameters_have_no_known_variance() -> None:
     )
     problem = Problem(name="vector", program=program, params=torch.tensor([0.1, 0.2]))
     assert known_moments(ScoreFunction(), problem) is None
-    with pytest.raises(ChainError, match="vector of 2 parameters"):
-        pruned_triple_moments(tabulated(program, problem.params))
+    with pytest.raises(ChainError, match="has 2 parameters"):
+        pruned_triple_moments(tabulate(program, problem.params))

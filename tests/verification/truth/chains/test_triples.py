@@ -10,7 +10,7 @@ import pytest
 from gradverify.estimators import MarkovProgram, StochasticTriple
 from gradverify.verification.problems import Problem
 from gradverify.verification.truth.chains import triples
-from gradverify.verification.truth.chains.tabulate import tabulated
+from gradverify.verification.truth.chains.tabulate import tabulate
 from gradverify.verification.truth.chains.triples import pruned_triple_moments
 from gradverify.verification.truth.known_moments import known_moments
 
@@ -27,7 +27,7 @@ def test_dead_weight_is_the_triple_of_a_plain_program(name: str) -> None:
     program = problem.program
     assert isinstance(program, MarkovProgram)
     plain = Problem(name="plain", program=lambda params, sample: program(params, sample), params=problem.params)
-    known = pruned_triple_moments(tabulated(program, problem.params), dead_weight=True)
+    known = pruned_triple_moments(tabulate(program, problem.params), dead_weight=True)
     assert agree(known, StochasticTriple(), plain)
 
 
@@ -35,7 +35,7 @@ def test_a_planted_bug_of_independent_uniforms_shows(monkeypatch: pytest.MonkeyP
     def independent(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return left[:, :, None] * right[:, None, :]
 
-    monkeypatch.setattr(triples, "common_uniforms", independent)
+    monkeypatch.setattr(triples, "couple_by_uniforms", independent)
     assert not agree(known_moments(StochasticTriple(), DRIFTING), StochasticTriple(), DRIFTING)
 
 
@@ -52,5 +52,5 @@ def test_a_planted_weight_that_does_not_grow_shows(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_planted_dead_weight_that_is_kept_shows() -> None:
-    chain = tabulated(DRIFTING.program, DRIFTING.params)  # type: ignore[arg-type]
+    chain = tabulate(DRIFTING.program, DRIFTING.params)  # type: ignore[arg-type]
     assert not agree(pruned_triple_moments(chain, dead_weight=True), StochasticTriple(), DRIFTING)
