@@ -181,12 +181,13 @@ def test_what_is_undecided_is_said_with_what_would_decide_it(small_record: Calla
     record = small_record(bias("budget", 20_000), bias("budget", 157_000), bias("tail", None))
     said = undecided_line(record)
     assert said.startswith(
-        "Inconclusive: bias (3); more rows would decide 2 (up to 157,000 a cell); 1 tail: a few rows make up"
+        "Inconclusive: bias (3). More rows would decide 2 of these (up to 157,000 rows a cell). "
+        "The reason for 1 is tail: a few rows make up"
     )
     assert " ".join(render(record, 80).split()).count(said) == 1
     assert said in to_markdown(record)
     sized = Check(check="bias", outcome="biased", claim="inconclusive", details={"material": "undetermined"})
-    assert "1 size: a bias was found, and these rows do not tell whether" in undecided_line(small_record(sized))
+    assert "The reason for 1 is size: there is a bias, and these rows do not tell" in undecided_line(small_record(sized))
     assert undecided_line(small_record(Check(check="bias", outcome="unbiased"))) == ""
 
 

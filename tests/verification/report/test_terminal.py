@@ -21,7 +21,7 @@ def test_begins_with_the_verdict_and_ends_with_the_exit_status(record: Record) -
 
 def test_lists_only_what_needs_attention(record: Record) -> None:
     text = render(record, 100)
-    assert "score_function_baseline on random_walk:20/exit/p: bias biased" in text
+    assert "score_function_baseline on random_walk:20/exit/p: biased; " in text
     assert "reinmax on random_walk:100/square/p" not in text
     assert text.index("Claims refuted") < text.index("Could not be run") < text.index("Inconclusive")
 
@@ -82,7 +82,7 @@ def test_many_cells_are_counted_alone(record: Record) -> None:
 
 
 def test_exact_mode_says_exactly(small_record: Callable[..., Record]) -> None:
-    """What is left of an exactly computed bias is rounding, and an exact one has no interval."""
+    """The rest of an exactly computed bias is rounding, and an exact bias has no interval."""
     exact = {"reason": "exact", "r": 4.75e-16}
     sound = Check(check="bias", outcome="unbiased", estimate=-5e-17, interval=(-5e-17, -5e-17), details=exact)
     wrong = Check(check="bias", outcome="biased", estimate=-1.3, interval=(-1.3, -1.3), relative=-0.186, details=exact)
