@@ -24,7 +24,7 @@ _TITLES: Mapping[Direction, str] = {
 }
 _URGENT = (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
 _SHARE = 120_000  # bytes of a section, so that seven sections and the rest stay below the limit
-_ELSEWHERE = "more are left out here; the records hold them."
+_HOLDERS = "the records"
 _BLINDEST = 10
 _MOST_LINES = 20  # of a section that needs no attention, in text
 _LEAST_P = 1e-300  # a smaller probability is written as smaller than this one
@@ -37,7 +37,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines += ["", *(f"- {escape(each)}" for each in comparison.notes)] if comparison.notes else []
     for title, several in _sections(comparison):
         rows = [[text(change) for text in _COLUMNS.values()] for change in several]
-        shown = table(tuple(_COLUMNS), rows, _SHARE, _ELSEWHERE)
+        shown = table(tuple(_COLUMNS), rows, _SHARE, _HOLDERS)
         heading = f"{title} ({count(len(several))})"
         lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else folded(heading, shown))]
     seen, blindest = _seen(comparison), _blindest(comparison)
@@ -50,7 +50,7 @@ def comparison_text(comparison: Comparison) -> str:
     for title, several in _sections(comparison):
         shown = several if title in _URGENT else several[:_MOST_LINES]
         lines += ["", f"{title} ({count(len(several))})"]
-        lines += within(["  " + _sentence(each) for each in shown], _SHARE, _ELSEWHERE)
+        lines += within(["  " + _sentence(each) for each in shown], _SHARE, _HOLDERS)
         if len(several) > len(shown):
             lines.append(f"  and {count(len(several) - len(shown))} more, in the records")
     return "\n".join([*lines, "", _seen(comparison)]) + "\n"
@@ -158,7 +158,7 @@ def _blindest(comparison: Comparison) -> list[str]:
     rows = [[text(cell) for text in _SENSITIVITY_COLUMNS.values()] for cell in comparison.sensitivities[:_BLINDEST]]
     more = len(comparison.sensitivities) - len(rows)
     tail = ["", f"{count(more)} more cells would have seen smaller increases."] if more else []
-    return [*table(tuple(_SENSITIVITY_COLUMNS), rows, _SHARE, _ELSEWHERE), *tail] if rows else []
+    return [*table(tuple(_SENSITIVITY_COLUMNS), rows, _SHARE, _HOLDERS), *tail] if rows else []
 
 
 _SENSITIVITY_COLUMNS: Mapping[str, Callable[[Sensitivity], str]] = {

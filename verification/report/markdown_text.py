@@ -11,7 +11,7 @@ __all__ = ["SIZE_LIMIT", "code", "escape", "folded", "row", "table", "within"]
 SIZE_LIMIT = 2**20
 """The size limit of a step summary, in bytes."""
 
-_ELSEWHERE = "more lines are left out here; report.html and report.json hold them."
+_HOLDERS = "report.html and report.json"
 
 
 def escape(text: str) -> str:
@@ -31,9 +31,9 @@ def code(text: str) -> str:
     return f"{fence}{padding}{text}{padding}{fence}" if text else ""
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int, elsewhere: str = _ELSEWHERE) -> list[str]:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int, holders: str = _HOLDERS) -> list[str]:
     """Return a table of as many rows as fit into `share` bytes, and a line that counts the others."""
-    return [row(columns), "|" + " --- |" * len(columns), *within([row(each) for each in rows], share, elsewhere)]
+    return [row(columns), "|" + " --- |" * len(columns), *within([row(each) for each in rows], share, holders)]
 
 
 def row(cells: Iterable[str]) -> str:
@@ -46,13 +46,13 @@ def folded(summary: str, lines: Iterable[str]) -> list[str]:
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
 
 
-def within(lines: Sequence[str], share: int, elsewhere: str = _ELSEWHERE) -> list[str]:
-    """Return as many lines as fit into `share` bytes, and a line that says where the others are."""
+def within(lines: Sequence[str], share: int, holders: str = _HOLDERS) -> list[str]:
+    """Return as many lines as fit into `share` bytes, and a line that counts the others and names the files that hold them."""
     kept: list[str] = []
     used = 0
     for line in lines:
         used += len(line.encode("utf-8", "replace")) + 1
         if used > share:
-            return [*kept, "", f"{count(len(lines) - len(kept))} {elsewhere}"]
+            return [*kept, "", f"Lines left out here: {count(len(lines) - len(kept))}; {holders} hold them."]
         kept.append(line)
     return kept

@@ -71,7 +71,7 @@ def test_any_number_of_changes_fits_a_step_summary() -> None:
     said = comparison_markdown(replace(comparison(), changes=tuple(many)))
     assert len(said.encode()) < SIZE_LIMIT
     assert "### Worse (5,000)" in said
-    assert said.index("estimator 0") < said.index("more are left out here") < said.index("No longer known")
+    assert said.index("estimator 0") < said.index("Lines left out here") < said.index("No longer known")
 
 
 def test_text_counts_what_needs_no_attention_and_is_many() -> None:
