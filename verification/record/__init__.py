@@ -1,4 +1,4 @@
-"""The record of a run: cells, checks and studies, as data that can be written and read again."""
+"""The record of a run: cells, checks and studies as data that is written once and read again."""
 
 from .record import Cell, Check, Family, Record, Run, schema
 from .study import Exhibits, Study, Table

@@ -1,4 +1,4 @@
-"""The head of a record: what was asked, with which versions, and what it took."""
+"""The head of a record: the request, the versions, and the cost of the run."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def run_head(
     tolerance: float,
     timing: dict[str, Any],
 ) -> Run:
-    """The head of a complete run.
+    """Return the head of a complete run.
 
     Args:
-        command: How the run was asked for.
-        profile: Its profile, or whatever names its size.
-        seed: Entropy.
+        command: The command line that asked for the run.
+        profile: The profile, or another name of the run's size.
+        seed: The seed of the run.
         device: ``cpu`` or ``cuda``.
-        dtypes: Floating types that were computed in.
-        alpha: Chance of a false accusation over the whole run.
-        tolerance: Largest relative bias accepted as none.
+        dtypes: The floating types of the computation.
+        alpha: The probability of a false accusation over the whole run.
+        tolerance: The largest relative bias that is accepted as none.
         timing: ``started`` (seconds since 1970) and ``seconds``; the peak memory in bytes is added.
     """
     return Run(
@@ -46,7 +46,7 @@ def run_head(
         profile=profile,
         seed=seed,
         device=device,
-        dtype=", ".join(sorted({str(each).removeprefix("torch.") for each in dtypes})),
+        dtype=", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in dtypes})),
         alpha=alpha,
         tolerance=tolerance,
         complete=True,
@@ -56,19 +56,19 @@ def run_head(
 
 
 def versions() -> dict[str, str]:
-    """The versions that numbers may depend on; of the compilers those that are installed."""
-    found = {"python": platform.python_version()}
+    """Return the versions on which numbers may depend; of the compilers, only those that are installed."""
+    installed = {"python": platform.python_version()}
     for package in ("gradverify", "torch", "numpy", "scipy", *_COMPILERS):
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             if package not in _COMPILERS:
-                found[package] = "unknown"
-    return found
+                installed[package] = "unknown"
+    return installed
 
 
 def _peak_bytes() -> int:
-    """Peak memory of this process and of its largest worker, in bytes."""
+    """Return the peak memory of this process or of its largest worker, in bytes."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     unit = 1 if platform.system() == "Darwin" else 1024
     return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit

@@ -1,7 +1,7 @@
-"""The record of a run: what was asked, what was found, and JSON in between.
+"""The record of a run: the request, the answers, and both as JSON.
 
-Everything a report shows stands here; reports compute nothing. Clocks and memory stand under ``timing`` alone, so that two
-records of the same run are equal everywhere else, bit by bit. NaN and infinities are written as strings.
+A record holds everything that a report shows; reports compute nothing. Clocks and memory stand under ``timing`` alone, so
+that two records of the same run are equal everywhere else, bit by bit. NaN and infinities are written as strings.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question asked of one cell, and its answer.
+    """One question about one cell, and its answer.
 
     Attributes:
         check: ``conformance``, ``forward_law``, ``bias``, ``variance``, ``cost`` or ``references``.
-        outcome: The verdict's word, e.g. ``unbiased``, ``biased``, ``inconclusive``, ``no-gradient``, ``pass``.
-        claim: ``supported``, ``refuted``, ``inconclusive``, or ``none`` where nothing was claimed.
+        outcome: The word of the verdict, e.g. ``unbiased``, ``biased``, ``inconclusive``, ``no-gradient``, ``pass``.
+        claim: ``supported``, ``refuted``, ``inconclusive``, or ``none`` if nothing was claimed.
         estimate: The number in question (for ``bias``: the worst channel's bias), in units of the gradient.
-        interval: Its confidence interval, lower and upper limit.
-        detectable: The smallest bias that would have been seen with probability 0.9.
+        interval: The confidence interval of ``estimate``: lower and upper limit.
+        detectable: The smallest bias that the check would have seen with probability 0.9.
         relative: ``estimate`` over the gradient's scale.
-        num_samples: Rows that the answer rests on.
-        reference: What it was compared with, e.g. ``exact (enumeration)``.
+        num_samples: The number of rows on which the answer rests.
+        reference: The reference with which the estimator was compared, e.g. ``exact (enumeration)``.
         note: One sentence for a reader.
-        details: What only this kind of check has, written beside the fields above (the JSON Schema lists them).
+        details: The fields that only this kind of check has; JSON has them beside those above, and the JSON Schema lists them.
         timing: Seconds and bytes; never part of a comparison.
     """
 
@@ -65,14 +65,14 @@ class Cell:
     """One estimator on one problem.
 
     Attributes:
-        estimator: Name of the estimator, as registered or as given.
-        problem: Key of the problem, ``family:size/objective/parameter``.
+        estimator: The name of the estimator, as registered or as given.
+        problem: The key of the problem, ``family:size/objective/parameter``.
         status: ``ok``, ``failed``, ``crashed`` or ``timeout``.
-        checks: What was asked, in order.
-        claims: What the estimator declares of itself.
+        checks: The checks, in order.
+        claims: The claims that the estimator declares.
         replay: The command that repeats this cell.
-        facts: The problem's own figures: ``dimension``, ``exact`` gradient, ``scale``, ``p_gate``.
-        timing: Seconds spent.
+        facts: Figures of the problem: ``dimension``, ``exact`` gradient, ``scale``, ``p_gate``.
+        timing: The seconds spent.
     """
 
     estimator: str
@@ -85,7 +85,7 @@ class Cell:
     timing: Mapping[str, float] = field(default_factory=dict)
 
     def find(self, check: str) -> Check | None:
-        """The first check of that name, or None."""
+        """Return the first check of that name, or None."""
         return next((each for each in self.checks if each.check == check), None)
 
     @property
@@ -103,16 +103,16 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """How one replicate's variance grows with a problem's size, for one estimator.
+    """The growth of one replicate's variance with a problem's size, for one estimator.
 
     Attributes:
-        estimator: Name of the estimator.
-        family: Family of problems, e.g. ``random_walk/square/p``.
-        exponent: Slope of ln variance on ln size.
-        interval: Its 95 % interval.
+        estimator: The name of the estimator.
+        family: The family of problems, e.g. ``random_walk/square/p``.
+        exponent: The slope of ln variance on ln size.
+        interval: The 95 % interval of the exponent.
         outcome: ``fitted``, ``poor fit`` or ``too few points``.
-        claim: Whether a declared exponent lies in the interval.
-        points: One mapping a size: ``size, variance, interval, exact, num_samples, used``.
+        claim: ``supported`` if a declared exponent lies in the interval.
+        points: One mapping for every size: ``size, variance, interval, exact, num_samples, used``.
         note: One sentence for a reader.
     """
 
@@ -128,7 +128,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What was asked and where: the head of a record."""
+    """The head of a record: the request, and the place where it ran."""
 
     command: str
     profile: str
@@ -156,7 +156,7 @@ class Record:
     schema_version: str = SCHEMA_VERSION
 
     def to_json(self) -> str:
-        """The record as JSON text, keys in a fixed order, non-finite numbers as strings."""
+        """Return the record as JSON text, with keys in a fixed order and non-finite numbers as strings."""
         data = asdict(self)
         for cell in data["cells"]:
             cell["checks"] = [each | each.pop("details") for each in cell["checks"]]
@@ -164,10 +164,10 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Read what `to_json` wrote.
+        """Read a record from the text that `to_json` wrote.
 
         Raises:
-            ValueError: The text is not a record, or one of another schema version.
+            ValueError: The text is not a record, or a record of another schema version.
         """
         try:
             data = _decode(json.loads(text))
@@ -177,7 +177,7 @@ class Record:
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
         if version != SCHEMA_VERSION:
-            raise ValueError(f"record has schema version {version!r}, this gradverify reads {SCHEMA_VERSION!r}")
+            raise ValueError(f"the record has schema version {version!r}; this gradverify reads {SCHEMA_VERSION!r}")
         try:
             return cls(
                 run=_build(Run, data["run"]),
@@ -189,7 +189,7 @@ class Record:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
 
     def write(self, path: Path) -> None:
-        """Write to `path` by way of a temporary file beside it, so that no reader sees half a record."""
+        """Write the record to `path` by way of a temporary file beside it, so that no reader sees half a record."""
         write_atomically(path, self.to_json())
 
     @classmethod
@@ -202,7 +202,7 @@ class Record:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all (temporary name in the same folder, then rename)."""
+    """Write a file whole or not at all: to a temporary name in the same folder, which is then renamed."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -217,7 +217,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema that every written record obeys."""
+    """Return the JSON Schema that every written record obeys."""
     text = resources.files(__package__).joinpath("record.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

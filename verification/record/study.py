@@ -1,4 +1,4 @@
-"""A study: what a session measured beyond verdicts, as statements, tables and charts that any report can show."""
+"""A study: measurements beyond verdicts, as statements, tables and charts that any report can show."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Value = str | float | int | None
 Entry = TypeVar("Entry")
 
 Style = Literal["line", "points", "both", "dashed"]
-"""How a series is drawn; ``dashed`` is a line that others are compared with."""
+"""The style of a series; a ``dashed`` line is a reference for the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """Something claimed beforehand, and whether the measurements bear it out.
+    """A claim made beforehand, and the outcome of the measurement.
 
     Attributes:
         claim: The claim, one sentence.
-        outcome: ``holds``, ``fails``, or ``open`` where the measurements do not settle it.
+        outcome: ``holds``, ``fails``, or ``open`` if the measurements do not decide.
         measured: The number that decides, with its interval and unit.
-        note: Why, one sentence.
+        note: The reason, in one sentence.
     """
 
     claim: str
@@ -36,7 +36,7 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Columns and rows; numbers stay numbers, so that a reader of the record can compute with them."""
+    """A table of columns and rows; numbers stay numbers, so that a reader of the record can compute with them."""
 
     title: str
     columns: tuple[str, ...]
@@ -65,14 +65,14 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One line or one set of points of a chart.
+    """One line, or one set of points, of a chart.
 
     Attributes:
-        label: Its name in the legend; series of the same label share a colour.
+        label: The name in the legend; series of the same label share a colour.
         x: Abscissae.
         y: Ordinates.
-        low: Lower limits of the ordinates' intervals; empty where there are none.
-        high: Upper limits.
+        low: Lower limits of the ordinates' intervals; empty if there are none.
+        high: Upper limits of the intervals.
         style: ``line``, ``points``, ``both``, or ``dashed`` (a line that is a reference).
     """
 
@@ -98,14 +98,14 @@ class Chart:
     """A picture with two axes; its data table is made from its series.
 
     Attributes:
-        name: File name without its suffix.
-        title: What it shows, a few words.
-        caption: How to read it.
-        x_label: Abscissa with its unit.
-        y_label: Ordinate with its unit.
-        series: What is drawn.
-        x_log: Logarithmic abscissa.
-        y_log: Logarithmic ordinate.
+        name: The file name without its suffix.
+        title: A title of a few words.
+        caption: A sentence on how to read the chart.
+        x_label: The abscissa with its unit.
+        y_label: The ordinate with its unit.
+        series: The lines and points to draw.
+        x_log: True if the abscissa is logarithmic.
+        y_log: True if the ordinate is logarithmic.
         regions: Shaded ranges of abscissae.
     """
 
@@ -133,13 +133,13 @@ class Study:
     """One section of a report.
 
     Attributes:
-        name: Its key, e.g. ``variance``.
-        title: Its heading.
-        text: Paragraphs: what was done and how to read it.
-        statements: Claims and whether they hold; they change no exit status.
-        exhibits: What the seed and the command reproduce.
-        settings: What it was run with.
-        timing: Exhibits that hold clocks and memory; never part of a comparison.
+        name: The key of the study, e.g. ``variance``.
+        title: The heading.
+        text: Paragraphs on what was done and how to read it.
+        statements: Claims and their outcomes; they change no exit status.
+        exhibits: Tables and charts that the seed and the command reproduce.
+        settings: The settings of the measurement.
+        timing: Tables and charts of clocks and memory; never part of a comparison.
     """
 
     name: str
@@ -152,7 +152,7 @@ class Study:
 
 
 def study_from(data: Mapping[str, Any]) -> Study:
-    """The study that was written as plain JSON values.
+    """Read a study from plain JSON values.
 
     Raises:
         TypeError: A field is missing or unknown.

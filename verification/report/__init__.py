@@ -1,6 +1,6 @@
 """Reports of a record: Markdown, JUnit, one HTML page, pictures, and lines for a terminal.
 
-A report reads records and computes nothing: what it shows stands in the record.
+A report computes nothing: the record holds everything that it shows.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _NEEDED = ("jinja2", "matplotlib", "jsonschema")
 def write_reports(record: Record, folder: Path) -> list[Path]:
     """Write every report of a record: ``report.md``, ``junit.xml``, ``report.html``, pictures as SVG and PNG.
 
-    The bytes depend on the record alone, so that two renderings of it are equal.
+    The bytes depend on the record alone, so that two renderings of a record are equal.
 
     Args:
-        record: What to show.
-        folder: Where to write; made if it does not exist.
+        record: The record to show.
+        folder: The folder to write to; it is made if it does not exist.
 
     Returns:
         The files written, in that order.
@@ -42,41 +42,41 @@ def write_reports(record: Record, folder: Path) -> list[Path]:
     from .figures import pictures
     from .html import to_html
 
-    shown = pictures(record)
-    written.append(_write(folder / "report.html", to_html(record, shown)))
-    for picture in shown.all():
-        both = zip(_FIGURES, (picture.svg, picture.png), strict=True)
-        written += [_write(folder / f"{picture.name}{suffix}", drawn) for suffix, drawn in both]
+    drawings = pictures(record)
+    written.append(_write(folder / "report.html", to_html(record, drawings)))
+    for picture in drawings.all():
+        files = zip(_FIGURES, (picture.svg, picture.png), strict=True)
+        written += [_write(folder / f"{picture.name}{suffix}", content) for suffix, content in files]
     return written
 
 
 def remove_stale(before: Record | None, folder: Path, written: Iterable[Path]) -> None:
-    """Remove the pictures of an earlier record from a folder in which another was written; no other file is touched.
+    """Remove the pictures of an earlier record from a folder to which a later one was written; touch no other file.
 
     Args:
-        before: The earlier record; None where there was none.
-        folder: Where both were written.
-        written: The files that belong to the later one.
+        before: The earlier record; None if there was none.
+        folder: The folder to which both were written.
+        written: The files that belong to the later record.
     """
-    left = {each for each in folder.iterdir() if each.suffix in _FIGURES} - set(written)
+    left = {path for path in folder.iterdir() if path.suffix in _FIGURES} - set(written)
     if before is None or not left:
-        return  # drawing takes seconds, and is needed for the names alone
+        return  # drawing takes seconds and would give the names alone
     from .figures import pictures
 
     names = {f"{picture.name}{suffix}" for picture in pictures(before).all() for suffix in _FIGURES}
-    for each in left:
-        if each.name in names:
-            each.unlink()
+    for path in left:
+        if path.name in names:
+            path.unlink()
 
 
 def validate(record: Record) -> None:
     """Check a record against the published JSON Schema.
 
     Args:
-        record: What is to be checked, as `Record.to_json` writes it.
+        record: The record; it is checked as `Record.to_json` writes it.
 
     Raises:
-        ValueError: The record breaks the schema; the message names the place and what was expected there.
+        ValueError: The record breaks the schema; the message names the place and what the schema expects there.
         ImportError: jsonschema is missing.
     """
     _require()

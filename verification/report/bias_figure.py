@@ -1,4 +1,4 @@
-"""Bias against tolerance: a panel a problem, a line an estimator, in units of the gradient's scale."""
+"""Bias against tolerance: a panel for every problem, a line for every estimator, in units of the gradient's scale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["bias_pictures"]
 PANELS_A_LINE = 4
 ESTIMATORS_A_PICTURE = 50
 VIEW = 3.0
-"""Half the width of a panel, in tolerances; what lies outside is an arrow with its value."""
+"""Half the width of a panel, in tolerances; an estimate outside becomes an arrow with its value."""
 
 _STYLE: Mapping[CellWord, tuple[str, str]] = {
     "unbiased": (SERIES[0], "o"),
@@ -31,7 +31,7 @@ _STYLE: Mapping[CellWord, tuple[str, str]] = {
     "inconclusive": (MUTED, "D"),
 }
 _PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
-"""What keeps the grid from running through a label."""
+"""The box behind a label, so that the grid does not run through it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +42,14 @@ class _Mark:
 
 
 def bias_pictures(record: Record, taken: set[str]) -> list[tuple[str, Picture]]:
-    """The bias pictures of a record.
+    """Draw the bias pictures of a record.
 
     Args:
-        record: What to show.
+        record: The record to show.
         taken: File names in use; those of the new pictures are added.
 
     Returns:
-        Pairs of a family's name and its picture; a family of more than 50 estimators has several.
+        Pairs of a family's name and a picture; a family with more than 50 estimators has several pictures.
     """
     families: dict[str, list[_Mark]] = {}
     for cell in record.cells:
@@ -122,7 +122,7 @@ def _inside(mark: _Mark, edge: float) -> bool:
 
 
 def _intervals(axes: Axes, inside: Sequence[tuple[float, float, float, int]], word: CellWord, edge: float) -> None:
-    """All marks of one outcome at once: a panel may hold hundreds."""
+    """Draw all marks of one outcome at once, since a panel may hold hundreds."""
     colour, marker = _STYLE[word]
     estimates, lows, highs, lines = zip(*inside, strict=True)
     axes.hlines(lines, [max(low, -edge) for low in lows], [min(high, edge) for high in highs], color=colour, linewidth=1.6)
@@ -131,7 +131,7 @@ def _intervals(axes: Axes, inside: Sequence[tuple[float, float, float, int]], wo
 
 
 def _label(axes: Axes, mark: _Mark, line: int, edge: float) -> None:
-    """An arrow with a number for what lies outside the panel, a word for what has no number."""
+    """Draw an arrow with a number for an estimate outside the panel, or a word if there is no number."""
     if mark.relative is None or abs(mark.relative[0]) < edge:
         axes.text(0.0, line, mark.word, color=MUTED, ha="center", va="center_baseline", fontsize=8, bbox=_PLATE)
         return
@@ -156,6 +156,6 @@ def _legend(figure: Figure, marks: Sequence[_Mark]) -> None:
 
 
 def _short(problem: str, family: str) -> str:
-    """A problem's key without the family that stands in the title, where something is left."""
+    """Return a problem's key without the family that stands in the title, if anything is left."""
     rest = problem.removeprefix(family).lstrip(":/")
     return rest or problem

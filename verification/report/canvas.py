@@ -1,7 +1,7 @@
-"""A picture and how it becomes bytes: one palette, one type size, the same bytes every time.
+"""Pictures and their bytes: one palette, one type size, and equal bytes for equal figures.
 
-Colours are those of Okabe and Ito, darkened where white paper needs it; every series has its own marker as well, so
-that no picture depends on colour. In a page the colours are replaced by the page's custom properties.
+The colours are those of Okabe and Ito, darkened where white paper needs it. Every series has its own marker as well, so
+that no picture depends on colour. In a page, the page's custom properties replace the colours.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ _SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A drawn figure and the table that says the same (empty where the report has that table anyway).
+    """A figure with the table of its data; the table is empty if the report has it elsewhere.
 
     Attributes:
         name: File name without its suffix.
-        title: What it shows, a few words.
-        caption: How to read it.
-        columns: The heads of the data table.
-        rows: The data, one row a mark.
+        title: A title of a few words.
+        caption: A sentence on how to read the figure.
+        columns: The headings of the data table.
+        rows: The data, with one row for every mark.
         svg: The drawing as SVG.
         png: The drawing as PNG.
     """
@@ -92,7 +92,7 @@ class Picture:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The settings that all drawing here needs, restored on leaving."""
+    """Apply the settings that every figure needs, and restore the earlier ones at the end."""
     with rc_context(_SETTINGS), warnings.catch_warnings():
         # A name may hold characters that the bundled font lacks; SVG shows them with the reader's own fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -100,7 +100,7 @@ def drawing() -> Iterator[None]:
 
 
 def dress(axes: Axes, *, grid: Literal["both", "x", "y"] = "both") -> None:
-    """Take away what carries no data and put a faint grid behind what does."""
+    """Remove the lines that carry no data, and put a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, which="major", color=MUTED, alpha=0.22, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -108,10 +108,10 @@ def dress(axes: Axes, *, grid: Literal["both", "x", "y"] = "both") -> None:
 
 
 def decades(axis: Axis, *, most: int = 6, halves: bool = False) -> None:
-    """Ticks at whole decades, at most `most` of them, written as plain numbers.
+    """Set ticks at whole decades, at most `most` of them, written as plain numbers.
 
-    With `halves`, less than two decades have ticks at 2 and 5 as well, since one tick says little: for an ordinate, where
-    labels lie above each other.
+    With `halves`, a range of less than two decades has ticks at 2 and 5 as well, since one tick says little. This is for an
+    ordinate, whose labels lie above each other.
     """
     low, high = axis.get_view_interval()
     subs = (1.0, 2.0, 5.0) if halves and high < 100 * low else (1.0,)
@@ -121,17 +121,17 @@ def decades(axis: Axis, *, most: int = 6, halves: bool = False) -> None:
 
 
 def legend_in(room: Axes, panel: Axes) -> None:
-    """A panel's legend in a cell of its own: it never lies on data, nor on another legend."""
+    """Draw a panel's legend in a cell of its own, where it lies neither on data nor on another legend."""
     room.set_axis_off()
     handles, labels = panel.get_legend_handles_labels()
     legend = room.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=9,
                          labelcolor=INK, borderaxespad=0.0, borderpad=0.0, labelspacing=0.4)  # fmt: skip
-    # Else a long label would narrow every panel.
+    # Otherwise a long label would narrow every panel.
     legend.set_in_layout(False)
 
 
 def spread(sizes: Sequence[float]) -> list[float]:
-    """The sizes, given in rising order, that have room for a label on a logarithmic axis, from the largest down."""
+    """Choose, from the largest down, those of the rising sizes that have room for a label on a logarithmic axis."""
     step = (sizes[-1] / sizes[0]) ** 0.085 if sizes else 1.0
     kept: list[float] = []
     for size in reversed(sizes):
@@ -167,18 +167,18 @@ def to_picture(
 
 
 def for_page(picture: Picture) -> str:
-    """The SVG to stand inside a page: no prologue, its ids made the page's own, its colours the page's."""
+    """Return the SVG for use inside a page: without a prologue, with ids of its own and with the page's colours."""
     text = picture.svg.decode("utf-8")
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{picture.name}-", text)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"| version="[^"]*"', "", text).replace("xlink:href", "href")
     tokens = {INK: "ink", MUTED: "muted", BAND: "band", PAPER: "paper"}
     tokens |= {colour: f"series-{index}" for index, colour in enumerate(SERIES)}
-    return re.sub("#[0-9a-f]{6}", lambda found: _token(found.group(), tokens), text)
+    return re.sub("#[0-9a-f]{6}", lambda match: _token(match.group(), tokens), text)
 
 
 def slug(text: str, taken: set[str]) -> str:
-    """A file name for `text`, distinct from those `taken`, to which it is added."""
+    """Return a file name for `text` that is not among `taken`, and add it there."""
     base = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.")[:80] or "figure"
     name, index = base, 2
     while name.lower() in taken:

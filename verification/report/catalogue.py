@@ -1,4 +1,4 @@
-"""The README's table of estimators: what each declares, and what a record found."""
+"""The README's table of estimators: the claims of each estimator, and the outcomes in a record."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SHORT = {"OneHotCategorical": "OneHot"}
 
 
 def estimator_table(estimators: Mapping[str, Estimator], record: Record) -> str:
-    """A Markdown table: name, paper, sites, evaluations a replicate, claim, and the record's bias outcomes.
+    """Return a Markdown table: name, paper, sites, evaluations a replicate, claim, and the record's bias outcomes.
 
     Args:
         estimators: Name -> estimator, in the order of the rows.
-        record: A run over them.
+        record: The record of a run over them.
     """
     head = "| name | paper | sites | evaluations | claim | found |\n|---|---|---|---|---|---|\n"
     return head + "".join(_row(name, describe(each), record) for name, each in estimators.items())
@@ -33,7 +33,7 @@ def _row(name: str, about: Description, record: Record) -> str:
         claim += f", exact to degree {about.claims.exact_degree}"
     if about.claims.continuous_only:
         claim += " for continuous objectives"
-    return f"| `{name}` | {about.reference} | {_sites(about)} | {evaluations} | {claim} | {_found(name, record)} |\n"
+    return f"| `{name}` | {about.reference} | {_sites(about)} | {evaluations} | {claim} | {_outcomes(name, record)} |\n"
 
 
 def _sites(about: Description) -> str:
@@ -44,8 +44,8 @@ def _sites(about: Description) -> str:
     return ", ".join(_SHORT.get(each.__name__, each.__name__) for each in about.sites)
 
 
-def _found(name: str, record: Record) -> str:
-    """How often each outcome occurred, the commonest first, problems that do not apply left out."""
+def _outcomes(name: str, record: Record) -> str:
+    """Count the outcomes, the most frequent first, without the problems to which the estimator does not apply."""
     checks = (cell.find("bias") for cell in record.cells if cell.estimator == name)
     counts = Counter(each.outcome for each in checks if each is not None and each.outcome != "not-applicable")
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "–"

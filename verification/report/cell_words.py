@@ -1,15 +1,15 @@
-"""A cell in a word, in a detail beside it, and in a line."""
+"""A cell and its checks in words: a detail beside a cell's verdict, a check's answer, and a whole cell in one line."""
 
 from __future__ import annotations
 
 from ..record.record import Cell, Check
 from .quantities import MISSING, count, finite, number, percent, span
 
-__all__ = ["bias_detail", "cell_line"]
+__all__ = ["answer", "bias_detail", "cell_line"]
 
 
 def bias_detail(cell: Cell) -> str:
-    """The number or the reason that belongs beside its word, or the empty string."""
+    """Return the number or the reason that belongs beside a cell's word, or the empty string."""
     bias = cell.find("bias")
     if bias is None or cell.status in ("crashed", "timeout"):
         return ""
@@ -21,8 +21,29 @@ def bias_detail(cell: Cell) -> str:
     return reason if reason != MISSING else ""
 
 
+def answer(check: Check) -> str:
+    """Return a check's answer as a phrase that reads well after the names of the estimator and the problem.
+
+    Example:
+        >>> [answer(Check(check=check, outcome=outcome)) for check, outcome in (("bias", "biased"), ("forward_law", "failed"))]
+        ['biased', 'forward law failed']
+    """
+    name, outcome = check.check.replace("_", " "), check.outcome
+    if outcome in ("biased", "unbiased"):
+        return outcome
+    if outcome == "timeout":
+        return "ran out of time"
+    if name == "run":
+        return outcome
+    if outcome in ("fitted", "poor fit", "too few points"):
+        return f"{name}: {outcome}"
+    if outcome == "no-gradient":
+        return "no gradient flows"
+    return f"{name}{' check' * (name == 'bias' and outcome == 'failed')} {outcome.replace('-', ' ')}"
+
+
 def cell_line(cell: Cell) -> str:
-    """A cell in one line: its verdict with the numbers behind it, and its variance."""
+    """Summarise a cell in one line: its verdict with the numbers behind it, and its variance."""
     bias, variance = cell.find("bias"), cell.find("variance")
     if bias is None:
         return cell.word
@@ -40,7 +61,7 @@ def _bias_facts(bias: Check) -> list[str]:
         interval = f" in {span(bias.interval)}" if bias.interval is not None and not _exact(bias) else ""
         facts.append(f"bias {number(bias.estimate)}{interval}")
     if bias.outcome == "unbiased" and finite(bias.details.get("r")):
-        facts.append(f"none above {percent(bias.details['r'])} of the gradient")
+        facts.append(f"no bias above {percent(bias.details['r'])} of the gradient")
     elif bias.relative is not None:
         facts.append(f"{percent(bias.relative)} of the gradient")
     facts += [str(bias.details["material"])] if bias.outcome == "biased" and bias.details.get("material") else []
@@ -48,5 +69,5 @@ def _bias_facts(bias: Check) -> list[str]:
 
 
 def _exact(bias: Check) -> bool:
-    """Whether the mean is a number, over all of the estimator's draws, and no estimate."""
+    """True if the estimator's mean was computed over all of its draws, so that it is no estimate."""
     return bias.details.get("reason") == "exact"

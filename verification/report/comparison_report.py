@@ -1,4 +1,4 @@
-"""A comparison as Markdown for a pull request, and as plain text: what is worse comes first."""
+"""A comparison as Markdown for a pull request, and as plain text; changes for the worse come first."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _TITLES: Mapping[Direction, str] = {
     "better": "Better",
 }
 _URGENT = (_TITLES["worse"], _TITLES["different"], _TITLES["lost"])
-_SHARE = 120_000  # bytes of a section; seven sections and the rest stay below the limit
-_ELSEWHERE = "more are left out here; the records hold them."
+_SHARE = 120_000  # bytes of a section, so that seven sections and the rest stay below the limit
+_HOLDERS = "the records"
 _BLINDEST = 10
-_MOST_LINES = 20  # of what needs no attention, in text
-_LEAST_P = 1e-300  # smaller ones are not told apart from zero
+_MOST_LINES = 20  # of a section that needs no attention, in text
+_LEAST_P = 1e-300  # a smaller probability is written as smaller than this one
 _LONGEST = {"name": 160, "note": 300}
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """The comparison in GitHub-flavoured Markdown, under `SIZE_LIMIT` bytes whatever its size."""
+    """Return the comparison in GitHub-flavoured Markdown, shorter than `SIZE_LIMIT` bytes whatever its size."""
     lines = [f"## gradverify: {_headline(comparison)}", "", f"{_summary(comparison)}"]
     lines += ["", *(f"- {escape(each)}" for each in comparison.notes)] if comparison.notes else []
     for title, several in _sections(comparison):
         rows = [[text(change) for text in _COLUMNS.values()] for change in several]
-        shown = table(tuple(_COLUMNS), rows, _SHARE, _ELSEWHERE)
+        shown = table(tuple(_COLUMNS), rows, _SHARE, _HOLDERS)
         heading = f"{title} ({count(len(several))})"
         lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else folded(heading, shown))]
     seen, blindest = _seen(comparison), _blindest(comparison)
@@ -45,12 +45,12 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """The comparison in plain lines, for a terminal."""
+    """Return the comparison in plain lines, for a terminal."""
     lines = [f"{_headline(comparison)}.", _summary(comparison), *(f"note: {each}" for each in comparison.notes)]
     for title, several in _sections(comparison):
         shown = several if title in _URGENT else several[:_MOST_LINES]
         lines += ["", f"{title} ({count(len(several))})"]
-        lines += within(["  " + _sentence(each) for each in shown], _SHARE, _ELSEWHERE)
+        lines += within(["  " + _sentence(each) for each in shown], _SHARE, _HOLDERS)
         if len(several) > len(shown):
             lines.append(f"  and {count(len(several) - len(shown))} more, in the records")
     return "\n".join([*lines, "", _seen(comparison)]) + "\n"
@@ -69,11 +69,15 @@ def _summary(comparison: Comparison) -> str:
         else f"a variance may change by {percent(comparison.margin)}, a bias by {percent(comparison.tolerance)} of its scale"
     )
     return (
-        f"{count(comparison.num_cells)} cells in both, {count(same)} of them equal bit by bit; {margins}. "
-        f"{count(comparison.num_tests)} tests share an error rate of {number(comparison.alpha)} (Holm); verdicts keep those of "
-        f"their own runs ({number(comparison.base.alpha)} and {number(comparison.head.alpha)}). "
+        f"Both records hold {_cells(comparison.num_cells)}, of which {count(same)} {'is' if same == 1 else 'are'} equal bit by "
+        f"bit; {margins}. The tests ({count(comparison.num_tests)}) share an error rate of {number(comparison.alpha)} (Holm); "
+        f"verdicts keep those of their own runs ({number(comparison.base.alpha)} and {number(comparison.head.alpha)}). "
         f"Exit status {comparison.exit_status}: {comparison.meaning}."
     )
+
+
+def _cells(number_of_cells: int) -> str:
+    return f"{count(number_of_cells)} cell{'s' * (number_of_cells != 1)}"
 
 
 def _sections(comparison: Comparison) -> Iterable[tuple[str, list[Change]]]:
@@ -111,7 +115,7 @@ def _value(value: str | float | None) -> str:
 
 
 def _effect(change: Change, effect: float | None) -> str:
-    """A relative change as a percentage; an exponent's as a number; a bias's as a percentage of the gradient's scale."""
+    """Write a relative change as a percentage, an exponent's as a number, a bias's as a percentage of the gradient's scale."""
     if effect is None:
         return ""
     sign = "+" if effect > 0 else ""
@@ -146,15 +150,15 @@ def _seen(comparison: Comparison) -> str:
         return "No variance had to be tested"
     median = percent(statistics.median(each.detectable for each in tested))
     known = [each.rows_needed for each in tested if each.rows_needed is not None]
-    rows = "" if not known else f"; for {percent(PLANNED)} the median cell needs {count(statistics.median(known))} rows a side"
-    return f"What would have been seen: in the median cell an increase of the variance by {median}{rows}"
+    rows = "" if not known else f"; for {percent(PLANNED)} it needs {count(statistics.median(known))} rows a side"
+    return f"In the median cell, an increase of the variance by {median} would have been seen{rows}"
 
 
 def _blindest(comparison: Comparison) -> list[str]:
     rows = [[text(cell) for text in _SENSITIVITY_COLUMNS.values()] for cell in comparison.sensitivities[:_BLINDEST]]
     more = len(comparison.sensitivities) - len(rows)
-    tail = ["", f"{count(more)} more cells see smaller ones."] if more else []
-    return [*table(tuple(_SENSITIVITY_COLUMNS), rows, _SHARE, _ELSEWHERE), *tail] if rows else []
+    tail = ["", f"{count(more)} more cells would have seen smaller increases."] if more else []
+    return [*table(tuple(_SENSITIVITY_COLUMNS), rows, _SHARE, _HOLDERS), *tail] if rows else []
 
 
 _SENSITIVITY_COLUMNS: Mapping[str, Callable[[Sensitivity], str]] = {
@@ -168,4 +172,4 @@ _SENSITIVITY_COLUMNS: Mapping[str, Callable[[Sensitivity], str]] = {
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {"markdown": comparison_markdown, "text": comparison_text}
-"""How a comparison can be written."""
+"""The formats of a comparison: the function that writes each."""

@@ -1,4 +1,4 @@
-"""What an estimate costs on one named problem: variance times seconds, and rows a second, side by side."""
+"""The cost of an estimate on one problem: variance times seconds, and rows a second, side by side."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class _Cost:
 
 
 def cost_picture(record: Record, taken: set[str]) -> tuple[str, Picture] | None:
-    """The cost of every estimator on the problem that most of them were timed on.
+    """Draw the cost of every estimator on the problem on which most of them were timed.
 
     Args:
-        record: What to show.
+        record: The record to show.
         taken: File names in use; that of the new picture is added.
 
     Returns:
-        The problem's family and the picture, or None where nothing was timed.
+        The problem's family and the picture, or None if nothing was timed.
     """
     timed = [cell for cell in record.cells if cell.estimator != REFERENCES and _timed(cell)]
     if not timed:
@@ -87,8 +87,8 @@ def _picture(problem: str, costs: Sequence[_Cost], taken: set[str]) -> Picture:
             name=slug(f"cost-{problem}", taken),
             title=f"Cost: {problem}",
             caption=(
-                "Left, the variance that one second of work leaves, the best estimator first; right, replicate rows "
-                "a second. Logarithmic axes. Clocks differ between machines."
+                "Left: the variance that remains after one second of work, with the best estimator first. Right: rows a "
+                "second. Both axes are logarithmic. Clocks differ between machines."
             ),
             columns=tuple(_COLUMNS),
             rows=[each.row for each in costs],
@@ -104,11 +104,11 @@ def _panel(axes: Axes, figures: Sequence[float | None], labels: Sequence[str], c
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=MUTED)
         return
     low, high = min(value for value, _ in drawn), max(value for value, _ in drawn)
-    # Room on the right for the number that stands beside each mark, whatever the decades shown.
+    # Leave room on the right for the number beside each mark, whatever decades are shown.
     stretch = max(high / low, 10.0)
     axes.set_xlim(low / stretch**0.08, low * stretch**1.35)
     for line, value in enumerate(figures):
-        if value is not None and value <= 0:  # a deterministic estimator: zero has no place on this axis
+        if value is not None and value <= 0:  # a deterministic estimator; zero has no place on this axis
             axes.text(0.01, line, "0", transform=axes.get_yaxis_transform(), va="center_baseline", fontsize=8, color=INK)
     for value, line in drawn:
         axes.plot([value], [line], marker=marker, color=colour, markersize=5, linestyle="none")

@@ -1,4 +1,4 @@
-"""How the variance grows: every exponent of a record, and what is said of how it was fitted."""
+"""The growth of the variance: every exponent of a record, and the quality of its fit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .quantities import MISSING, clip, number, span
 __all__ = ["COLUMNS", "FITS", "exponent_rows", "fits"]
 
 FITS: Mapping[FamilyOutcome, str] = {
-    "fitted": "one power describes the sizes measured",
-    "poor fit": "no single power does (chi-square, p < 0.01), as where the growth still bends: the exponent depends on the "
-    "range of sizes, and its interval is widened by the misfit",
-    "too few points": "fewer than three sizes have a variance that can be believed",
+    "fitted": "one power describes the measured sizes",
+    "poor fit": "no single power does (chi-square, p < 0.01), for instance because the growth still bends; the exponent then "
+    "depends on the range of sizes, and its interval is widened by the misfit",
+    "too few points": "fewer than three sizes have a variance that can be trusted",
 }
-"""What may be said of a fit."""
+"""The outcomes of a fit, explained."""
 
 _LONGEST = {"name": 160, "note": 400}
 

@@ -27,15 +27,15 @@ class Pictures:
     studies: tuple[tuple[str, Picture], ...] = ()
 
     def all(self) -> list[Picture]:
-        """Every picture."""
+        """Return every picture."""
         return [picture for _, picture in (*self.studies, *self.families)]
 
 
 def pictures(record: Record) -> Pictures:
-    """Every picture of a record: each study's charts, bias against tolerance, variance against size, cost on one problem.
+    """Draw every picture of a record: the studies' charts, bias against tolerance, variance against size, cost on one problem.
 
     Args:
-        record: What to show.
+        record: The record to show.
     """
     taken: set[str] = set()
     studies = [(study.name, picture) for study in record.studies for picture in study_pictures(study, taken)]

@@ -29,11 +29,11 @@ _URGENT: tuple[Attention, ...] = ("refuted", "failed", "not run")
 
 
 def to_html(record: Record, pictures: Pictures) -> str:
-    """The report as one page.
+    """Return the report as one page.
 
     Args:
-        record: What to show.
-        pictures: Its pictures, each to stand in the section of its family or study.
+        record: The record to show.
+        pictures: The record's pictures, each for the section of its family or study.
 
     Returns:
         An HTML document that loads nothing.
@@ -48,7 +48,7 @@ def to_html(record: Record, pictures: Pictures) -> str:
         complete=record.run.complete,
         time_truncated=record.run.time_truncated,
         outcomes=outcome_counts(record),
-        attention=[(kind, KINDS[kind], [finding(each) for each in found]) for kind, found in findings(record).items()],
+        attention=[(kind, KINDS[kind], list(map(finding, several))) for kind, several in findings(record).items()],
         verdicts=verdicts(record),
         families=families(record, pictures.families),
         references=references(record),
@@ -99,12 +99,12 @@ def _run_facts(record: Record) -> dict[str, str]:
 
 
 def _moment(started: Any) -> str:
-    """Seconds since 1970 as a date and a time in UTC; text as it is."""
+    """Write seconds since 1970 as a date and a time in UTC, and text as it is."""
     return f"{datetime.fromtimestamp(started, UTC):%Y-%m-%d %H:%M} UTC" if finite(started) else str(started)
 
 
 def _anchor(text: str) -> str:
-    """A fragment of a URL, the same for the same text."""
+    """Return a fragment of a URL that depends on the text alone."""
     return "".join(each if each.isascii() and each.isalnum() else f"-{ord(each):x}" for each in text)
 
 
@@ -112,7 +112,7 @@ _AFTER_MINUS = tuple("0123456789i")  # a digit, or the first letter of inf
 
 
 def _minus(text: str) -> str:
-    """Hyphens before digits as minus signs."""
+    """Replace hyphens before numbers by minus signs."""
     return "".join(
         "−" if each == "-" and text[at + 1 : at + 2] in _AFTER_MINUS and (at == 0 or text[at - 1] in " [±") else each
         for at, each in enumerate(text)
@@ -120,10 +120,10 @@ def _minus(text: str) -> str:
 
 
 def _bound(text: str) -> str:
-    """A sentence's first letter raised, its numbers kept on the line of what they count."""
+    """Capitalise a sentence, and keep each number on the line of what it counts."""
     return re.sub(r"(\d) ", "\\1\u00a0", text[:1].upper() + text[1:])
 
 
 def _breakable(text: str) -> Markup:
-    """A name that may be broken after an underscore, and stays whole when it is copied."""
+    """Let a name break after an underscore, and stay whole when it is copied."""
     return escape(text).replace("_", Markup("_<wbr>"))

@@ -1,4 +1,4 @@
-"""What the page says of cells: findings with their numbers, the table of verdicts, every number of a family."""
+"""The page's sections on cells: findings with their numbers, the table of verdicts, every number of a family."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..record.record import Cell, Check, Record
 from ..verdicts import Outcome, StatementOutcome
 from .canvas import Picture, for_page
-from .cell_words import bias_detail
+from .cell_words import answer, bias_detail
 from .overview import REFERENCES, Finding, family_of
 from .quantities import MISSING, count, number, percent, rate, size, span
 from .relative import relative_bias
@@ -41,9 +41,9 @@ _VALUE = ("kind", "outcome", "value", "difference", "interval", "relative", "not
 _LOOK = ("stage", "channel", "n", "estimate", "interval")
 
 
-def finding(found: Finding) -> dict[str, Any]:
-    """One finding with the facts and the numbers behind it."""
-    cell, check = found.cell, found.check
+def finding(entry: Finding) -> dict[str, Any]:
+    """Return a finding with the facts and the numbers behind it."""
+    cell, check = entry.cell, entry.check
     facts = {
         "Reason": str(check.details.get("reason") or MISSING),
         "Estimate": number(check.estimate),
@@ -60,7 +60,7 @@ def finding(found: Finding) -> dict[str, Any]:
         "estimator": cell.estimator,
         "problem": cell.problem,
         "check": check.check.replace("_", " "),
-        "outcome": check.outcome,
+        "answer": answer(check),
         "claim": check.claim,
         "note": check.note,
         "facts": {name: value for name, value in facts.items() if value != MISSING},
@@ -73,7 +73,7 @@ def finding(found: Finding) -> dict[str, Any]:
 
 
 def undecided(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Findings as one table: the facts that occur are its columns."""
+    """Return findings as one table, whose columns are the facts that occur."""
     facts = list(dict.fromkeys(name for each in several for name in each["facts"]))
     rows = [
         [each["estimator"], each["problem"], each["check"], *(each["facts"].get(name, MISSING) for name in facts),
@@ -84,7 +84,7 @@ def undecided(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _table(rows: Any, columns: Sequence[str]) -> dict[str, Any] | None:
-    """A list of mappings as a table of the columns that occur in it, or None where there is nothing to show."""
+    """Return a list of mappings as a table of the columns that occur in it, or None if there is nothing to show."""
     entries = [row for row in rows or () if isinstance(row, Mapping)]
     shown = [column for column in columns if any(column in row for row in entries)]
     if not shown:
@@ -107,16 +107,16 @@ def _histogram(histogram: Any) -> dict[str, Any] | None:
 
 
 def verdicts(record: Record) -> dict[str, Any]:
-    """The table of estimators by problems, the problems under their families."""
+    """Return the table of estimators by problems, with the problems grouped by family."""
     cells = [cell for cell in record.cells if cell.estimator != REFERENCES]
     problems = dict.fromkeys((family_of(cell), cell.problem) for cell in cells)
     columns = sorted(problems, key=lambda each: [family for family, _ in problems].index(each[0]))
-    found = {(cell.estimator, cell.problem): cell for cell in cells}
+    by_place = {(cell.estimator, cell.problem): cell for cell in cells}
     return {
         "groups": [(family, len(list(same))) for family, same in groupby(columns, key=lambda each: each[0])],
         "problems": [_short(problem, family) for family, problem in columns],
         "rows": [
-            (estimator, [_verdict(found.get((estimator, problem))) for _, problem in columns])
+            (estimator, [_verdict(by_place.get((estimator, problem))) for _, problem in columns])
             for estimator in dict.fromkeys(cell.estimator for cell in cells)
         ],
     }
@@ -136,7 +136,7 @@ def _short(problem: str, family: str) -> str:
 
 
 def families(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dict[str, Any]]:
-    """Every family with its pictures and its numbers."""
+    """Return every family with its pictures and its numbers."""
     cells: dict[str, list[Cell]] = {}
     for cell in record.cells:
         if cell.estimator != REFERENCES:
@@ -218,7 +218,7 @@ def _outcome(cell: Cell, name: str) -> str:
 
 
 def references(record: Record) -> dict[str, Any] | None:
-    """Every reference of every problem, with what it gave or how far it is from the deciding one."""
+    """Return every reference of every problem, with its value or its distance from the deciding one."""
     rows = [
         [text(cell, check, entry) for text in _REFERENCE_COLUMNS.values()]
         for cell in record.cells

@@ -1,4 +1,4 @@
-"""What the page says of studies: paragraphs, statements, tables and pictures."""
+"""The page's sections on studies: paragraphs, statements, tables and pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_VALUES = 16
 
 
 def studies(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dict[str, Any]]:
-    """Every study as the template shows it."""
+    """Return every study in the form that the template shows."""
     return [
         {
             "name": study.name,
@@ -36,7 +36,7 @@ def studies(record: Record, pictures: Sequence[tuple[str, Picture]]) -> list[dic
 
 
 def _setting(value: Any) -> str:
-    """A setting in full, but for long lists, and for lists of jobs, which the record holds."""
+    """Write a setting in full; shorten long lists, and leave lists of jobs to the record."""
     if not isinstance(value, (list, tuple)):
         return number(value)
     if any(isinstance(each, Mapping) for each in value):

@@ -1,4 +1,4 @@
-"""The record as JUnit XML: one test case per (cell, check), so that a CI service lists verdicts like tests."""
+"""The record as JUnit XML: one test case per cell and check, so that a CI service lists verdicts like tests."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def to_junit(record: Record) -> str:
-    """The report as JUnit XML.
+    """Return the report as JUnit XML.
 
-    A refuted claim or a failed check is a ``failure``; a crash or a time-out an ``error``; what was undecided or
-    does not apply is ``skipped``; everything else passes. Figures stand in ``properties``.
+    A refuted claim or a failed check is a ``failure``, a crash or a time-out is an ``error``, and a check that is undecided
+    or does not apply is ``skipped``; everything else passes. Figures stand in ``properties``.
 
     Args:
-        record: What to show.
+        record: The record to show.
 
     Returns:
         An XML document ending in a newline, one suite per estimator in the record's order.
@@ -115,5 +115,5 @@ def _count(element: ElementTree.Element, cases: Iterable[ElementTree.Element]) -
 
 
 def _clean(text: str) -> str:
-    """Text without the characters that XML 1.0 forbids."""
+    """Replace the characters that XML 1.0 forbids."""
     return _FORBIDDEN.sub("\ufffd", text)

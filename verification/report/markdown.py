@@ -1,4 +1,4 @@
-"""The record as Markdown for a step summary: failures first, every section within its share of one MiB."""
+"""The record as Markdown for a step summary: failures first, and every section within its share of one MiB."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .overview import (
     REFERENCES,
     Attention,
     Finding,
+    counted,
     exit_status,
     findings,
     grid,
@@ -48,7 +49,7 @@ _LONGEST = {"name": 160, "note": 400, "replay": 600}
 
 
 def to_markdown(record: Record) -> str:
-    """The report in Markdown, under `SIZE_LIMIT` bytes whatever the record's size.
+    """Return the report in Markdown, shorter than `SIZE_LIMIT` bytes whatever the record's size.
 
     Args:
         record: What to show.
@@ -68,7 +69,7 @@ def to_markdown(record: Record) -> str:
         rows = [
             [clip(each.estimator, _LONGEST["name"]), clip(each.problem, _LONGEST["name"]), cell_line(each)] for each in cells
         ]
-        lines += ["", "## What was found", "", *table(("estimator", "problem", "found"), rows, _TABLE_SHARE)]
+        lines += ["", "## Verdicts", "", *table(("estimator", "problem", "verdict"), rows, _TABLE_SHARE)]
     if origins := origin_rows(record):
         lines += ["", f"## {TITLE}", "", *table(tuple(ORIGINS), origins, _EXPONENT_SHARE)]
     for study in record.studies[:_MOST_STUDIES]:
@@ -129,10 +130,7 @@ def _replays(several: Sequence[Finding]) -> list[str]:
 
 
 def _outcomes(record: Record) -> list[str]:
-    rows = (
-        [check, ", ".join(f"{count(n)} {outcome}" for outcome, n in counts.most_common())]
-        for check, counts in outcome_counts(record).items()
-    )
+    rows = ([check, counted(counts)] for check, counts in outcome_counts(record).items())
     return table(("check", "outcomes"), rows, _EXPONENT_SHARE)
 
 
@@ -144,9 +142,9 @@ def _grid(record: Record) -> list[str]:
         for estimator in shown.estimators
     )
     lines = table(("estimator", *(clip(family, _LONGEST["name"]) for family in families)), rows, _TABLE_SHARE)
-    lines += ["", "A word with ! is a refuted claim."] if shown.has_refuted else []
+    lines += ["", "An exclamation mark marks a refuted claim."] if shown.has_refuted else []
     hidden = len(shown.families) - len(families)
-    return lines + (["", f"{count(hidden)} more families stand in report.html."] if hidden else [])
+    return lines + (["", f"report.html shows {count(hidden)} more families."] if hidden else [])
 
 
 def _grid_cell(counts: Mapping[tuple[CellWord, bool], int]) -> str:

@@ -1,4 +1,4 @@
-"""Text and tables as GitHub-flavoured Markdown that no name can break and no length can swell."""
+"""Text and tables as GitHub-flavoured Markdown that no name can break and that stays within a size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .quantities import count
 __all__ = ["SIZE_LIMIT", "code", "escape", "folded", "row", "table", "within"]
 
 SIZE_LIMIT = 2**20
-"""What a step summary may hold, in bytes."""
+"""The size limit of a step summary, in bytes."""
 
-_ELSEWHERE = "more lines stand in report.html and report.json."
+_HOLDERS = "report.html and report.json"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
+    """Escape a text so that Markdown and HTML show it as it is, on one line."""
     flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for mark in "\\`*_[]|~#":
         flat = flat.replace(mark, "\\" + mark)
@@ -23,7 +23,7 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A code span: the fence is longer than any run of backticks inside."""
+    """Return a code span, with a fence that is longer than any run of backticks inside."""
     fence = "`"
     while fence in text:
         fence += "`"
@@ -31,28 +31,28 @@ def code(text: str) -> str:
     return f"{fence}{padding}{text}{padding}{fence}" if text else ""
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int, elsewhere: str = _ELSEWHERE) -> list[str]:
-    """A table of as many rows as fit into `share` bytes, and a word on the others."""
-    return [row(columns), "|" + " --- |" * len(columns), *within([row(each) for each in rows], share, elsewhere)]
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], share: int, holders: str = _HOLDERS) -> list[str]:
+    """Return a table of as many rows as fit into `share` bytes, and a line that counts the others."""
+    return [row(columns), "|" + " --- |" * len(columns), *within([row(each) for each in rows], share, holders)]
 
 
 def row(cells: Iterable[str]) -> str:
-    """One line of a table."""
+    """Return one line of a table."""
     return "| " + " | ".join(map(escape, cells)) + " |"
 
 
 def folded(summary: str, lines: Iterable[str]) -> list[str]:
-    """Lines that a reader unfolds."""
+    """Fold lines away under a summary that a reader can open."""
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
 
 
-def within(lines: Sequence[str], share: int, elsewhere: str = _ELSEWHERE) -> list[str]:
-    """As many lines as fit into `share` bytes, and where the others stand."""
+def within(lines: Sequence[str], share: int, holders: str = _HOLDERS) -> list[str]:
+    """Return as many lines as fit into `share` bytes, and a line that counts the others and names the files that hold them."""
     kept: list[str] = []
     used = 0
     for line in lines:
         used += len(line.encode("utf-8", "replace")) + 1
         if used > share:
-            return [*kept, "", f"{count(len(lines) - len(kept))} {elsewhere}"]
+            return [*kept, "", f"Lines left out here: {count(len(lines) - len(kept))}; {holders} hold them."]
         kept.append(line)
     return kept

@@ -1,4 +1,4 @@
-"""Where biases enter: what ``--attribute`` found of every biased cell."""
+"""The sites at which biases enter, as ``--attribute`` names them for every biased cell."""
 
 from __future__ import annotations
 

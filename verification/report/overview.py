@@ -1,6 +1,6 @@
-"""What a reader needs first: what is wrong, what is undecided, and how often each outcome occurred.
+"""An overview for a reader in a hurry: what is wrong, what is undecided, and how often each outcome occurred.
 
-Everything here is selection, order and counting of what the record says; no verdict is formed.
+This module selects, sorts and counts the verdicts of a record; it forms none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal
 from ..record.record import Cell, Check, Family, Record
 from ..record.study import Study
 from ..verdicts import CellWord, StatementOutcome
+from .quantities import count
 
 __all__ = [
     "EXIT_MEANING",
@@ -24,6 +25,7 @@ __all__ = [
     "Grid",
     "Kind",
     "answers",
+    "counted",
     "exit_status",
     "family_of",
     "findings",
@@ -59,7 +61,7 @@ EXIT_MEANING: Mapping[int, str] = {
 }
 
 REFERENCES = "references"
-"""What the cells of the references are entered under."""
+"""The name under which a record holds the cells of the references, in place of an estimator's."""
 
 REPEATED: Literal["repeated"] = "repeated"
 """The kind of an answer that the record holds for completeness: it repeats another answer of the same cell."""
@@ -70,8 +72,8 @@ class Finding:
     """One answer and where it stands.
 
     Attributes:
-        kind: A key of `KINDS`; `REPEATED` where another check of the cell says the same; empty where nothing needs attention.
-        cell: Where it was found.
+        kind: A key of `KINDS`; `REPEATED` if another check of the cell says the same; empty if nothing needs attention.
+        cell: The cell to which the answer belongs.
         check: The answer.
     """
 
@@ -101,7 +103,7 @@ class Grid:
 
 
 def answers(record: Record) -> Iterator[Finding]:
-    """Every answer of a record in its order: each cell's checks, its end where it did not end well, each exponent."""
+    """Yield every answer of a record in order: the checks of each cell, the end of a cell that ended badly, each exponent."""
     for cell in record.cells:
         for check in (*cell.checks, *_end(cell)):
             yield Finding(kind=kind_of(cell, check), cell=cell, check=check)
@@ -111,7 +113,7 @@ def answers(record: Record) -> Iterator[Finding]:
 
 
 def findings(record: Record) -> dict[Attention, list[Finding]]:
-    """What needs attention, by kind, the gravest kind first; kinds that do not occur are left out."""
+    """Return the answers that need attention, by kind, the gravest kind first; kinds that do not occur are left out."""
     every = list(answers(record))
     sorted_by_kind = {kind: [finding for finding in every if finding.kind == kind] for kind in KINDS}
     return {kind: several for kind, several in sorted_by_kind.items() if several}
@@ -141,9 +143,10 @@ def _kind(cell: Cell, check: Check) -> Attention | Literal[""]:
 
 
 def exit_status(record: Record) -> int:
-    """The command's exit status for this record: 130 if it was stopped, else 2 before 1 before 4 before 3 before 0.
+    """Return the command's exit status for a record.
 
-    2 is for what could not be used: a target beside others, whose cells say what to do; alone it never became a record.
+    It is 130 if the run was stopped; otherwise 2 goes before 1, that before 4, 4 before 3, and 3 before 0. Status 2 means that
+    one of several targets could not be used; its cells say what to do. A single such target leaves no record.
     """
     if not record.run.complete:
         return 130
@@ -158,50 +161,61 @@ def exit_status(record: Record) -> int:
 
 
 def judges(record: Record) -> bool:
-    """Whether anything is held to a claim in this record, so that its tolerance and its error rate mean something."""
+    """True if the record holds anything to a claim, so that its tolerance and its error rate mean something."""
     return bool(record.cells or record.families)
 
 
 def meaning(record: Record) -> str:
-    """What the exit status says of this record."""
+    """Explain the exit status of a record."""
     if record.run.complete and record.studies and not judges(record):
         return "everything that was asked for was measured; statements are findings and change no exit status"
     return EXIT_MEANING[exit_status(record)]
 
 
 def headline(record: Record) -> str:
-    """The run in one line."""
+    """Summarise a run in one line."""
     found = findings(record)
     phrases: Mapping[Attention, tuple[str, str]] = {
         "refuted": ("claim refuted", "claims refuted"),
         "failed": ("check failed", "checks failed"),
         "not run": ("cell could not be run", "cells could not be run"),
-        "inconclusive": ("inconclusive", "inconclusive"),
+        "inconclusive": ("check inconclusive", "checks inconclusive"),
         "warning": ("warning", "warnings"),
     }
     parts = [f"{len(several)} {phrases[kind][len(several) != 1]}" for kind, several in found.items()]
     if not set(found) & {"refuted", "failed", "not run"}:
-        good = "nothing refuted" if "inconclusive" in found else "every claim holds"
+        good = "no claim refuted" if "inconclusive" in found else "every claim holds"
         if judges(record):
             parts.insert(0, good)
         elif not record.studies:
             parts.insert(0, "nothing was checked")
-    parts += [each for study in record.studies for each in _statements(study)]
-    if not record.run.complete:
-        parts.append("the run is incomplete")
-    return ", ".join(parts)
+    phrases_of_studies = [_study_phrase(study, measured=not judges(record)) for study in record.studies]
+    incomplete = "" if record.run.complete else "the run is incomplete"
+    return "; ".join(filter(None, (", ".join(parts), *phrases_of_studies, incomplete)))
 
 
 def outcome_counts(record: Record) -> dict[str, Counter[str]]:
-    """How often each outcome occurred, per check."""
+    """Count how often each outcome occurred, per check."""
     counts: dict[str, Counter[str]] = {}
     for each in answers(record):
         counts.setdefault(each.check.check, Counter())[each.check.outcome] += 1
     return counts
 
 
+def counted(counts: Counter[str]) -> str:
+    """Write outcomes with their counts, the most frequent first.
+
+    Example:
+        >>> counted(Counter(["unbiased", "biased", "unbiased"]))
+        '2 unbiased, 1 biased'
+    """
+    # An attribution's outcome may itself be a list of sites.
+    separator = "; " if any("," in outcome for outcome in counts) else ", "
+    return separator.join(f"{count(times)} {outcome}" for outcome, times in counts.most_common())
+
+
 def family_of(cell: Cell) -> str:
-    """The family of a cell's problem: declared, or the key up to its size."""
+    """Return the family of a cell's problem: the declared one, or the problem's key up to its size."""
     declared = cell.facts.get("family")
     return str(declared) if declared else cell.problem.split("/")[0].split(":")[0]
 
@@ -223,21 +237,23 @@ def grid(record: Record) -> Grid:
     return Grid(estimators=tuple(estimators), families=tuple(families), counts=counts)
 
 
-def _statements(study: Study) -> list[str]:
-    """Summarise a study in one phrase: how many of its statements hold."""
+def _study_phrase(study: Study, *, measured: bool) -> str:
+    """Summarise a study in one phrase: how many of its statements hold, or that it was `measured` if it makes none."""
     counts = Counter(statement.outcome for statement in study.statements)
     words: Mapping[StatementOutcome, tuple[str, str]] = {
         "holds": ("statement holds", "statements hold"),
         "fails": ("fails", "fail"),
         "open": ("is open", "are open"),
     }
-    found = [f"{counts[outcome]} {words[outcome][counts[outcome] != 1]}" for outcome in words if counts[outcome]]
-    return [f"{study.title}: {', '.join(found)}"] if found else [f"{study.title} measured"]
+    parts = [f"{counts[outcome]} {words[outcome][counts[outcome] != 1]}" for outcome in words if counts[outcome]]
+    if parts:
+        return f"{study.title} ({', '.join(parts)})"
+    return f"{study.title} (measured)" if measured else ""
 
 
 def _end(cell: Cell) -> tuple[Check, ...]:
-    wanted: tuple[Kind, ...] = ("refuted", "failed") if cell.status == "failed" else ("not run",)
-    if cell.status == "ok" or any(kind_of(cell, check) in wanted for check in cell.checks):
+    explained: tuple[Kind, ...] = ("refuted", "failed") if cell.status == "failed" else ("not run",)
+    if cell.status == "ok" or any(kind_of(cell, check) in explained for check in cell.checks):
         return ()
     return (Check(check="run", outcome=cell.status, note=_note(cell)),)
 

@@ -1,4 +1,4 @@
-"""How quantities are written: three significant digits, a word for what is missing, nothing rounded away to zero."""
+"""Quantities as text: three significant digits, a sign for a missing value, and no number rounded to zero."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ __all__ = [
 
 MISSING = "–"
 
-_PLAIN = 1e6  # numbers below are written without a power of ten,
-_WHOLE = 1e12  # and whole ones below this with all of their digits
+_PLAIN = 1e6  # numbers below this one are written without a power of ten,
+_WHOLE = 1e12  # and whole numbers below this one with all of their digits
 
 
 def finite(value: object) -> TypeGuard[float]:
-    """Whether `value` is a number that can be drawn: an int or a float, neither NaN nor infinite."""
+    """True if `value` is a number that can be drawn: an int or a float, neither NaN nor infinite."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def positive(value: object) -> TypeGuard[float]:
-    """Whether `value` is a number that has a place on a logarithmic axis."""
+    """True if `value` is a number that has a place on a logarithmic axis."""
     return finite(value) and value > 0
 
 
 def number(value: Any, *, digits: int = 3) -> str:
-    """A number to `digits` significant digits, without a power of ten where it has six digits or fewer before the point.
+    """Write a number to `digits` significant digits, without a power of ten if it has at most six digits before the point.
 
     Integers keep all of their digits. ``NaN`` and ``inf`` are words, other values their text.
 
@@ -66,7 +66,7 @@ def number(value: Any, *, digits: int = 3) -> str:
 
 
 def values(several: Iterable[Any], *, most: int = 4) -> str:
-    """Several numbers, the first `most` of them.
+    """Write the first `most` of several numbers.
 
     Example:
         >>> values([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -78,7 +78,7 @@ def values(several: Iterable[Any], *, most: int = 4) -> str:
 
 
 def span(interval: Sequence[Any] | None) -> str:
-    """An interval in brackets.
+    """Write an interval in brackets.
 
     Example:
         >>> span((-0.5, float("inf")))
@@ -90,7 +90,7 @@ def span(interval: Sequence[Any] | None) -> str:
 
 
 def percent(value: Any) -> str:
-    """A fraction as a percentage.
+    """Write a fraction as a percentage.
 
     Example:
         >>> percent(-0.0512)
@@ -100,7 +100,7 @@ def percent(value: Any) -> str:
 
 
 def count(value: Any) -> str:
-    """A whole number with its thousands marked.
+    """Write a whole number with separators between the thousands.
 
     Example:
         >>> count(1200000)
@@ -110,7 +110,7 @@ def count(value: Any) -> str:
 
 
 def rate(value: Any) -> str:
-    """A rate to three significant digits, never in powers of ten above one.
+    """Write a rate to three significant digits, without powers of ten above one.
 
     Example:
         >>> rate(1234567.0), rate(0.05)
@@ -122,7 +122,7 @@ def rate(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """A length of time in the unit that suits it.
+    """Write a length of time in a suitable unit.
 
     Example:
         >>> duration(0.004), duration(12.3), duration(4000)
@@ -139,7 +139,7 @@ def duration(seconds: Any) -> str:
 
 
 def size(amount: Any) -> str:
-    """Bytes in the unit that suits them.
+    """Write a number of bytes in a suitable unit.
 
     Example:
         >>> size(5 * 2**20)
@@ -155,7 +155,7 @@ def size(amount: Any) -> str:
 
 
 def clip(text: str, most: int) -> str:
-    """Text on one line, at most `most` characters of it.
+    """Put a text on one line and keep at most `most` characters of it.
 
     Example:
         >>> clip("one line, then", 8)
@@ -166,7 +166,7 @@ def clip(text: str, most: int) -> str:
 
 
 def shorten(name: str, most: int) -> str:
-    """A name at most `most` characters long, its end kept: variants differ there.
+    """Shorten a name to at most `most` characters in its middle; variants differ at the end.
 
     Example:
         >>> shorten("score_function_baseline_2", 16)

@@ -1,4 +1,4 @@
-"""A bias in units of the gradient's scale, as the record gives it."""
+"""A bias in units of the gradient's scale."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["relative_bias"]
 
 
 def relative_bias(cell: Cell, check: Check) -> tuple[float, float, float] | None:
-    """A bias and its interval over the gradient's scale.
+    """Return a bias and its interval, divided by the gradient's scale.
 
     Args:
-        cell: The cell; its ``facts["scale"]`` is used where the check gives none, nor the channel watched.
-        check: Its bias check.
+        cell: The cell; its ``facts["scale"]`` is used if neither the check nor the channel that it watched gives a scale.
+        check: The cell's bias check.
 
     Returns:
-        Estimate, lower and upper limit; None where the record has no finite number or no scale.
+        Estimate, lower and upper limit; None if the record has no finite number or no scale.
     """
     given = check.details.get("relative_interval")
     if finite(check.relative) and given and all(finite(each) for each in given):
@@ -32,7 +32,7 @@ def _unit(cell: Cell, check: Check) -> float | None:
     if finite(check.relative) and finite(check.estimate) and check.estimate and check.relative:
         return abs(check.relative / check.estimate)
     if check.estimate == 0 and check.interval in (None, (0.0, 0.0)):
-        return 1.0  # nothing is nothing in any unit
+        return 1.0  # zero is zero in any unit
     watched = check.details.get("channel")
     channels = [each for each in check.details.get("channels") or () if each.get("name") == watched]
     scales = [check.details.get("scale"), *(each.get("scale") for each in channels), cell.facts.get("scale")]

@@ -1,4 +1,4 @@
-"""A study's charts: any lines and points with their intervals, a legend below, a data table behind."""
+"""A study's charts: lines and points with their intervals, a legend below, and a table of the data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REFERENCE_DASHES = ("--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
 def study_pictures(study: Study, taken: set[str]) -> list[Picture]:
-    """The pictures of a study's charts, what the seed reproduces before what clocks measured.
+    """Draw a study's charts, those that the seed reproduces before those of clocks and memory.
 
     Args:
-        study: What to show.
+        study: The study to show.
         taken: File names in use; those of the new pictures are added.
     """
     charts = [each for each in (*study.exhibits.charts, *study.timing.charts) if each.series]
-    # One colour an estimator, in all charts of a study.
+    # An estimator has one colour in all charts of a study.
     order = list(dict.fromkeys(label for each in charts for label in _drawn(each)))
     return [_picture(each, order, taken) for each in charts]
 
@@ -38,7 +38,7 @@ def study_pictures(study: Study, taken: set[str]) -> list[Picture]:
 def _picture(chart: Chart, order: Sequence[str], taken: set[str]) -> Picture:
     labels = _drawn(chart)
     references = [each for each in _labels(chart.series) if each not in labels]
-    # Even shares: nine labels are five and four, not eight and one.
+    # Panels get even shares: nine labels are split into five and four, not into eight and one.
     panels = max(1, -(-len(labels) // LABELS_A_PANEL))
     groups = _batches(labels, -(-len(labels) // panels) or 1)
     columns = min(len(groups), PANELS_A_LINE)
@@ -74,12 +74,12 @@ def _labels(series: Sequence[Series]) -> list[str]:
 
 
 def _drawn(chart: Chart) -> list[str]:
-    """The labels that have a colour of their own."""
+    """Return the labels that have a colour of their own."""
     return [each for each in _labels(chart.series) if not _is_reference(each, chart)]
 
 
 def _colours(labels: Sequence[str], order: Sequence[str]) -> dict[str, int]:
-    """A colour for every label of a panel: its place among all of the study's labels, or the next one that is free."""
+    """Choose a colour for every label of a panel: that of its place among the study's labels, or the next one that is free."""
     chosen: dict[str, int] = {}
     for label in labels:
         first = order.index(label)
@@ -89,7 +89,7 @@ def _colours(labels: Sequence[str], order: Sequence[str]) -> dict[str, int]:
 
 
 def _is_reference(label: str, chart: Chart) -> bool:
-    """A label that is only ever dashed is what the others are compared with: it stands in every panel."""
+    """True if a label is always dashed: the others are compared with it, and it stands in every panel."""
     return all(each.style == "dashed" for each in chart.series if each.label == label)
 
 
@@ -139,13 +139,13 @@ def _draw(axes: Axes, series: Series, chart: Chart, index: int) -> None:
 
 
 def _sparsely(count: int, index: int) -> tuple[int, int]:
-    """First mark and step of a line's marks: few, and not where another line has its own."""
+    """Return the first mark and the step of a line's marks: few marks, and not where another line has its own."""
     step = max(count // MARKS_A_LINE, 1)
     return step * index // len(MARKERS), step
 
 
 def _points(series: Series, chart: Chart) -> tuple[list[float], list[float], list[float], list[float]]:
-    """What has a place on the axes; a missing limit, or one off a logarithmic axis, ends at the point."""
+    """Return the points that have a place on the axes; a limit that is missing or off a logarithmic axis ends at the point."""
     fits_x, fits_y = (positive if chart.x_log else finite), (positive if chart.y_log else finite)
     kept = [
         (x, y, low if fits_y(low) else y, high if fits_y(high) else y)
@@ -156,7 +156,7 @@ def _points(series: Series, chart: Chart) -> tuple[list[float], list[float], lis
 
 
 def _ticks(axes: Axes, chart: Chart) -> None:
-    """Few enough abscissae on a logarithmic axis are marked one by one."""
+    """Set the ticks; a few abscissae on a logarithmic axis are marked one by one."""
     marked = sorted({x for each in chart.series for x in each.x if positive(x)})
     if chart.x_log and 1 < len(marked) <= MOST_MARKED_TICKS:
         shown = spread(marked)

@@ -1,4 +1,4 @@
-"""The record on a terminal: outcomes counted, then only what needs attention, then estimators by families."""
+"""The record on a terminal: counts of outcomes, then only what needs attention, then estimators by families."""
 
 from __future__ import annotations
 
@@ -10,25 +10,37 @@ from typing import TypeVar
 from ..record.record import Record
 from ..record.study import Study, Table
 from ..verdicts import CellWord
-from .cell_words import cell_line
+from .cell_words import answer, cell_line
 from .origins import TITLE, origin_rows
-from .overview import KINDS, REFERENCES, Attention, Finding, exit_status, findings, grid, headline, meaning, outcome_counts
+from .overview import (
+    KINDS,
+    REFERENCES,
+    Attention,
+    Finding,
+    counted,
+    exit_status,
+    findings,
+    grid,
+    headline,
+    meaning,
+    outcome_counts,
+)
 from .quantities import clip, count, number, percent, shorten, span
-from .undecided import undecided_line
+from .undecided import detectable_bias, undecided_line
 
 __all__ = ["render"]
 
 MOST_FINDINGS = 20
-"""How many findings of a kind are listed; the others are counted."""
+"""The number of findings of a kind that are listed; the others are counted."""
 
 MOST_CELLS = 12
-"""Of so many cells each gets a line of its own; of more, those that need attention."""
+"""The largest number of cells of which each gets a line of its own; of more, only those that need attention do."""
 
 MOST_ROWS = 24
-"""Longer tables of a study are left to the report."""
+"""The length of the longest table of a study that is shown; longer ones are left to the report."""
 
 LONGEST_TEXT = 40
-"""A study's table with longer texts is written as lines of text."""
+"""The length of the longest text in a table; a study's table with longer texts is written as lines of text."""
 
 _LETTERS: Mapping[CellWord, str] = {
     "unbiased": "U",
@@ -55,12 +67,12 @@ _Key = TypeVar("_Key")
 
 
 def render(record: Record, width: int = 80, *, styled: bool = False) -> str:
-    """The summary of a record for standard output.
+    """Return the summary of a record for standard output.
 
     Args:
         record: What to show.
         width: Columns of the terminal.
-        styled: Whether to colour and embolden with rich, which must be installed then; plain text otherwise.
+        styled: Add colours and bold type with rich, which must be installed; otherwise the text is plain.
 
     Returns:
         Lines of at most `width` columns where words allow, ending in a newline.
@@ -74,11 +86,10 @@ def render(record: Record, width: int = 80, *, styled: bool = False) -> str:
 
 def _lines(record: Record, width: int) -> Iterator[_Line]:
     status = exit_status(record)
-    yield from _wrapped(headline(record).capitalize() + ".", width, style="bold green" if status == 0 else "bold")
+    yield from _wrapped(_capitalise(headline(record)) + ".", width, style="bold green" if status == 0 else "bold")
     yield "", ""
     for check, counts in outcome_counts(record).items():
-        shown = ", ".join(f"{count(n)} {outcome}" for outcome, n in counts.most_common())
-        yield from _wrapped(f"{check.replace('_', ' '):<18}{shown}", width, indent=18)
+        yield from _wrapped(f"{check.replace('_', ' '):<18}{counted(counts)}", width, indent=18)
     for kind, several in findings(record).items():
         yield "", ""
         yield f"{KINDS[kind]} ({len(several)})", _STYLES[kind]
@@ -99,7 +110,7 @@ def _lines(record: Record, width: int) -> Iterator[_Line]:
 
 
 def _cells(record: Record, width: int) -> Iterator[_Line]:
-    """What was found of each cell, where there are few."""
+    """Write a line for each cell, if there are few."""
     cells = [each for each in record.cells if each.estimator != REFERENCES]
     if not 0 < len(cells) <= MOST_CELLS:
         return
@@ -109,7 +120,7 @@ def _cells(record: Record, width: int) -> Iterator[_Line]:
 
 
 def _origins(record: Record, width: int) -> Iterator[_Line]:
-    """Where biases enter, if that was searched for."""
+    """Write where biases enter, if the run searched for that."""
     rows = origin_rows(record)
     if not rows:
         return
@@ -122,7 +133,7 @@ def _origins(record: Record, width: int) -> Iterator[_Line]:
 
 
 def _study(study: Study, width: int) -> Iterator[_Line]:
-    """A study's statements, and its tables where they are short enough."""
+    """Write a study's statements, and those of its tables that are short enough."""
     yield study.title, "bold"
     for each in study.statements:
         note = f" {each.note}" if each.note else ""
@@ -134,9 +145,9 @@ def _study(study: Study, width: int) -> Iterator[_Line]:
 
 
 def _table(table: Table, width: int) -> Iterator[_Line]:
-    """A table's rows in columns, in blocks that fit; as lines of text where a text is long."""
+    """Write a table's rows in columns, in blocks that fit, or as lines of text if one of its texts is long."""
     if len(table.rows) > MOST_ROWS:
-        yield f"    {count(len(table.rows))} rows; a report lists them (--out)", ""
+        yield f"    {count(len(table.rows))} rows, which the report lists (--out)", ""
         return
     texts = [table.columns, *([number(value, digits=5) for value in row] for row in table.rows)]
     rooms = [max(len(words[at]) for words in texts) for at in range(len(table.columns))]
@@ -154,7 +165,7 @@ def _table(table: Table, width: int) -> Iterator[_Line]:
 
 
 def _lead(table: Table) -> int:
-    """How many columns stand in every block, to tell rows apart: those before the first with a number, and the first always."""
+    """Return the number of columns that every block repeats to tell rows apart: those before the first number, at least one."""
     for at in range(len(table.columns)):
         if any(isinstance(row[at], (int, float)) and not isinstance(row[at], bool) for row in table.rows):
             return max(at, 1)
@@ -163,7 +174,8 @@ def _lead(table: Table) -> int:
 
 def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Line]:
     cell, check = finding.cell, finding.check
-    name = f"{cell.estimator} on {cell.problem}: {check.check.replace('_', ' ')} {check.outcome}"
+    reason = check.details.get("reason")
+    name = f"{cell.estimator} on {cell.problem}: {answer(check)}" + (f" ({reason})" if reason else "")
     facts = _undecided(finding) if finding.kind == "inconclusive" else _decided(finding)
     facts += [clip(check.note, 300)] if check.note else []
     yield from _wrapped(f"  {name}{'; ' * bool(facts)}{'; '.join(facts)}", width, indent=4)
@@ -177,13 +189,12 @@ def _decided(finding: Finding) -> list[str]:
     facts = [f"{number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
     facts += [f"relative {percent(check.relative)}"] if check.relative is not None else []
     facts += [f"{count(check.num_samples)} rows"] if check.num_samples else []
-    return facts + ([str(check.details["reason"])] if check.details.get("reason") else [])
+    return facts
 
 
 def _undecided(finding: Finding) -> list[str]:
     check = finding.check
-    facts = [str(check.details["reason"])] if check.details.get("reason") else []
-    facts += [f"a bias of {number(check.detectable)} would have been seen"] if check.detectable is not None else []
+    facts = [detectable_bias(check.detectable)] if check.detectable is not None else []
     needed = check.details.get("rows_needed")
     return facts + ([f"{count(needed)} rows would decide"] if needed else [])
 
@@ -214,6 +225,10 @@ def _grid(record: Record, width: int) -> Iterator[_Line]:
     yield from _wrapped("Bias: " + ", ".join(key + ["! claim refuted"] * shown.has_refuted) + ".", width, style="dim")
 
 
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _letter(word: CellWord, refuted: bool = False) -> str:
     return _LETTERS.get(word, ".") + "!" * refuted
 
@@ -223,7 +238,7 @@ def _row(first: str, room: int, columns: Iterable[tuple[str, int]]) -> str:
 
 
 def _blocks(columns: Mapping[_Key, int], room: int) -> Iterator[list[_Key]]:
-    """The columns in as many blocks as the width demands, at least one column in each."""
+    """Split the columns into as many blocks as the width demands, with at least one column in each."""
     block: list[_Key] = []
     used = 0
     for name, width in columns.items():

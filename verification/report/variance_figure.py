@@ -1,4 +1,4 @@
-"""Variance against size on logarithmic axes: the measured points, the exact values, the exponent in the legend."""
+"""Variance against size on logarithmic axes: measured points, exact values, and the exponent in the legend."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PANELS_A_LINE = 2
 
 
 def variance_pictures(record: Record, taken: set[str]) -> list[tuple[str, Picture]]:
-    """The variance pictures of a record.
+    """Draw the variance pictures of a record.
 
     Args:
-        record: What to show.
+        record: The record to show.
         taken: File names in use; those of the new pictures are added.
 
     Returns:
-        Pairs of a family's name up to its first slash and its picture, one for each family with points to draw.
+        Pairs of a family's name, up to its first slash, and its picture: one pair for each family with points to draw.
     """
     groups: dict[str, list[Family]] = {}
     for family in record.families:
@@ -61,7 +61,7 @@ def _picture(name: str, families: Sequence[Family], taken: set[str]) -> Picture:
             title=f"Variance against size: {name}",
             caption=(
                 "Variance of one replicate, with its 95 % interval, on logarithmic axes. "
-                + ("Lines are exact values where they are known, dotted between measured points elsewhere. " * exact)
+                + ("Solid lines are exact values, where they are known; dotted lines join measured points elsewhere. " * exact)
                 + "Hollow marks were left out of the fit. n^b is the fitted exponent with its interval."
                 + f" Poor fit: {FITS['poor fit']}." * any(each.outcome == "poor fit" for each in families)
             ),
@@ -102,7 +102,7 @@ def _series(axes: Axes, family: Family, colour: str, marker: str) -> None:
 def _bars(axes: Axes, points: Sequence[Mapping[str, Any]], colour: str, marker: str, *, filled: bool) -> None:
     variance = [point["variance"] for point in points]
     limits = [point.get("interval") or (value, value) for point, value in zip(points, variance, strict=True)]
-    # A limit that is zero or missing cannot be drawn on a logarithmic axis: its bar ends at the point.
+    # A limit that is zero or missing has no place on a logarithmic axis; its bar ends at the point.
     below = [value - low if positive(low) else 0.0 for value, (low, _) in zip(variance, limits, strict=True)]
     above = [high - value if finite(high) else 0.0 for value, (_, high) in zip(variance, limits, strict=True)]
     errors = [[max(each, 0.0) for each in side] for side in (below, above)]

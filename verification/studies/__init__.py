@@ -1,1 +1,1 @@
-"""Studies over a range of problem sizes: what a session measured beyond single verdicts."""
+"""Studies over a range of problem sizes: variances, biases and costs beside single verdicts."""

@@ -1,4 +1,4 @@
-"""What a replicate costs, measured: seconds and memory against the size, the rows of a batch and the number of parameters."""
+"""The measured cost of a replicate: seconds and memory against the size, the rows of a batch and the number of parameters."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _QUANTITIES: Mapping[Quantity, str] = {"seconds": "seconds a replicate", "bytes"
 
 @dataclass(frozen=True, kw_only=True)
 class CostPoint:
-    """One batch.
+    """The cost of a replicate in one batch.
 
     Attributes:
-        estimator: Its name.
-        axis: What is varied: ``size``, ``rows`` or ``parameters``.
-        value: The value of that.
-        seconds: A replicate, the shortest of several batches.
-        bytes: A replicate, at the peak.
+        estimator: The name of the estimator.
+        axis: The quantity that is varied: ``size``, ``rows`` or ``parameters``.
+        value: The value of that quantity.
+        seconds: Seconds a replicate, in the shortest of several batches.
+        bytes: Bytes a replicate, at the peak.
     """
 
     estimator: str
@@ -49,12 +49,12 @@ class CostPoint:
 
 
 def cost_points(estimators: Mapping[str, Estimator], walks: list[Problem], vectors: list[Problem]) -> Iterator[CostPoint]:
-    """Seconds and peak memory of a replicate.
+    """Yield the seconds and the peak memory of a replicate.
 
     Args:
-        estimators: By name; those that do not apply to a problem are left out there.
-        walks: A series of problems by size; rows are varied on its middle one.
-        vectors: A series with more and more parameters.
+        estimators: Name -> estimator; one that does not apply to a problem is left out there.
+        walks: A series of problems by size; the number of rows is varied on the middle one.
+        vectors: A series of problems with more and more parameters.
     """
     middle = walks[len(walks) // 2]
     for name, estimator in estimators.items():
@@ -63,14 +63,14 @@ def cost_points(estimators: Mapping[str, Estimator], walks: list[Problem], vecto
         batches += [("parameters", each.params.numel(), each, BATCH) for each in vectors]
         for axis, value, problem, rows in batches:
             try:
-                seconds, held = _measured(estimator, problem, rows)
+                seconds, held = _measure(estimator, problem, rows)
             except NotApplicableError:
                 continue
             yield CostPoint(estimator=name, axis=axis, value=value, seconds=seconds / rows, bytes=held / rows)
 
 
 def cost_exhibits(points: list[CostPoint]) -> Exhibits:
-    """A chart of seconds and one of bytes for every axis, and the table behind them; clocks and memory go under ``timing``."""
+    """Return a chart of seconds and one of bytes for every axis, and their table; they belong under ``timing``."""
     charts = [
         _chart([each for each in points if each.axis == axis], axis, quantity)
         for axis in _AXES
@@ -81,7 +81,8 @@ def cost_exhibits(points: list[CostPoint]) -> Exhibits:
         title="Cost of a replicate",
         columns=("estimator", "varied", "value", "seconds", "bytes"),
         rows=tuple((each.estimator, _AXES[each.axis], each.value, each.seconds, each.bytes) for each in points),
-        caption="The shortest of up to three batches; bytes of the tensors alive at the peak, over the batch's replicates.",
+        caption="Seconds are those of the shortest of up to three batches. Bytes are those of the tensors alive at the peak, "
+        "divided by the batch's replicates.",
     )
     return Exhibits(tables=(table,), charts=tuple(charts))
 
@@ -95,7 +96,7 @@ def _chart(points: list[CostPoint], axis: Axis, quantity: Quantity) -> Chart:
     return Chart(
         name=f"cost-{quantity}-{axis}",
         title=f"{_QUANTITIES[quantity].capitalize()} against {_AXES[axis]}",
-        caption="Measured here, with one batch at a time; other machines have other clocks.",
+        caption="Measured on this machine, one batch at a time; other machines have other clocks.",
         x_label=_AXES[axis],
         y_label=_QUANTITIES[quantity],
         series=tuple(series),
@@ -104,8 +105,8 @@ def _chart(points: list[CostPoint], axis: Axis, quantity: Quantity) -> Chart:
     )
 
 
-def _measured(estimator: Estimator, problem: Problem, rows: int) -> tuple[float, float]:
-    """Seconds of a batch, and its bytes at the peak."""
+def _measure(estimator: Estimator, problem: Problem, rows: int) -> tuple[float, float]:
+    """Measure the seconds of a batch and its bytes at the peak."""
 
     def draw() -> None:
         generator = torch.Generator(problem.params.device).manual_seed(0)

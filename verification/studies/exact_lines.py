@@ -1,4 +1,4 @@
-"""Exact mean and variance of one replicate over a range of sizes: the lines behind the measured points."""
+"""The exact mean and variance of one replicate over a range of sizes: the lines behind the measured points."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ..truth.known_moments import has_known_variance, known_moments, problem_cha
 __all__ = ["TAIL", "ExactLine", "exact_lines"]
 
 TAIL = (200, 300, 500, 700, 1000)
-"""Sizes over which the exponent of an exact line is taken: far out, where it no longer moves."""
+"""The sizes over which the exponent of an exact line is taken: so large that it no longer moves."""
 
-_LEAST = 1e-9  # a variance this small against the squared mean is rounding
+_LEAST = 1e-9  # a relative bias this small is rounding
 
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExactLine:
-    """One estimator over a range of sizes.
+    """The exact moments of one estimator over a range of sizes.
 
     Attributes:
-        sizes: n.
+        sizes: The sizes n.
         gradients: The exact gradient at every size.
-        means: The estimator's exact mean.
-        variances: Its exact variance.
+        means: The estimator's exact mean at every size.
+        variances: The variance of one replicate at every size.
     """
 
     sizes: tuple[int, ...]
@@ -43,13 +43,13 @@ class ExactLine:
 
     @property
     def relative_bias(self) -> tuple[float, ...]:
-        """``mean / gradient - 1`` at every size; what is within rounding of zero is zero."""
+        """The relative bias ``mean / gradient - 1`` at every size, zero where it is within rounding of zero."""
         pairs = zip(self.means, self.gradients, strict=True)
-        found = (mean / gradient - 1 if gradient else 0.0 for mean, gradient in pairs)
-        return tuple(each if abs(each) > _LEAST else 0.0 for each in found)
+        biases = (mean / gradient - 1 if gradient else 0.0 for mean, gradient in pairs)
+        return tuple(bias if abs(bias) > _LEAST else 0.0 for bias in biases)
 
     def tail(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """Sizes of the tail and the variances there; empty where one of them is zero."""
+        """Return the sizes of the tail and the variances there; empty if one of the variances is zero."""
         points = [(n, v) for n, v in zip(self.sizes, self.variances, strict=True) if n in TAIL]
         if len(points) < len(TAIL) or not all(v > 0 for _, v in points):
             return (), ()
@@ -59,17 +59,18 @@ class ExactLine:
 def exact_lines(
     estimators: Mapping[str, Estimator], problems: Sequence[Problem], progress: Progress | None = None
 ) -> dict[str, ExactLine]:
-    """The exact lines of those estimators that have a recursion.
+    """Return the exact lines of those estimators that have a recursion.
 
-    Estimators that learn are taken as they would be after endless pilot rows: the baseline E f, the shares of least variance.
+    An estimator that learns is taken as it would be after endless pilot rows: with the baseline E f, or with the shares of
+    least variance.
 
     Args:
-        estimators: By name.
+        estimators: Name -> estimator.
         problems: One series of problems, by size.
-        progress: Told of every problem.
+        progress: A function that is called after every problem.
 
     Returns:
-        Lines by name.
+        Name -> line.
     """
     points: dict[str, list[tuple[int, float, float, float]]] = {}
     for done, problem in enumerate(problems, 1):
@@ -83,7 +84,7 @@ def exact_lines(
 
 
 def _point(estimator: Estimator, problem: Problem) -> tuple[int, float, float, float] | None:
-    """Size, gradient, mean and variance."""
+    """Return the size, the gradient, and the estimator's mean and variance; None if no recursion is known."""
     if not has_known_variance(estimator, problem):
         return None
     moments = known_moments(_learnt(estimator, problem), problem)
@@ -98,7 +99,7 @@ def _line(points: list[tuple[int, float, float, float]]) -> ExactLine:
 
 
 def _learnt(estimator: Estimator, problem: Problem) -> Estimator:
-    """What an estimator comes to that is fitted on endless rows."""
+    """Return the estimator as a fit on endless rows would leave it."""
     if isinstance(estimator, FittedBaseline | MovingAverageBaseline):
         chain = problem_chain(problem)
         return replace(estimator, baseline=float(chain.objective @ last_mass(chain)))

@@ -15,13 +15,13 @@ __all__ = ["peak_tensor_bytes"]
 
 
 def peak_tensor_bytes(computation: Callable[[], object]) -> int:
-    """The most bytes that tensors made by a computation hold at one time, its result among them.
+    """Return the most bytes that the tensors of a computation hold at one time, its result among them.
 
-    Every operation is watched, backward passes too; a storage counts from the operation that made it until it is freed.
-    Buffers inside an operation are not seen. The number is the same on every run, and running takes several times as long.
+    Every operation is watched, backward passes too. A storage counts from the operation that made it until it is freed;
+    buffers inside an operation are not seen. The number is equal on every run; the computation takes several times as long.
 
     Args:
-        computation: What to run, once.
+        computation: A function that is run once.
 
     Example:
         >>> peak_tensor_bytes(lambda: torch.ones(1000).mul(2.0))
@@ -34,7 +34,7 @@ def peak_tensor_bytes(computation: Callable[[], object]) -> int:
 
 
 class _Watch(TorchDispatchMode):
-    """Counts the storages that operations return."""
+    """A mode of PyTorch that counts the storages that operations return."""
 
     def __init__(self) -> None:
         super().__init__()

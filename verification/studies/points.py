@@ -1,4 +1,4 @@
-"""What a record says of each estimator at each size of a series."""
+"""The measurements of a record for every estimator at every size of a series."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Point:
     """One estimator at one size.
 
     Attributes:
-        estimator: Its name.
-        size: n.
-        rows: Replicates drawn.
-        variance: Of one replicate.
-        interval: Its 95 % interval.
-        measurable: Whether the rows have seen enough of their tail for the variance to be believed.
+        estimator: The name of the estimator.
+        size: The size n.
+        rows: The number of replicates drawn.
+        variance: The variance of one replicate.
+        interval: The 95 % interval of the variance.
+        measurable: True if the rows have seen enough of their tail for the variance to be trusted.
         exact: The exact variance, where it is known.
-        agrees: Whether the run found the variance to be the exact one; None where it did not compare them.
-        biased: Whether the run found a bias.
-        bias: Mean minus gradient.
-        bias_interval: Its interval, which holds at every look.
-        relative_bias: Bias over the gradient's size.
+        agrees: True if the measured variance matches the exact one; None if the run did not compare them.
+        biased: True if the verdict is ``biased``.
+        bias: The mean minus the gradient.
+        bias_interval: The interval of the bias, which holds at every look.
+        relative_bias: The bias over the gradient's size.
         scale: The gradient's size.
-        seconds: A replicate.
+        seconds: Seconds a replicate.
     """
 
     estimator: str
@@ -51,10 +51,10 @@ class Point:
 
 
 def series_points(record: Record, series: str) -> list[Point]:
-    """The points of one series, estimator by estimator, in order of size.
+    """Return the points of one series, estimator by estimator, in order of size.
 
     Args:
-        record: Of a run over the series' sizes.
+        record: The record of a run over the series' sizes.
         series: Family, objective and parameter: ``random_walk/square/p``.
     """
     points = [each for cell in record.cells if _series(cell) == series for each in _point(cell)]

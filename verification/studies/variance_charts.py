@@ -12,7 +12,7 @@ __all__ = ["bias_chart", "exact_variance_chart", "variance_chart", "work_chart"]
 
 
 def exact_variance_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], series: str) -> Chart:
-    """Measured variances on their exact lines, the largest first."""
+    """Draw measured variances on their exact lines, the largest first."""
     labels = sorted((name for name in lines if any(lines[name].variances)), key=lambda name: -lines[name].variances[-1])
     return _variance_chart(
         [each for name in labels for each in _both(name, points, lines[name])],
@@ -23,7 +23,7 @@ def exact_variance_chart(points: Sequence[Point], lines: Mapping[str, ExactLine]
 
 
 def variance_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], series: str) -> Chart:
-    """Measured variances of the estimators without an exact line."""
+    """Draw the measured variances of the estimators without an exact line."""
     names = dict.fromkeys(each.estimator for each in points if each.estimator not in lines and each.variance > 0)
     last = {name: max((each.size, each.variance) for each in points if each.estimator == name)[1] for name in names}
     return _variance_chart(
@@ -35,7 +35,7 @@ def variance_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], seri
 
 
 def bias_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], series: str) -> Chart:
-    """The bias of estimators that have one, over the gradient."""
+    """Draw the bias, over the gradient, of the estimators that have one."""
     biased = [name for name in dict.fromkeys(each.estimator for each in points) if _is_biased(name, points, lines)]
     drawn = []
     for name in biased:
@@ -46,8 +46,8 @@ def bias_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], series: 
     return Chart(
         name=f"bias-{_slug(series)}",
         title=f"Bias against n: {series}",
-        caption="Size of the bias over that of the gradient, of estimators whose bias was found or is known. Dashed: exact. An "
-        "interval that holds zero has no lower end here.",
+        caption="The size of the bias over that of the gradient, for estimators with a measured or a known bias. Dashed: "
+        "exact. An interval that holds zero has no lower end here.",
         x_label="size n",
         y_label="|bias| / |gradient|",
         series=tuple(drawn),
@@ -57,7 +57,7 @@ def bias_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], series: 
 
 
 def work_chart(points: Sequence[Point], series: str) -> Chart:
-    """Variance against seconds at one size, the bias in the label; those without one first, the least work first."""
+    """Draw variance against seconds at one size, biases in the labels; unbiased estimators and the least work come first."""
     timed = [each for each in points if each.seconds and each.variance > 0]
     timed.sort(key=lambda each: (each.biased, each.variance * _microseconds(each)))
     size = timed[0].size if timed else 0
@@ -80,8 +80,8 @@ def work_chart(points: Sequence[Point], series: str) -> Chart:
     return Chart(
         name=f"work-{_slug(series)}",
         title=f"Bias, variance and time at n = {size}: {series}",
-        caption="Left and below is better: variance times seconds is the work that a given standard error takes. A bias that "
-        "was found stands beside the name, over the gradient.",
+        caption="Left and below is better: variance times seconds is the work that a given standard error takes. A measured "
+        "bias stands beside the name, over the gradient.",
         x_label="microseconds a replicate",
         y_label="variance of one replicate",
         series=tuple(drawn),
@@ -134,7 +134,7 @@ def _bias_series(name: str, points: Sequence[Point]) -> Series:
 
 
 def _distance(point: Point) -> tuple[float, float]:
-    """How far the interval's ends are from zero, over the gradient; from 0 where zero lies inside."""
+    """Return the distances of the interval's ends from zero, over the gradient; the first is 0 if zero lies inside."""
     low, high = sorted(abs(each) for each in point.bias_interval or (0.0, 0.0))
     inside = point.bias_interval is not None and point.bias_interval[0] <= 0 <= point.bias_interval[1]
     return (0.0 if inside else low / point.scale), high / point.scale

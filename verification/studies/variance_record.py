@@ -1,4 +1,4 @@
-"""A variance session: rows drawn at every size, exact lines, cost curves, and one record of it all."""
+"""The record of ``gradverify variance``: rows drawn at every size, exact lines and cost curves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .variance_study import series_lines, variance_study, with_judged_families
 __all__ = ["variance_record"]
 
 _TIMED = ("score_function", "leave_one_out", "stochastic_triple", "conditional_triple", "smoothed_triple", "straight_through")
-"""Estimators whose cost curves are measured where many are asked for."""
+"""The estimators whose cost curves are measured if many estimators are asked for."""
 
 _VECTORS = tuple(f"bits:{count}/cubic/logits" for count in (2, 8, 32, 128))
 _MOST_TIMED = 8
@@ -35,19 +35,21 @@ def variance_record(
     costs: bool = True,
     progress: Progress | None = None,
 ) -> Record:
-    """Measure, compute, judge. Ctrl-C keeps what was drawn until then, in a record that is not complete.
+    """Draw rows at every size, judge them, and add a study for every series.
+
+    Ctrl-C ends the run; the record then holds the rows drawn until that moment, and is not complete.
 
     Args:
-        estimators: By name.
-        series: Problems of one scalar parameter by size, one list a series.
-        settings: As `sweep_settings` makes them.
-        command: How the run was asked for.
-        executor: Where rows are drawn; None for this process.
+        estimators: Name -> estimator.
+        series: Problems of one scalar parameter by size, one list for every series.
+        settings: The settings that `sweep_settings` makes.
+        command: The command line that asked for the run.
+        executor: A function that makes the executor of a run; None to draw in this process.
         costs: Measure cost curves, too.
-        progress: Told of every cell and every exact size.
+        progress: A function that is called after every cell and after every exact size.
 
     Returns:
-        A record with the cells, the families judged by exact tails, and one study a series.
+        A record with the cells, the families judged by exact tails, and one study for every series.
     """
     started = time.perf_counter()
     run = Verification(dict(estimators), [each for several in series for each in several], settings, command)
@@ -55,14 +57,14 @@ def variance_record(
     if not record.run.complete:
         return record
     try:
-        record = _studied(record, estimators, series, settings.profile.max_rows, costs, progress)
+        record = _add_studies(record, estimators, series, settings.profile.max_rows, costs, progress)
     except KeyboardInterrupt:
         return replace(record, run=replace(record.run, complete=False))
     timing = {**record.run.timing, "seconds": time.perf_counter() - started}
     return replace(record, run=replace(record.run, timing=timing))
 
 
-def _studied(
+def _add_studies(
     record: Record,
     estimators: Mapping[str, Estimator],
     series: Sequence[Sequence[Problem]],
@@ -70,7 +72,7 @@ def _studied(
     costs: bool,
     progress: Progress | None,
 ) -> Record:
-    """The record with its families judged by exact tails, and one study a series."""
+    """Judge the record's families by exact tails, and add one study for every series."""
     lines = {each[0].series: series_lines(estimators, each, progress) for each in series}
     record = with_judged_families(record, estimators, lines)
     studies = []

@@ -1,4 +1,4 @@
-"""The variance study: how the variance of one replicate grows with a problem's size, for every estimator that applies."""
+"""The variance study: the growth of one replicate's variance with a problem's size, for every estimator that applies."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = ["series_lines", "variance_study", "with_judged_families"]
 
 _TEXT = (
     "The variance of one replicate was measured at every size; its slope on logarithmic axes is the exponent. Intervals rest "
-    "on the sample's own fourth moment, and rows that have not seen their tail are left out of a fit, since they make "
-    "exponential growth look polynomial.",
-    "Where the problem is a finite chain, mean and variance are also computed exactly, without sampling, out to n = 1000. An "
-    "exponent over short lengths misleads: the exact tail, n = 200 to 1000, is what a declared exponent is held against.",
+    "on the sample's own fourth moment. Rows that have not seen their tail are left out of a fit, since they make exponential "
+    "growth look polynomial.",
+    "If the problem is a finite chain, the mean and the variance are also computed exactly, without sampling, up to n = 1000. "
+    "An exponent over short lengths misleads, so a declared exponent is compared with the exact tail, n = 200 to 1000.",
 )
 
 
 def series_lines(
     estimators: Mapping[str, Estimator], problems: Sequence[Problem], progress: Progress | None = None
 ) -> dict[str, ExactLine]:
-    """The exact lines over the sizes measured and over the tail.
+    """Return the exact lines over the measured sizes and over the tail.
 
     Args:
-        estimators: By name.
-        problems: One series, by size.
-        progress: Told of every size.
+        estimators: Name -> estimator.
+        problems: One series of problems, by size.
+        progress: A function that is called after every size.
     """
     measured = {int(each.size): each for each in problems}
     family, *rest = problems[0].series.split("/")
@@ -51,11 +51,11 @@ def series_lines(
 def with_judged_families(
     record: Record, estimators: Mapping[str, Estimator], lines: Mapping[str, Mapping[str, ExactLine]]
 ) -> Record:
-    """The record with every family that has an exact tail judged by it.
+    """Judge by its exact tail every family of a record that has one.
 
     Args:
-        record: Of the run.
-        estimators: By name.
+        record: The record of the run.
+        estimators: Name -> estimator.
         lines: Exact lines by series and estimator.
     """
     return replace(record, families=tuple(_judged(each, estimators, lines) for each in record.families))
@@ -79,15 +79,15 @@ def variance_study(
     *,
     samples: int,
 ) -> Study:
-    """What a run over sizes says of one series.
+    """Return the study of one series in a run over sizes.
 
     Args:
-        record: Of the run, its families judged.
+        record: The record of the run, with its families judged.
         series: Family, objective and parameter.
         lines: Exact lines by estimator.
-        estimators: By name.
-        costs: Measured cost curves; none for a study that shows none.
-        samples: Rows that a cell was given.
+        estimators: Name -> estimator.
+        costs: Measured cost curves; an empty list leaves them out.
+        samples: The rows that a cell was given.
     """
     points = series_points(record, series)
     families = [each for each in record.families if each.family == series]

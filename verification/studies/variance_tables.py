@@ -1,4 +1,4 @@
-"""The tables of a variance study: every number that its charts and statements rest on."""
+"""The tables of a variance study: every number behind its charts and statements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["bias_table", "exact_table", "exponent_table", "growth_table", "range
 
 
 def variance_table(points: Sequence[Point]) -> Table:
-    """Every measured variance with its interval, and the exact one."""
+    """Tabulate every measured variance with its interval, and the exact one."""
     columns: Mapping[str, Callable[[Point], Value]] = {
         "estimator": lambda point: point.estimator,
         "n": lambda point: point.size,
@@ -25,12 +25,14 @@ def variance_table(points: Sequence[Point]) -> Table:
         "rows": lambda point: point.rows,
         "in the fit": lambda point: "yes" if point.measurable else "no",
     }
-    caption = "95 % intervals from the sample's own fourth moment. Left out of a fit: rows that have not seen their tail."
+    caption = (
+        "Intervals of 95 % rest on the sample's own fourth moment. Rows that have not seen their tail are left out of fits."
+    )
     return Table.of("Variance of one replicate", columns, points, caption)
 
 
 def bias_table(points: Sequence[Point], lines: Mapping[str, ExactLine]) -> Table:
-    """Every measured bias with its interval, and the exact one."""
+    """Tabulate every measured bias with its interval, and the exact one."""
     columns: Mapping[str, Callable[[Point], Value]] = {
         "estimator": lambda point: point.estimator,
         "n": lambda point: point.size,
@@ -40,11 +42,11 @@ def bias_table(points: Sequence[Point], lines: Mapping[str, ExactLine]) -> Table
         "over the gradient": lambda point: point.relative_bias,
         "exact, over the gradient": lambda point: _exact(point, lines),
     }
-    return Table.of("Bias", columns, points, "Limits hold at every look at once; a bias is found where they leave zero out.")
+    return Table.of("Bias", columns, points, "The limits hold at every look at once; there is a bias if they exclude zero.")
 
 
 def exponent_table(families: Sequence[Family], lines: Mapping[str, ExactLine], declared: Mapping[str, float | None]) -> Table:
-    """Every exponent: over all sizes, at the tail, without noise, and as declared."""
+    """Tabulate every exponent: over all sizes, at the tail, without noise, and as declared."""
     rows = []
     for family in families:
         sizes, variances = lines[family.estimator].tail() if family.estimator in lines else ((), ())
@@ -78,13 +80,13 @@ def exponent_table(families: Sequence[Family], lines: Mapping[str, ExactLine], d
             "claim",
         ),
         rows=tuple(rows),
-        caption="ln V on ln n by weighted least squares, 95 % limits. The tail is what lies within a factor of five of the "
-        "largest size; the exact tail runs from n = 200 to 1000, its last step from 700 to 1000.",
+        caption="Slopes of ln V on ln n by weighted least squares, with 95 % limits. The tail holds the sizes within a factor "
+        "of five of the largest; the exact tail runs from n = 200 to 1000, its last step from 700 to 1000.",
     )
 
 
 def range_table(families: Sequence[Family]) -> Table:
-    """How far each exponent moves with the range of sizes it is fitted on."""
+    """Tabulate each exponent over several ranges of sizes."""
     rows = []
     for family in families:
         sizes, variances, errors = _fitted(family)
@@ -95,23 +97,23 @@ def range_table(families: Sequence[Family]) -> Table:
         title="Exponent by range",
         columns=("estimator", "from n", "to n", "exponent", "lower limit", "upper limit"),
         rows=tuple(rows),
-        caption="An exponent that moves with the range is none yet.",
+        caption="An exponent that moves with the range has not settled yet.",
     )
 
 
 def growth_table(families: Sequence[Family]) -> Table:
-    """A power of n against an exponential."""
+    """Compare a power of n with an exponential."""
     return Table(
         title="Power or exponential",
         columns=("estimator", "left by a power", "left by an exponential", "c n, lower", "c n, upper", "growth"),
         rows=tuple(_growth_rows(families)),
-        caption="Root mean square of what either line leaves of ln V, and the interval of c times the largest n in "
-        "ln V = a + beta ln n + c n. Exponential: all of it above ln 1.5; polynomial: all of it within.",
+        caption="The root mean square of the residuals of ln V from either line, and the interval of c times the largest n in "
+        "ln V = a + beta ln n + c n. Exponential: the whole interval lies above ln 1.5; polynomial: it lies within.",
     )
 
 
 def exact_table(lines: Mapping[str, ExactLine]) -> Table:
-    """The exact lines."""
+    """Tabulate the exact lines."""
     rows: list[tuple[Value, ...]] = []
     for name, line in lines.items():
         columns = zip(line.sizes, line.means, line.relative_bias, line.variances, strict=True)
@@ -120,12 +122,12 @@ def exact_table(lines: Mapping[str, ExactLine]) -> Table:
         title="Exact mean and variance",
         columns=("estimator", "n", "mean", "bias over the gradient", "variance"),
         rows=tuple(rows),
-        caption="By recursion over the chain's states. Estimators that learn are taken as fitted on endless rows.",
+        caption="Computed by recursion over the chain's states. Estimators that learn are taken as if fitted on endless rows.",
     )
 
 
 def work_table(points: Sequence[Point]) -> Table:
-    """Bias, variance and time at one size."""
+    """Tabulate bias, variance and time at one size."""
     columns: Mapping[str, Callable[[Point], Value]] = {
         "estimator": lambda point: point.estimator,
         "n": lambda point: point.size,
@@ -137,7 +139,7 @@ def work_table(points: Sequence[Point]) -> Table:
         ),
         "bias": lambda point: point.relative_bias,
     }
-    caption = "Seconds to 1 %: until the mean's standard error is a hundredth of the gradient. A bias does not go away."
+    caption = "Seconds to 1 %: the time until the mean's standard error is a hundredth of the gradient. A bias stays."
     return Table.of("Bias, variance and time", columns, points, caption)
 
 

@@ -1,1 +1,1 @@
-"""What an estimator costs: clocks and memory, side by side with what one would otherwise write."""
+"""The cost of an estimator: time and memory, beside those of code that one would write without this package."""

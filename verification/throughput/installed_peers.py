@@ -19,14 +19,14 @@ Run = Callable[[], object]
 
 
 def installed_peers(length: int, rows: int) -> dict[str, Run]:
-    """Name -> a function that draws rows on the CPU in float32; empty where nothing is installed."""
+    """Return, by name, functions that draw rows on the CPU in float32; empty if no library is installed."""
     makers = {"JAX scan, default generator": ("jax", _jax_scan), "Storchastic": ("storch", _storchastic)}
     return {name: make(length, rows) for name, (module, make) in makers.items() if find_spec(module) is not None}
 
 
 def _jax_scan(length: int, rows: int) -> Run:
-    """One scan, compiled; the score by forward mode."""
-    # One thread, as PyTorch's is set; read when JAX starts.
+    """Return a run of one compiled scan, with the score by forward mode."""
+    # One thread, like PyTorch; JAX reads this when it starts.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     import jax
     import jax.numpy as jnp
@@ -43,12 +43,12 @@ def _jax_scan(length: int, rows: int) -> Run:
         (state, score), _ = jax.lax.scan(step, start, jax.random.split(key, length))
         return state, score
 
-    def drawn(key: Any) -> Any:
+    def draw_rows(key: Any) -> Any:
         p = jnp.full(rows, float(length))
         (state, _), (_, slope) = jax.jvp(lambda point: path(key, point), (p,), (jnp.ones(rows),))
         return state**2 * slope
 
-    compiled, keys = jax.jit(drawn), _keys(jax)
+    compiled, keys = jax.jit(draw_rows), _keys(jax)
     return lambda: compiled(next(keys)).block_until_ready()
 
 
@@ -60,10 +60,10 @@ def _keys(jax: Any) -> Iterator[Any]:
 
 
 def _storchastic(length: int, rows: int) -> Run:
-    """One score-function method a step; it returns the gradient of the mean over the rows."""
+    """Return a run with one score-function method for every step; it gives the gradient of the mean over the rows."""
     import storch
 
-    def drawn() -> Tensor | None:
+    def draw_gradient() -> Tensor | None:
         p = torch.tensor(float(length), requires_grad=True)
         state: Any = torch.zeros(())
         with _deep_recursion(200 * length):
@@ -75,12 +75,12 @@ def _storchastic(length: int, rows: int) -> Run:
             storch.backward()
         return p.grad
 
-    return drawn
+    return draw_gradient
 
 
 @contextmanager
 def _deep_recursion(limit: int) -> Iterator[None]:
-    """Storchastic walks its graph by recursion."""
+    """Allow deep recursion, since Storchastic walks its graph by recursion."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, limit))
     try:

@@ -1,4 +1,4 @@
-"""Rates of several ways to do the same work, measured side by side in one process: interleaved blocks, medians, ratios."""
+"""The rates of several ways to do equal work, measured side by side in one process: interleaved blocks, medians, ratios."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Reading", "Way", "WayKind", "measure", "peak_bytes"]
 WayKind = Literal["eager", "fused", "peer"]
 
 LEAST_SECONDS = 0.02
-"""What one block of a way takes at least; faster work is repeated, so that the clock's own cost is nothing."""
+"""The least time of one block; faster work is repeated, so that the clock's own cost does not matter."""
 
 SLOW_SECONDS = 1.0
 _SLOW_BLOCKS = 2
@@ -30,12 +30,12 @@ class Way:
     """One way to draw rows.
 
     Attributes:
-        name: What it is called.
-        kind: ``eager``, ``fused``, ``peer``: how it runs.
-        rows: Rows that one run draws.
-        run: Draws them once.
-        variance: Variance of one row; None where it is not an estimate of the gradient.
-        evaluations: Program evaluations a row; None where that depends on the program.
+        name: The name of the way.
+        kind: The path that runs: ``eager``, ``fused`` or ``peer``.
+        rows: The number of rows that one run draws.
+        run: The function that draws them once.
+        variance: The variance of one row; None if a row is no estimate of the gradient.
+        evaluations: Program evaluations a row; None if that depends on the program.
     """
 
     name: str
@@ -47,20 +47,20 @@ class Way:
 
     @property
     def key(self) -> str:
-        """What tells it from the other ways."""
+        """The key that tells the way from the others."""
         return f"{self.name} ({self.kind})"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a way took.
+    """The measured cost of a way.
 
     Attributes:
         seconds: Seconds a row, the median over blocks: CPU seconds of all threads, or wall-clock seconds on a GPU.
-        ratio: Its rate over the yardstick's, the median over blocks that hold one run of each.
-        peak: Bytes a row that one run needed at its peak beside what was there before; None where it cannot be read.
+        ratio: The rate over that of the yardstick, the median over blocks that hold one run of each.
+        peak: Bytes a row that one run needed at its peak beyond those in use before; None if they cannot be read.
         first: Seconds of the first run, which loads and compiles.
-        blocks: How many blocks there were.
+        blocks: The number of blocks.
     """
 
     seconds: float
@@ -73,17 +73,17 @@ class Reading:
 def measure(ways: Sequence[Way], yardstick: Way, *, device: str, blocks: int) -> dict[str, Reading]:
     """Time ways against a yardstick.
 
-    A block runs every way once, the yardstick before each of them, so that a slow moment of the machine meets both. Ways that
-    take more than a second run in two blocks only.
+    A block runs every way once, with the yardstick before each of them, so that a slow moment of the machine meets both. A way
+    that takes more than a second runs in two blocks only.
 
     Args:
-        ways: What is measured; their keys differ.
-        yardstick: What rates are divided by.
+        ways: The ways to measure; their keys differ.
+        yardstick: The way by whose rate the other rates are divided.
         device: ``cpu`` or ``cuda``.
-        blocks: Number of blocks.
+        blocks: The number of blocks.
 
     Returns:
-        By key.
+        Key -> reading.
     """
     clock = _clock(device)
     firsts = {each.key: _seconds(each, 1, clock) for each in (*ways, yardstick)}
@@ -111,9 +111,9 @@ def measure(ways: Sequence[Way], yardstick: Way, *, device: str, blocks: int) ->
 
 
 def peak_bytes(run: Callable[[], object], device: str) -> int | None:
-    """Bytes that a run holds at its peak beside what was there before.
+    """Return the bytes that a run holds at its peak beyond those in use before.
 
-    On a GPU of PyTorch's own count; on Linux of the process's resident set, to a few hundred kilobytes; None elsewhere.
+    On a GPU this is PyTorch's own count; on Linux it is the process's resident set, to a few hundred kilobytes; elsewhere None.
     """
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -131,21 +131,21 @@ def peak_bytes(run: Callable[[], object], device: str) -> int | None:
 
 
 def _give_back_freed_memory() -> None:
-    """Memory that the allocator keeps for later would be used again unseen; only the C library of GNU can be asked."""
+    """Give back the memory that the allocator keeps for later, whose use would not be seen; only the GNU C library can."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
 def _resident(field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    if found is None:
+    match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if match is None:
         raise OSError(f"/proc/self/status has no {field}")
-    return 1024 * int(found[1])
+    return 1024 * int(match[1])
 
 
 def _clock(device: str) -> Callable[[], float]:
-    """CPU seconds, which other processes on the machine do not add to; on a GPU wall-clock seconds, once it is idle."""
+    """Return a clock of CPU seconds, to which other processes add nothing; on a GPU, of wall-clock seconds once it is idle."""
     if device == "cpu":
         return time.process_time
 
@@ -157,7 +157,7 @@ def _clock(device: str) -> Callable[[], float]:
 
 
 def _seconds(way: Way, repeats: int, clock: Callable[[], float]) -> float:
-    """Seconds of one run."""
+    """Return the seconds of one run."""
     started = clock()
     for _ in range(repeats):
         way.run()

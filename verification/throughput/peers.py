@@ -1,4 +1,4 @@
-"""What a user would write for the random walk without this package: d/dp E[X_n^2] by the score function, in several ways."""
+"""The random walk without this package: d/dp E[X_n^2] by the score function, in the ways in which a user would write it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["TORCH_PEERS", "forward_walk"]
 
 
 def forward_walk(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
-    """X_n^2 of plain runs, in raw batched operations: the yardstick. ``[rows]``."""
+    """Draw X_n^2 by plain runs in raw batched operations: the yardstick. ``[rows]``."""
     state = torch.zeros(rows, dtype=dtype, device=device)
     with torch.no_grad():
         for _ in range(length):
@@ -20,8 +20,8 @@ def forward_walk(length: int, rows: int, dtype: torch.dtype, device: str, genera
 
 
 def one_by_one(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
-    """The tutorial's way: a loop over trajectories, an ``.item()`` a step, a backward pass each. ``[rows]``."""
-    found = []
+    """Draw rows as tutorials do: a loop over trajectories, an ``.item()`` a step, a backward pass each. ``[rows]``."""
+    gradients = []
     for _ in range(rows):
         p = torch.tensor(float(length), dtype=dtype, device=device, requires_grad=True)
         state, score = 0, torch.zeros((), dtype=dtype, device=device)
@@ -33,12 +33,12 @@ def one_by_one(length: int, rows: int, dtype: torch.dtype, device: str, generato
             state += 1 - 2 * int(index.item())
         score.backward()
         assert p.grad is not None
-        found.append(p.grad * state**2)
-    return torch.stack(found)
+        gradients.append(p.grad * state**2)
+    return torch.stack(gradients)
 
 
 def batched(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
-    """A plain vectorised script: log-probabilities summed in raw operations, one backward pass. ``[rows]``."""
+    """Draw rows by a plain vectorised script: log-probabilities in raw operations, one backward pass. ``[rows]``."""
     p = torch.full((rows,), float(length), dtype=dtype, device=device, requires_grad=True)
     state, score = torch.zeros_like(p), torch.zeros_like(p)
     for _ in range(length):
@@ -51,7 +51,7 @@ def batched(length: int, rows: int, dtype: torch.dtype, device: str, generator: 
 
 
 def with_distributions(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
-    """The same with a batched ``torch.distributions.Bernoulli`` a step. ``[rows]``."""
+    """Draw rows by a vectorised script with a batched ``torch.distributions.Bernoulli`` a step. ``[rows]``."""
     p = torch.full((rows,), float(length), dtype=dtype, device=device, requires_grad=True)
     state, score = torch.zeros_like(p), torch.zeros_like(p)
     for _ in range(length):

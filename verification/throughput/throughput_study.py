@@ -1,4 +1,4 @@
-"""The study of ``gradverify bench``: rates, memory, variance per second, and how costs grow. All of it is timing."""
+"""The study of ``gradverify bench``: rates, memory, variance times seconds, and the growth of costs; all of it is timing."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = ["BenchSettings", "throughput_study"]
 ONE_BY_ONE_ROWS = 4
 CURVE_BLOCKS = 3
 
-Told = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What is measured, and how.
+    """The settings of a measurement of throughput.
 
     Attributes:
-        rows: Rows of one run.
-        blocks: Interleaved blocks; medians are over them.
+        rows: The rows of one run.
+        blocks: The number of interleaved blocks, over which medians are taken.
         device: ``cpu`` or ``cuda``.
-        dtype: Floating type of the estimators and of the yardstick.
+        dtype: The floating type of the estimators and of the yardstick.
         fused: Measure compiled walks beside the eager path.
-        peers: Measure what else one would write, on the random walk.
-        seed: Of every generator.
+        peers: Measure, on the random walk, code that one would write without this package.
+        seed: The seed of every generator.
     """
 
     rows: int = 16_384
@@ -54,11 +54,11 @@ class BenchSettings:
     seed: int = 0
 
     def generator(self) -> torch.Generator:
-        """A fresh one, on the device."""
+        """Return a fresh generator on the device."""
         return torch.Generator(self.device).manual_seed(self.seed)
 
-    def placed(self, problem: Problem) -> Problem:
-        """The problem with its parameters on the device, in the type."""
+    def place(self, problem: Problem) -> Problem:
+        """Return the problem with its parameters on the device and in the floating type."""
         return replace(problem, params=problem.params.to(self.device, self.dtype))
 
 
@@ -67,16 +67,16 @@ def throughput_study(
     problems: Sequence[Problem],
     curves: Mapping[str, Sequence[Problem]],
     settings: BenchSettings,
-    told: Told,
+    progress: Progress,
 ) -> Study:
-    """Measure estimators on problems, each problem's ways side by side.
+    """Measure estimators on problems, with the ways of each problem side by side.
 
     Args:
         estimators: Name -> estimator.
-        problems: A table each.
-        curves: What grows -> problems in which it does, whose size is that number: a pair of charts each.
-        settings: What is measured.
-        told: Progress.
+        problems: The problems; each gets a table.
+        curves: The name of a growing quantity -> problems whose size is that quantity; each gets a pair of charts.
+        settings: The settings of the measurement.
+        progress: A function that is called after every table and every pair of charts.
 
     Returns:
         A study whose exhibits all stand under ``timing``.
@@ -85,25 +85,25 @@ def throughput_study(
     tables: list[Table] = []
     charts: list[Chart] = []
     for problem in problems:
-        tables.append(_table(problem, settings, *_measured(estimators, problem, settings)))
-        told(len(tables), total, problem.name)
+        tables.append(_table(problem, settings, *_measure_all(estimators, problem, settings)))
+        progress(len(tables), total, problem.name)
     for grows, family in curves.items():
         charts += cost_charts(grows, [_costs(estimators, each, float(each.size), settings) for each in family])
-        told(len(tables) + len(charts) // 2, total, grows)
+        progress(len(tables) + len(charts) // 2, total, grows)
     if curves:
         sizes = [replace(settings, rows=settings.rows * each // 4) for each in (1, 4, 16)]
         charts += cost_charts("rows", [_costs(estimators, problems[0], float(each.rows), each) for each in sizes])
-        told(total, total, "rows")
+        progress(total, total, "rows")
     clock = "CPU seconds of all threads" if settings.device == "cpu" else "wall-clock seconds, synchronised"
     return Study(
         name="throughput",
         title="Throughput",
         text=(
-            "Every way runs in one process, in interleaved blocks; figures are medians over blocks. "
-            "'rate / forward' divides a way's replicates a second by those of a plain batched forward run, measured right "
-            "before it: on the random walk raw PyTorch operations, elsewhere the program itself.",
+            "Every way runs in one process, in interleaved blocks; the figures are medians over blocks. 'rate / forward' is "
+            "a way's replicates a second divided by those of a plain batched forward run, measured right before it: raw "
+            "PyTorch operations on the random walk, the program itself elsewhere.",
             f"Seconds are {clock}. 'variance x seconds' is the variance of one replicate times its seconds, so less is "
-            "better whatever the rate; 'seconds to 1 %' is what a standard error of 1 % of the gradient takes.",
+            "better whatever the rate; 'seconds to 1 %' is the time until the standard error is 1 % of the gradient.",
         ),
         settings={
             "rows": settings.rows,
@@ -118,8 +118,8 @@ def throughput_study(
 
 
 def _ways(estimators: Mapping[str, Estimator], problem: Problem, settings: BenchSettings) -> tuple[list[Way], Way]:
-    """Every way to work on a problem, and its yardstick."""
-    placed, generator = settings.placed(problem), settings.generator()
+    """Return every way to work on a problem, and the yardstick."""
+    placed, generator = settings.place(problem), settings.generator()
     forward = _forward(placed, settings, generator)
     length = _walk_length(problem)
     yardstick = forward[0]
@@ -134,7 +134,7 @@ def _ways(estimators: Mapping[str, Estimator], problem: Problem, settings: Bench
 
 
 def _forward(problem: Problem, settings: BenchSettings, generator: torch.Generator) -> list[Way]:
-    """Plain runs of the program: as it is written, and by a compiled walk."""
+    """Return plain runs of the program: as it is written, and by a compiled walk."""
     rows = settings.rows
 
     def eager() -> object:
@@ -150,7 +150,7 @@ def _forward(problem: Problem, settings: BenchSettings, generator: torch.Generat
 def _estimator_ways(
     name: str, estimator: Estimator, problem: Problem, settings: BenchSettings, generator: torch.Generator
 ) -> list[Way]:
-    """An estimator by itself, and by a compiled walk; none where it does not apply."""
+    """Return an estimator's own way and that by a compiled walk; none if it does not apply."""
     if applicability(estimator, problem, probe(problem)):
         return []
     try:
@@ -170,18 +170,18 @@ def _estimator_ways(
 
 
 def _variance(estimator: Estimator, problem: Problem, generator: torch.Generator) -> float:
-    """Of one row, summed over coordinates: exact where it is known, else of pilot rows."""
+    """Return the variance of one row, summed over coordinates: the exact one if it is known, or that of pilot rows."""
     rows = estimator(problem.program, problem.params, FIT_ROWS, generator).double()
     exact = known_variance(estimator, problem)
     return float(rows.var(0).sum()) if exact is None else exact
 
 
 def _peers(length: int, variance: float | None, settings: BenchSettings, generator: torch.Generator) -> list[Way]:
-    """What else one would write; all draw the score function's rows."""
+    """Return the ways in which one would write this without the package; all draw the score function's rows."""
     ways = []
-    for name, drawn in TORCH_PEERS.items():
+    for name, draw in TORCH_PEERS.items():
         rows = ONE_BY_ONE_ROWS if name.startswith("one ") else settings.rows
-        run = partial(drawn, length, rows, settings.dtype, settings.device, generator)
+        run = partial(draw, length, rows, settings.dtype, settings.device, generator)
         ways.append(Way(name, "peer", rows, run, variance))
     if settings.device == "cpu":
         for name, foreign in installed_peers(length, settings.rows).items():
@@ -194,7 +194,7 @@ def _walk_length(problem: Problem) -> int | None:
     return int(problem.size) if walks else None
 
 
-def _measured(
+def _measure_all(
     estimators: Mapping[str, Estimator], problem: Problem, settings: BenchSettings
 ) -> tuple[list[Way], dict[str, Reading]]:
     ways, yardstick = _ways(estimators, problem, settings)
@@ -234,30 +234,29 @@ def _seconds_to_one_percent(work: float | None, squared_norm: float) -> float | 
 def _costs(
     estimators: Mapping[str, Estimator], problem: Problem, size: float, settings: BenchSettings
 ) -> tuple[float, dict[str, Reading]]:
-    """The size, and what each way of the estimators took there."""
+    """Return the size, and the cost of every way of the estimators there."""
     ways, yardstick = _ways(estimators, problem, replace(settings, peers=False))
     ways = [each for each in ways if each.variance is not None]
     return size, measure(ways, yardstick, device=settings.device, blocks=CURVE_BLOCKS)
 
 
 def cost_charts(grows: str, costs: Sequence[tuple[float, Mapping[str, Reading]]]) -> tuple[Chart, Chart]:
-    """Seconds and bytes a row against what grows.
+    """Draw seconds and bytes a row against a growing quantity.
 
     Args:
-        grows: Its name.
-        costs: Its values, and the readings there by name of the way.
+        grows: The name of the quantity.
+        costs: Pairs of its value and the readings there, by the key of the way.
     """
     names = list(dict.fromkeys(name for _, readings in costs for name in readings))
 
     def series(value: Callable[[Reading], float | None]) -> tuple[Series, ...]:
-        made = []
+        lines = []
         for name in names:
-            found = [(size, value(readings[name])) for size, readings in costs if name in readings]
-            kept = [(size, each) for size, each in found if each]
-            if kept:
-                x, y = zip(*kept, strict=True)
-                made.append(Series(label=name, x=x, y=y, style="both"))
-        return tuple(made)
+            points = [(size, cost) for size, readings in costs if name in readings and (cost := value(readings[name]))]
+            if points:
+                x, y = zip(*points, strict=True)
+                lines.append(Series(label=name, x=x, y=y, style="both"))
+        return tuple(lines)
 
     chart = partial(Chart, x_label=grows, x_log=True, y_log=True)
     file = grows.replace(" ", "_")
@@ -265,14 +264,14 @@ def cost_charts(grows: str, costs: Sequence[tuple[float, Mapping[str, Reading]]]
         chart(
             name=f"seconds_by_{file}",
             title=f"Seconds a replicate against {grows}",
-            caption="Medians; a slope of one is cost in proportion.",
+            caption="Medians over blocks; with a slope of one, the cost grows in proportion.",
             y_label="seconds a replicate",
             series=series(lambda reading: reading.seconds),
         ),
         chart(
             name=f"memory_by_{file}",
             title=f"Peak memory a replicate against {grows}",
-            caption="What one run held at its peak beside what was there before; no point where that is too little to read.",
+            caption="Bytes that one run held at its peak beyond those in use before; a peak too small to read has no point.",
             y_label="bytes a replicate",
             series=series(lambda reading: reading.peak),
         ),

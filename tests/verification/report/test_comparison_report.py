@@ -49,7 +49,7 @@ def test_text_says_the_same() -> None:
 def test_equal_records_say_so() -> None:
     same = record([simulated("calm", LAWS["normal"], 0)])
     said = comparison_markdown(compare(same, same))
-    assert "1 cells in both, 1 of them equal bit by bit" in said
+    assert "Both records hold 1 cell, of which 1 is equal bit by bit" in said
     assert said.endswith("\nNo variance had to be tested.\n")
     assert "<details>" not in said
 
@@ -71,11 +71,11 @@ def test_any_number_of_changes_fits_a_step_summary() -> None:
     said = comparison_markdown(replace(comparison(), changes=tuple(many)))
     assert len(said.encode()) < SIZE_LIMIT
     assert "### Worse (5,000)" in said
-    assert said.index("estimator 0") < said.index("more are left out here") < said.index("No longer known")
+    assert said.index("estimator 0") < said.index("Lines left out here") < said.index("No longer known")
 
 
 def test_text_counts_what_needs_no_attention_and_is_many() -> None:
-    """What is worse is listed whole."""
+    """Changes for the worse are all listed."""
     many = [_change(f"estimator {k}", direction) for direction, size in (("worse", 100), ("new", 1194)) for k in range(size)]
     worse, new = comparison_text(replace(comparison(), changes=tuple(many))).split("\nNew (1,194)\n")
     assert "estimator 99 on p" in worse

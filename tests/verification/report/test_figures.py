@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gradverify.verification.record.record import Cell, Check, Record
+from gradverify.verification.record.record import Check, Record
 from gradverify.verification.report import bias_figure, cost_figure, variance_figure
-from gradverify.verification.report.canvas import Picture, for_page, slug
+from gradverify.verification.report.canvas import Picture
 from gradverify.verification.report.figures import pictures
-from gradverify.verification.report.relative import relative_bias
-
-WATCHED = {"channel": "b", "channels": [{"name": "a", "scale": 1.0}, {"name": "b", "scale": 4.0}]}
 
 
 def _text(path: Path) -> str:
@@ -81,7 +77,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Figure, list[Text]]]:
     return figures
 
 
-@pytest.mark.parametrize(("estimators", "problems"), [(1, 1), (14, 5), (40, 5)])
+@pytest.mark.parametrize(("estimators", "problems"), [(1, 1), (14, 5), (40, 2)])
 def test_no_text_overlaps_and_none_leaves_its_figure(
     full_record: Callable[..., Record], drawn: list[tuple[Figure, list[Text]]], estimators: int, problems: int
 ) -> None:
@@ -129,37 +125,3 @@ def test_a_variance_of_zero_stands_first_and_is_written(small_record: Callable[.
     picture = pictures(replace(record, cells=cells)).all()[0]
     assert [row[0] for row in picture.rows] == ["e1", "e0"]
     assert re.search(r"<text[^>]*>0</text>", picture.svg.decode())
-
-
-def test_names_of_files_are_safe_and_distinct() -> None:
-    taken: set[str] = set()
-    assert [slug(name, taken) for name in ("../a b/c", "a b:c", "A-B-C", "猫")] == ["a-b-c", "a-b-c-2", "A-B-C-3", "figure"]
-
-
-def test_for_page_makes_ids_its_own(full_record: Callable[..., Record]) -> None:
-    picture = pictures(full_record(2, 1)).all()[0]
-    page = for_page(picture)
-    assert all(each.startswith(f"{picture.name}-") for each in re.findall(r'\bid="([^"]*)"', page))
-    assert "xmlns" not in page
-    assert "var(--ink)" in page
-
-
-@pytest.mark.parametrize(
-    ("check", "expected"),
-    [
-        (Check(check="bias", outcome="biased", estimate=2.0, interval=(1.0, 3.0), relative=0.5), (0.5, 0.25, 0.75)),
-        (Check(check="bias", outcome="biased", estimate=-2.0, interval=(-3.0, -1.0), relative=-0.5), (-0.5, -0.75, -0.25)),
-        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(-1.0, 1.0), relative=0.0), (0.0, -0.1, 0.1)),
-        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(-1.0, 1.0), details=WATCHED), (0.0, -0.25, 0.25)),
-        (Check(check="bias", outcome="unbiased", estimate=0.0, interval=(0.0, 0.0)), (0.0, 0.0, 0.0)),
-        (Check(check="bias", outcome="unbiased", estimate=1.0, details={"scale": -1.0}), (0.1, 0.1, 0.1)),
-        (Check(check="bias", outcome="failed", estimate=math.nan, interval=(0.0, 1.0)), None),
-        (
-            Check(check="bias", outcome="biased", estimate=2.0, relative=0.5, details={"relative_interval": [0.1, 0.9]}),
-            (0.5, 0.1, 0.9),
-        ),
-    ],
-)
-def test_relative_bias(check: Check, expected: tuple[float, float, float] | None) -> None:
-    cell = Cell(estimator="one", problem="toy", status="ok", checks=(check,), facts={"scale": 10.0})
-    assert relative_bias(cell, check) == (pytest.approx(expected, abs=1e-15) if expected else None)

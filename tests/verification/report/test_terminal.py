@@ -21,7 +21,7 @@ def test_begins_with_the_verdict_and_ends_with_the_exit_status(record: Record) -
 
 def test_lists_only_what_needs_attention(record: Record) -> None:
     text = render(record, 100)
-    assert "score_function_baseline on random_walk:20/exit/p: bias biased" in text
+    assert "score_function_baseline on random_walk:20/exit/p: biased; " in text
     assert "reinmax on random_walk:100/square/p" not in text
     assert text.index("Claims refuted") < text.index("Could not be run") < text.index("Inconclusive")
 
@@ -65,29 +65,5 @@ def test_plain_text_needs_neither_rich_nor_torch() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_few_cells_are_told_with_their_numbers(small_record: Callable[..., Record]) -> None:
-    bias = Check(check="bias", outcome="biased", estimate=-1.25, interval=(-1.5, -1.0), relative=-0.125, num_samples=2000,
-                 details={"material": "negligible"})  # fmt: skip
-    text = " ".join(render(small_record(bias, Check(check="variance", outcome="measured", estimate=67.53)), 200).split())
-    assert "biased; bias -1.25 in [-1.5, -1]; -12.5 % of the gradient; negligible; 2,000 rows; variance 67.5" in text
-
-
-def test_what_does_not_apply_is_told_with_its_reason(small_record: Callable[..., Record]) -> None:
-    refused = Check(check="bias", outcome="not-applicable", note="not applicable: it needs bits")
-    assert "not-applicable; it needs bits" in render(small_record(refused), 200)
-
-
 def test_many_cells_are_counted_alone(record: Record) -> None:
     assert "; variance " not in render(record, 200)
-
-
-def test_exact_mode_says_exactly(small_record: Callable[..., Record]) -> None:
-    """What is left of an exactly computed bias is rounding, and an exact one has no interval."""
-    exact = {"reason": "exact", "r": 4.75e-16}
-    sound = Check(check="bias", outcome="unbiased", estimate=-5e-17, interval=(-5e-17, -5e-17), details=exact)
-    wrong = Check(check="bias", outcome="biased", estimate=-1.3, interval=(-1.3, -1.3), relative=-0.186, details=exact)
-    measured = Check(check="variance", outcome="exact", estimate=67.7)
-    assert "on toy:1/square/p: exactly unbiased; variance 67.7\n" in render(small_record(sound, measured), 200)
-    assert "on toy:1/square/p: exactly biased; bias -1.3; -18.6 % of the gradient; variance 67.7\n" in render(
-        small_record(wrong, measured), 200
-    )

@@ -1,4 +1,4 @@
-"""Medians and ratios of interleaved blocks, on a planted clock, and the peak of memory."""
+"""Measurement: medians and ratios of interleaved blocks. Clocks are planted; none is asserted."""
 
 from __future__ import annotations
 

@@ -1,20 +1,14 @@
-"""The study of throughput, its charts and its command. No time is asserted."""
+"""The study of throughput: exhibits under timing alone, and charts without what could not be read."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-import torch
-from click.testing import CliRunner
 
 from gradverify.estimators import Enumeration, ScoreFunction, StochasticTriple
-from gradverify.verification.cli import main
-from gradverify.verification.cli.bench import TARGETS
 from gradverify.verification.problems.registry import find_problems
-from gradverify.verification.record.record import Record
 from gradverify.verification.throughput import measurement
-from gradverify.verification.throughput.peers import TORCH_PEERS, forward_walk
 from gradverify.verification.throughput.throughput_study import BenchSettings, cost_charts, throughput_study
 
 SETTINGS = BenchSettings(rows=64, blocks=1, peers=False)
@@ -60,41 +54,3 @@ def test_charts_leave_out_what_could_not_be_read() -> None:
     seconds, memory = cost_charts("rows", [(1.0, {"a": reading}), (2.0, {"a": replace(reading, peak=4.0)})])
     assert seconds.series[0].x == (1.0, 2.0)
     assert memory.series[0].x == (2.0,)
-
-
-@pytest.mark.parametrize("name", TORCH_PEERS)
-def test_peers_draw_the_score_functions_rows(name: str) -> None:
-    """Means of 2.76, standard deviations of 7.2: 4.9 standard errors, a false-fail rate of 9.6e-7."""
-    torch.manual_seed(0)
-    rows = 400 if name.startswith("one ") else 4000
-    found = TORCH_PEERS[name](10, rows, torch.float64, "cpu", torch.Generator().manual_seed(0))
-    assert found.shape == (rows,)
-    assert abs(found.mean() - 2.76488620) < 4.9 * 52.2**0.5 / rows**0.5
-
-
-def test_the_yardstick_draws_the_objective() -> None:
-    """E[X^2] = 29.54; the false-fail rate as above, the standard deviation from the rows."""
-    found = forward_walk(10, 20_000, torch.float64, "cpu", torch.Generator().manual_seed(0))
-    assert abs(found.mean() - 29.53888502) < 4.9 * found.std() / 20_000**0.5
-
-
-@pytest.mark.usefixtures("hasty")
-def test_command(tmp_path) -> None:
-    arguments = ["bench", "score_function", "--problem", WALK, "--rows", "64", "--blocks", "1", "--no-curves", "--no-peers"]
-    result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "bench")])
-    assert result.exit_code == 0, result.output
-    (study,) = Record.read(tmp_path / "bench" / "report.json").studies
-    assert study.name == "throughput"
-    assert study.settings["rows"] == 64
-
-
-def test_command_refuses_what_it_does_not_know() -> None:
-    result = CliRunner().invoke(main, ["bench", "no_such_estimator"])
-    assert result.exit_code == 2
-    assert "no_such_estimator" in result.output
-
-
-def test_default_targets_are_registered() -> None:
-    from gradverify.estimators.registry import names
-
-    assert set(TARGETS) <= set(names())
