@@ -60,5 +60,5 @@ def test_sizes_are_made_on_demand() -> None:
         "agents:4/square/rates",
         "agents:4/indicator/rates",
     ]
-    with pytest.raises(TargetError, match="'1' is no size of agents"):
+    with pytest.raises(TargetError, match="'1' is not a size of agents"):
         find_problems(["agents:1"], quick=False)

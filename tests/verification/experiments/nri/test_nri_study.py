@@ -11,17 +11,15 @@ from click.testing import CliRunner, Result
 
 from gradverify.verification.cli import main
 from gradverify.verification.experiments.nri import gradient, nri_record, training_plan
-from gradverify.verification.experiments.nri.gradient import gradient_table, zero_statement
 from gradverify.verification.experiments.nri.job_outcome import Outcome
-from gradverify.verification.experiments.nri.metrics import Scores
 from gradverify.verification.experiments.nri.nri_study import nri_study
-from gradverify.verification.experiments.nri.training import Arm, Point, Trained
-from gradverify.verification.experiments.nri.training_plan import TUTORIAL_RULE, Job, make_plan
+from gradverify.verification.experiments.nri.training import Arm
+from gradverify.verification.experiments.nri.training_plan import Job
 from gradverify.verification.record.record import Record
 
+from .outcomes import PLAN, outcome
 from .test_training_session import plan as tiny
 
-PLAN = make_plan()
 SESSION = "gradverify.verification.experiments.nri.training_session"
 
 
@@ -31,110 +29,12 @@ def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradient, "ROWS", 1024)
 
 
-def scores(accuracy: float, kl: float, nll: float) -> Scores:
-    return Scores(accuracy=accuracy, raw_accuracy=1 - accuracy, nll=nll, nll_one_step=nll / 10, kl=kl, kl_plotted=kl - 2.77)
-
-
-def outcome(arm: Arm, seed: int, accuracy: float, *, kl: float = 2.0, falls: float = 4.0) -> Outcome:
-    curve = tuple(
-        Point(step=416 * k, epoch=13 * k, scores=scores(0.5 + k * (accuracy - 0.5) / 2, kl, 900.0 / (falls if k == 2 else 1)))
-        for k in range(3)
-    )
-    errors = (1e-5, 1e-3, math.nan)
-    trained = Trained(curve=curve, best=2, test=scores(accuracy, kl, 200.0), errors=errors, seconds=4.0)
-    return Outcome(job=Job(arm=arm, seed=seed), trained=trained)
-
-
-def said(
-    arm: Arm, accuracies: tuple[float, ...], *, kl: float = 2.0, falls: float = 4.0, of: training_plan.Plan = PLAN
-) -> dict[str, str]:
-    """Outcomes of the statements of one arm, by the words that tell them apart."""
-    study = nri_study(of, [outcome(arm, seed, each, kl=kl, falls=falls) for seed, each in enumerate(accuracies)])
-    words = ("edges are inferred after", "learns nothing", "still falls", "recommends", "zero in every")
-    return {word: each.outcome for each in study.statements for word in words if word in each.claim}
-
-
-@pytest.mark.parametrize(
-    ("arm", "accuracies", "expected"),
-    [
-        (Arm(estimator="reinmax"), (0.85, 0.86, 0.87), "holds"),
-        (Arm(estimator="reinmax"), (0.55, 0.56, 0.57), "fails"),
-        (Arm(estimator="reinmax"), (0.80, 0.82, 0.84), "open"),
-        (Arm(estimator="reinmax"), (0.99,), "open"),
-        (Arm(estimator="gumbel_softmax", steps=1700), (0.93, 0.92, 0.93), "holds"),
-        (Arm(estimator="gumbel_softmax", steps=1700), (0.88, 0.88, 0.881), "fails"),
-    ],
-)
-def test_accuracy_is_held_against_its_threshold_by_its_interval(arm: Arm, accuracies: tuple[float, ...], expected: str) -> None:
-    assert said(arm, accuracies) == {"edges are inferred after": expected}
-
-
-@pytest.mark.parametrize(
-    "arm",
-    [Arm(estimator="reinmax", steps=100), Arm(estimator="reinmax", encoder="cnn", decoder="rnn")],
-)
-def test_nothing_is_stated_where_nothing_was_expected(arm: Arm) -> None:
-    assert said(arm, (0.9, 0.9)) == {}
-    assert said(Arm(estimator="reinmax"), (0.9, 0.9), of=make_plan(simulator="charged")) == {}
-
-
-def test_the_published_size_and_charges_have_thresholds_of_their_own() -> None:
-    arm = Arm(estimator="reinmax", steps=195_500)
-    assert said(arm, (0.96, 0.961), of=make_plan("full")) == {"edges are inferred after": "fails"}
-    assert said(arm, (0.96, 0.961), of=make_plan("full", simulator="charged")) == {"edges are inferred after": "holds"}
-
-
-def test_statements_on_the_tutorials_rule_can_hold_and_fail() -> None:
-    arm = Arm(estimator=TUTORIAL_RULE)
-    collapsed = {"learns nothing": "holds", "still falls": "holds", "recommends": "fails", "zero in every": "holds"}
-    assert said(arm, (0.51, 0.505, 0.50), kl=1e-4) == collapsed
-    assert said(arm, (0.51, 0.505, 0.50), kl=0.5)["learns nothing"] == "fails"
-    assert said(arm, (0.51, 0.505, 0.50), kl=1e-4, falls=1.5)["still falls"] == "fails"
-    learned = said(arm, (0.9, 0.9, 0.9))
-    assert (learned["learns nothing"], learned["recommends"]) == ("fails", "holds")
-
-
-@pytest.mark.parametrize("accuracies", [(0.51,), (0.51, 0.6), (0.45, 0.7, 0.5)])
-def test_seeds_that_do_not_decide_leave_the_tutorials_rule_open(accuracies: tuple[float, ...]) -> None:
-    found = said(Arm(estimator=TUTORIAL_RULE), accuracies, kl=1e-4)
-    assert (found["learns nothing"], found["recommends"]) == ("open", "open")
-    assert found["still falls"] == ("open" if len(accuracies) == 1 else "holds")
-
-
-def test_the_zero_gradient_would_be_seen_if_it_were_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert zero_statement(0).outcome == "holds"
-    monkeypatch.setattr(gradient, "TUTORIAL_RULE", "reinmax")
-    assert zero_statement(0).outcome == "fails"
-
-
-def test_the_gradients_table_tells_bias_from_noise() -> None:
-    rows = {each[0]: each for each in gradient_table(["leave_one_out", "straight_through", "agent_torch_categorical"], 0).rows}
-    for name, biased in (("leave_one_out", False), ("straight_through", True)):
-        _, error, noise, _, note = rows[name]
-        assert isinstance(error, float)
-        assert isinstance(noise, float)
-        # Twelve numbers' error has the noise's length in the mean of squares; four times it is beyond any chance.
-        assert (error > 4 * noise) is biased
-        assert note == "one-hot edges"
-    assert rows["agent_torch_categorical"][1] is None
-    assert "carries none" in str(rows["agent_torch_categorical"][4])
-
-
 def test_what_could_not_be_trained_stands_in_the_study() -> None:
     refused = Outcome(job=Job(arm=Arm(estimator="relax"), seed=0), trained=None, status="not applicable", note="why")
     study = nri_study(PLAN, [refused, replace(refused, job=Job(arm=Arm(estimator="relax"), seed=1))])
     table = next(each for each in study.exhibits.tables if "could not" in each.title)
     assert table.rows == (("relax", "not applicable", "why"),)
     assert [(each.outcome, each.measured) for each in study.statements] == [("fails", "not applicable")]
-
-
-def test_seeds_that_could_not_be_trained_let_no_statement_hold() -> None:
-    arm = Arm(estimator="reinmax")
-    diverged = Outcome(job=Job(arm=arm, seed=3), trained=None, status="diverged", note="why")
-    trained = [outcome(arm, seed, each) for seed, each in enumerate((0.85, 0.86, 0.87))]
-    (said,) = nri_study(PLAN, [*trained, diverged]).statements
-    assert said.outcome == "open"
-    assert said.measured.endswith("without seeds that came to: diverged")
 
 
 def test_charts_show_means_and_spread_and_networks_apart() -> None:

@@ -10,9 +10,9 @@ import torch
 
 from gradverify.verification.experiments.nri import training_session
 from gradverify.verification.experiments.nri.dataset import DataSpec
-from gradverify.verification.experiments.nri.job_outcome import Outcome, outcome_files
+from gradverify.verification.experiments.nri.job_outcome import Outcome
 from gradverify.verification.experiments.nri.training import Arm, Training
-from gradverify.verification.experiments.nri.training_plan import SMALL_ESTIMATORS, TUTORIAL_RULE, Job, Plan, make_plan
+from gradverify.verification.experiments.nri.training_plan import TUTORIAL_RULE, Job, Plan
 from gradverify.verification.experiments.nri.training_session import run_plan
 
 
@@ -59,28 +59,6 @@ def test_without_resume_everything_is_done_again(tmp_path: Path, monkeypatch: py
     run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     with pytest.raises(pytest.fail.Exception, match="trained"):
         run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
-
-
-def test_a_broken_or_foreign_checkpoint_counts_as_none(tmp_path: Path) -> None:
-    asked = plan("reinmax")
-    outcomes, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path)
-    path = outcome_files(tmp_path, asked, "cpu")[asked.jobs[0]]
-    path.write_text(path.read_text()[:-20])
-    again, _ = run_plan(asked, cache=tmp_path, checkpoints=tmp_path, resume=True)
-    assert without_clocks(again) == without_clocks(outcomes)
-    other = replace(asked, training=replace(asked.training, rate=1e-3))
-    assert outcome_files(tmp_path, other, "cpu")[other.jobs[0]] != path
-    assert outcome_files(tmp_path, asked, "cuda")[asked.jobs[0]] != path
-
-
-def test_a_checkpoint_of_other_code_counts_as_none(tmp_path: Path) -> None:
-    target = tmp_path / "mine.py"
-    target.write_text("from gradverify.estimators.reinmax import ReinMax\n\nmine = ReinMax()\n")
-    asked = plan(f"{target}:mine")
-    before = outcome_files(tmp_path, asked, "cpu")
-    assert outcome_files(tmp_path, asked, "cpu") == before
-    (tmp_path / "helper.py").write_text("SCALE = 2\n")
-    assert set(outcome_files(tmp_path, asked, "cpu").values()).isdisjoint(before.values())
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
@@ -152,23 +130,3 @@ def test_a_crash_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         crashed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path)
     resumed, _ = run_plan(plan("reinmax"), cache=tmp_path, checkpoints=tmp_path, resume=True)
     assert [crashed[0].status, resumed[0].status] == ["crashed", "ok"]
-
-
-def test_the_small_plan_is_the_specified_one() -> None:
-    small = make_plan()
-    arms = {each.arm for each in small.jobs}
-    assert {each.estimator for each in arms if each.steps == 832 and each.encoder == "mlp"} == set(SMALL_ESTIMATORS)
-    assert Arm(estimator="gumbel_softmax", steps=1700) in arms
-    assert {each.decoder for each in arms if each.encoder == "cnn"} == {"rnn"}
-    assert (small.data.frames, small.data.strength, small.data.train, small.data.particles) == (25, 0.5, 1000, 5)
-    assert len([each for each in small.jobs if each.arm == Arm(estimator="reinmax")]) == 3
-
-
-def test_options_replace_a_plans_own() -> None:
-    asked = make_plan("full", simulator="charged", estimators=["reinmax", "reinmax"], encoder="cnn", steps=7, seeds=2, seed=5)
-    assert [(each.arm, each.seed) for each in asked.jobs] == [
-        (Arm(estimator="reinmax", encoder="cnn", steps=7), seed) for seed in (5, 6)
-    ]
-    assert not asked.training.skip_first
-    assert make_plan("full").training.skip_first
-    assert make_plan("full").jobs[0].arm.steps == 500 * 391

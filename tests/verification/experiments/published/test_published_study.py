@@ -27,7 +27,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two lengths for ten, a long walk that is none, four estimators on three bits, one point of one bit."""
     monkeypatch.setattr(published_walk, "LENGTHS", (10, 20))
     monkeypatch.setattr(published_walk, "LONG", 30)
-    monkeypatch.setattr(published_toys, "TOY_ROWS", published_toys.TOY_ROWS[:4])
+    monkeypatch.setattr(published_toys, "THREE_BIT_ESTIMATORS", published_toys.THREE_BIT_ESTIMATORS[:4])
     monkeypatch.setattr(published_toys, "ONE_BIT_POINTS", ((0.49, 0.5),))
 
 

@@ -80,7 +80,7 @@ def test_sizes_are_made_on_demand_and_rows_are_independent() -> None:
     assert found.params.shape == (12, 2)
     assert probe(found).elements == 12
     assert not found.quick
-    with pytest.raises(ValueError, match="1' is no size of edges"):
+    with pytest.raises(ValueError, match="1' is not a size of edges"):
         find_problems(["edges:1"], quick=False)
 
 

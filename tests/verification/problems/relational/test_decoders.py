@@ -4,46 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from gradverify.verification.problems.relational.decoders import MLPDecoder, RecurrentDecoder, make_decoder
-from gradverify.verification.problems.relational.encoders import make_encoder
-from gradverify.verification.problems.relational.graphs import edge_labels, num_edges
+from gradverify.verification.problems.relational.graphs import num_edges
 
-N, T, H, K = 4, 15, 8, 3
-ORDER = torch.tensor([2, 0, 3, 1])
-
-
-def frames(batch: int = 2, time: int = T) -> Tensor:
-    return torch.randn(batch, N, time, 4, generator=torch.Generator().manual_seed(0))
-
-
-def weights(batch: int = 2, types: int = K) -> Tensor:
-    return torch.randn(batch, num_edges(N), types, generator=torch.Generator().manual_seed(1)).softmax(-1)
-
-
-def renamed(edges: Tensor) -> Tensor:
-    """Values of edges after the particles took the order `ORDER`."""
-    matrix = edges.new_zeros(len(edges), N, N, edges.shape[-1])
-    matrix[:, ~torch.eye(N, dtype=torch.bool)] = edges
-    moved = matrix[:, ORDER][:, :, ORDER]
-    return torch.stack([edge_labels(moved[..., kind]) for kind in range(edges.shape[-1])], -1)
-
-
-def seeded(make: object) -> torch.nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return make().eval()  # type: ignore[operator, no-any-return]
-
-
-@pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_encoders_are_equivariant(name: str) -> None:
-    encoder = seeded(lambda: make_encoder(name, T, H, K))  # type: ignore[arg-type]
-    logits = encoder(frames())
-    assert logits.shape == (2, num_edges(N), K)
-    moved = encoder(frames()[:, ORDER])
-    assert torch.allclose(moved, renamed(logits), atol=1e-5)
-    assert not torch.allclose(moved, logits, atol=1e-3)
+from .networks import ORDER, H, K, N, T, frames, renamed, seeded, weights
 
 
 @pytest.mark.parametrize("name", ["mlp", "rnn"])
@@ -112,9 +77,3 @@ def test_messages_follow_the_edges_weights() -> None:
     (gradient,) = torch.autograd.grad(decoder(frames(), edges, 5).square().sum(), edges)
     assert not gradient[..., 0].any()
     assert bool((gradient[..., 1:].abs().sum((0, 1)) > 0).all())
-
-
-def test_too_few_frames_for_the_convolutions_are_refused() -> None:
-    with pytest.raises(ValueError, match="needs at least 14 frames, found 13"):
-        make_encoder("cnn", 13, H, K)
-    assert make_encoder("cnn", 14, H, K).eval()(frames(time=14)).shape == (2, num_edges(N), K)
