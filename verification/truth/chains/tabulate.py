@@ -103,7 +103,7 @@ def _start(program: MarkovProgram, params: Tensor, states: Tensor) -> int:
     return int(place)
 
 
-def _require_single(site: FiniteSite, k: int) -> Site:
+def _require_single(site: FiniteSite, k: int) -> FiniteSite:
     if site.shape.numel() != site.shape[0]:
         raise ChainError(f"step {k} draws {tuple(site.shape[1:])} elements a row; an exact recursion needs one")
     return site
