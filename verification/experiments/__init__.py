@@ -1,1 +1,1 @@
-"""Experiments: what the field has measured, measured again, each as a study in a record."""
+"""Experiments: each measures again something that the field has measured, and is a study in a record."""

@@ -1,4 +1,4 @@
-"""Checkpoints: what became of a job, one file each, so that a study that was ended goes on where it was."""
+"""Checkpoints: one file for each finished job, so that an interrupted study can continue."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, data: Any) -> None:
-    """Write a checkpoint, whole or not at all; a disk that is full costs the checkpoint, and not the study.
+    """Write a checkpoint, whole or not at all; if that fails, warn and go on without it.
 
     Args:
-        path: Its file; folders are made.
+        path: The file; missing folders are created.
         data: Plain values for JSON.
     """
     try:
@@ -24,12 +24,14 @@ def write_checkpoint(path: Path, data: Any) -> None:
         write_atomically(path, json.dumps(data))
     except OSError as error:
         warnings.warn(
-            f"{path} is not kept ({error.strerror or error}); --resume will do it again", RuntimeWarning, stacklevel=2
+            f"{path} was not written ({error.strerror or error}); --resume will run this job again",
+            RuntimeWarning,
+            stacklevel=2,
         )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What a checkpoint holds; None where there is none, or none that can be read."""
+    """Return the content of a checkpoint; None if there is none or it cannot be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

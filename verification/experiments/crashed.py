@@ -1,4 +1,4 @@
-"""Jobs that crashed, as cells of the record: from those the exit status follows, and what the report lists first."""
+"""Crashed jobs as cells of the record: the exit status follows from them, and the report lists them first."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from ..record.record import Cell, Check
 __all__ = ["DIED", "crashed_cell"]
 
 DIED = "its worker process died (killed, out of memory, or a crash in native code)"
-"""What is said of a job whose process died, when it ran alone too."""
+"""The note on a job whose process died even when it ran alone."""
 
 
 def crashed_cell(estimator: str, problem: str, note: str) -> Cell:
-    """What a job that crashed leaves in a record.
+    """Return the cell that a crashed job leaves in a record.
 
-    A crash says nothing of a gradient, so that a study cannot count it as a finding; what was asked for was not measured.
+    A crash says nothing about a gradient, so a study cannot count it as a finding: nothing was measured.
 
     Args:
-        estimator: Its name.
-        problem: What it was run on, a name of its own for every job.
-        note: What was raised.
+        estimator: The estimator's name.
+        problem: The name of what it was run on, unique to the job.
+        note: The exception and its message.
     """
     return Cell(
         estimator=estimator, problem=problem, status="crashed", checks=(Check(check="bias", outcome="failed", note=note),)

@@ -1,4 +1,4 @@
-"""Jobs in processes of their own: results as they end, one thread each, and a worker that dies costs its own job alone."""
+"""Jobs in worker processes: results arrive as jobs end, and a worker that dies costs only its own job."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 Tell = Callable[[Any], None]
-"""Sends a message to the parent."""
+"""A function that sends a message to the parent process."""
 
-_LOOK = 0.5  # seconds between two looks at what the workers tell
+_LOOK = 0.5  # seconds between two looks at the workers' messages
 
 
 def run_in_processes(
     work: Callable[[Job, Tell], Result], jobs: Sequence[Job], workers: int, *, listen: Tell | None = None
 ) -> Iterator[tuple[Job, Result | None]]:
-    """Every job with its result, as it ends; None for a job whose worker died although it ran alone.
+    """Yield every job with its result as it ends; None for a job whose worker died although it ran alone.
 
-    When a worker dies, each job that was in flight is done again alone, so that the one which kills its worker is known and a
-    worker that was killed from outside costs only time. The workers end when the loop is left for whatever reason, or when
-    this process dies.
+    When a worker dies, each job in flight runs again alone. This finds the job that kills its worker, and a worker that was
+    killed from outside costs only time. The workers end when the loop is left for whatever reason, or when this process dies.
 
     Args:
-        work: What is done with a job; importable, as its arguments are.
-        jobs: What is to be done.
-        workers: Processes to spawn, at least 1.
-        listen: Receives what the jobs tell, before their results.
+        work: A function of a job and a `Tell`; importable, and so are its arguments.
+        jobs: The jobs.
+        workers: The number of processes to spawn, at least 1.
+        listen: A function that receives the messages of a job before its result.
 
     Raises:
-        Exception: What `work` raised.
+        Exception: Any exception that `work` raised.
     """
     waiting = deque(jobs)
     while waiting:
@@ -59,7 +58,7 @@ def run_in_processes(
 def _run_together(
     work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, listen: Tell
 ) -> Iterator[tuple[Job, Result]]:
-    """As many jobs at a time as there are workers; when one of those dies, `flying` holds the jobs that are not done."""
+    """Run as many jobs at a time as there are workers; if a worker dies, `flying` holds the unfinished jobs."""
     messages = SPAWN.Queue()
     with open_pool(workers, _enter, (messages,)) as pool:
         while waiting or flying:
@@ -83,7 +82,7 @@ def _run_alone(work: Callable[[Job, Tell], Result], job: Job, listen: Tell) -> R
 
 @contextmanager
 def use_one_thread() -> Iterator[None]:
-    """One PyTorch thread, as in a worker: sums of floats depend on how many share them."""
+    """Run PyTorch on one thread inside the block, as in a worker: sums of floats depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -122,4 +121,4 @@ def _pass_on_messages(messages: Any, listen: Tell) -> None:
 
 
 def _ignore(message: Any) -> None:
-    """Nobody listens."""
+    """Ignore a message."""

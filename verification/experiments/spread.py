@@ -1,4 +1,4 @@
-"""A mean over seeds, and how far it can be trusted."""
+"""A mean over seeds and its interval."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..record.study import Series
 __all__ = ["CONFIDENCE", "Spread", "describe_span", "make_curve"]
 
 CONFIDENCE = 0.95
-"""Of every interval over seeds."""
+"""The confidence of every interval over seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """A mean over seeds with its Student interval; the whole line where there is but one seed.
+    """A mean over seeds with its Student interval, which is the whole line if there is only one seed.
 
     Attributes:
         mean: The mean.
-        low: Lower limit.
-        high: Upper limit.
+        low: The lower limit.
+        high: The upper limit.
     """
 
     mean: float
@@ -35,7 +35,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: ArrayLike) -> Self:
-        """Of one number a seed, ``[seeds]``.
+        """Return the mean and interval of one number per seed, ``[seeds]``.
 
         Example:
             >>> print(Spread.of([0.86, 0.88, 0.90]))
@@ -57,18 +57,18 @@ class Spread:
 
 
 def describe_span(spreads: Iterable[Spread]) -> str:
-    """The least and the largest of some means, with their intervals."""
+    """Return the smallest and the largest of several means, with their intervals, as text."""
     ordered = sorted(spreads, key=lambda each: each.mean)
     return f"{ordered[0]} to {ordered[-1]}"
 
 
 def make_curve(label: str, x: Iterable[float], values: ArrayLike) -> Series:
-    """A line of means over seeds with its intervals; without them where there is but one seed.
+    """Return a line of means over seeds with their intervals; without intervals if there is only one seed.
 
     Args:
-        label: Its name.
-        x: Abscissae, ``[n]``.
-        values: ``[n, seeds]``.
+        label: The name of the line.
+        x: The abscissae, ``[n]``.
+        values: The values, ``[n, seeds]``.
     """
     spreads = [Spread.of(each) for each in np.asarray(values)]
     known = not any(math.isinf(each.low) for each in spreads)

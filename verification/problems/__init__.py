@@ -1,4 +1,4 @@
-"""Problems: stochastic programs whose gradient is known, made to expose different errors."""
+"""Problems: stochastic programs with known gradients, each made to expose different errors."""
 
 from .problem import Probe, Problem, ProblemError, hold_to_rows, probe
 from .registry import find_problems, registered

@@ -17,22 +17,25 @@ __all__ = ["agents"]
 STEPS = 2
 RATES = (0.7, 0.3)
 LARGEST_EXACT = 5
-"""Agents up to which the 3^m joint states are summed over."""
+"""The largest number of agents for which the 3^m joint states are summed over."""
 
 SUSCEPTIBLE, INFECTED, RECOVERED = range(3)
 
 
 def agents(count: int) -> list[Problem]:
-    r"""Susceptible, infected, recovered: two days on a ring of ``count`` agents, the first one infected.
+    r"""Return the problems of an epidemic over two days on a ring of ``count`` agents, the first one infected.
+
+    Each agent is susceptible, infected or recovered.
 
     .. math:: P(S_i \to I_i) = 1 - e^{-\beta \sum_j A_{ij} I_j}, \qquad P(I_i \to R_i) = \gamma
 
-    differentiated in (beta, gamma) = (0.7, 0.3). Each day has two sites of ``count`` bits a row: who catches it, who heals.
-    The objectives are the square of the number ever infected, and whether all were. The gradient is exact: by enumeration of
-    the paths for three agents, by a sum over the joint states for four and five; above, references are sampled.
+    The problems are differentiated at (beta, gamma) = (0.7, 0.3). Each day has two sites of ``count`` bits per row: who is
+    infected, and who recovers. The objectives are the square of the number ever infected, and whether all were. The gradient is
+    exact by enumeration of the paths for three agents, and by a sum over the joint states for four and five. For more agents
+    references are sampled.
     """
     if count < 2:
-        raise ValueError("an epidemic needs two agents")
+        raise ValueError(f"{count} agents; an epidemic needs at least 2")
     objectives = (polynomial("square", 2), indicator(count - 0.5))
     return [_problem(count, each) for each in objectives]
 
@@ -71,14 +74,14 @@ def _program(count: int, objective: Objective) -> Program:
 
 
 def _ring(count: int) -> Tensor:
-    """Who meets whom ``[count, count]``: the two neighbours on a ring, of two agents the other one."""
+    """Return the contacts ``[count, count]``: each agent meets its neighbours on the ring."""
     place = torch.arange(count)
     apart = (place[:, None] - place).remainder(count)
     return ((apart == 1) | (apart == count - 1)).double()
 
 
 def _exact(count: int, objective: Objective, params: Tensor) -> Tensor:
-    """The gradient by the law of the joint state, ``sum_x f(x) dP(x)``, day by day."""
+    """Return the gradient from the law of the joint state, ``sum_x f(x) dP(x)``, day by day."""
     states = torch.tensor(list(product(range(3), repeat=count)))
     leaf = params.clone().requires_grad_()
     first = torch.zeros(count, dtype=torch.long)
@@ -93,7 +96,7 @@ def _exact(count: int, objective: Objective, params: Tensor) -> Tensor:
 
 
 def _transitions(states: Tensor, params: Tensor) -> Tensor:
-    """Probability of each joint state from each ``[3^m, 3^m]``: agents move independently given the state before."""
+    """Return the probability of each joint state given each ``[3^m, 3^m]``: agents move independently."""
     beta, gamma = params
     infected = (states == INFECTED).double()
     risk = 1 - torch.exp(-beta * (infected @ _ring(states.shape[1])))

@@ -14,7 +14,7 @@ __all__ = ["bernoulli", "bits"]
 
 
 def bernoulli(p: float) -> list[Problem]:
-    """E f(b), b ~ Bernoulli(p), differentiated in p: f(1) - f(0).
+    """Return the problems E f(b), b ~ Bernoulli(p), differentiated in p: f(1) - f(0).
 
     The objectives are (b - 0.45)^2, (b + 1)^3 and exp(b).
     """
@@ -37,10 +37,10 @@ def bernoulli(p: float) -> list[Problem]:
 
 
 def bits(count: int) -> list[Problem]:
-    """Independent bits, differentiated in their logits, which have both signs.
+    """Return problems of independent bits, differentiated in their logits, which have both signs.
 
-    ``cubic``: (w . b - 0.5)^3, interaction and third order; ``parity``: 2 + prod (1 - 2 b), linear in each bit, and all of
-    them matter together.
+    The objective ``cubic`` is (w . b - 0.5)^3, with interactions and third order. ``parity`` is 2 + prod (1 - 2 b), which is
+    linear in each bit but depends on all of them jointly.
     """
     logits = torch.linspace(1.6, -1.3, count, dtype=torch.float64)
     weights = torch.linspace(0.7, 1.3, count, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The exact law of the walk that is calibrated: probabilities of every position at every step, for many shifts at once."""
+"""The exact law of the calibrated walk: the probability of every position at every step, for many shifts at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 __all__ = ["SCALE", "PathMoments", "marginals", "path_moments", "positions", "rise"]
 
 SCALE = 20.0
-"""p: how many positions it takes for the probability of an upward move to fall by a factor e."""
+"""p, the number of positions over which the probability of an upward move falls by a factor e."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,8 @@ class PathMoments:
     """Moments of the position after each step.
 
     Attributes:
-        mean: ``E X_k``, k = 1 .. n, ``[n, points]``.
-        square: ``E X_k^2``, ``[n, points]``.
+        mean: The mean ``E X_k``, k = 1 .. n, ``[n, points]``.
+        square: The mean square ``E X_k^2``, ``[n, points]``.
     """
 
     mean: Float[Tensor, "n points"]
@@ -30,33 +30,33 @@ class PathMoments:
 
     @property
     def variance(self) -> Float[Tensor, "n points"]:
-        """``Var X_k``, ``[n, points]``."""
+        """The variance ``Var X_k``, ``[n, points]``."""
         return self.square - self.mean**2
 
 
 def rise(position: Tensor, theta: Tensor) -> Tensor:
-    """The probability of an upward move, exp(-(x + theta) / p), one where x + theta <= 0.
+    """Return the probability of an upward move: exp(-(x + theta) / p), but one where x + theta <= 0.
 
-    At x + theta = 0 it has two one-sided derivatives. Zero, the left one, is taken: from there no estimator that samples sees
-    the right one, since a downward move never happens.
+    At x + theta = 0 it has two one-sided derivatives. The left one, zero, is used: no estimator that samples can see the right
+    one from there, because a downward move never happens.
     """
     return torch.exp(-torch.relu(position + theta) / SCALE)
 
 
 def positions(steps: int) -> Float[Tensor, "states"]:
-    """Every position that is reached within so many steps, ``[2 steps + 1]``."""
+    """Return every position that can be reached within `steps` steps, ``[2 steps + 1]``."""
     return torch.arange(-steps, steps + 1, dtype=torch.float64)
 
 
 def marginals(theta: Float[Tensor, "points"], steps: int) -> Iterator[Float[Tensor, "points states"]]:
-    """The law of the position after each step, by recursion, in float64; differentiable in theta. O(points steps^2).
+    """Yield the law of the position after each step, by recursion in float64; differentiable in theta. O(points steps^2).
 
     Args:
         theta: The shifts, ``[points]``.
-        steps: n.
+        steps: The number of steps, n.
 
     Yields:
-        n times the probabilities of `positions`, ``[points, 2 n + 1]``.
+        The probabilities of `positions`, ``[points, 2 n + 1]``, for each of the n steps.
     """
     up = rise(positions(steps), theta.double().unsqueeze(1))
     mass = torch.zeros(len(theta), 2 * steps + 1, dtype=torch.float64)
@@ -68,11 +68,11 @@ def marginals(theta: Float[Tensor, "points"], steps: int) -> Iterator[Float[Tens
 
 
 def path_moments(theta: Float[Tensor, "points"], steps: int) -> PathMoments:
-    """Mean and mean square of every step's position; differentiable in theta.
+    """Return the mean and mean square of the position after each step; differentiable in theta.
 
     Args:
         theta: The shifts, ``[points]``.
-        steps: n.
+        steps: The number of steps, n.
 
     Example:
         >>> path_moments(torch.tensor([0.0]), 1).mean

@@ -1,4 +1,4 @@
-"""The walk that is calibrated: no override at zero, one unknown shift theta, and losses of its whole path."""
+"""The calibrated walk: no override at zero, one unknown shift theta, and losses of its whole path."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from .problem import Problem
 __all__ = ["SHIFT", "Cost", "Text", "calibration_walk", "path_program"]
 
 SHIFT = 20.0
-"""theta*, with which the baseline is made."""
+"""theta*, at which the baseline is simulated."""
 
 _GUESS = 10.0
 
 Text = Literal["bit", "categorical"]
-"""How a step is written: one Bernoulli bit, or as the tutorial has it a categorical of two whose index 0 is up."""
+"""The form of a step: one Bernoulli bit, or, as in the tutorial, a categorical of two whose index 0 is up."""
 
 Cost = Callable[[Tensor, int], Tensor]
-"""What a path pays on its arrival at step k (from 0): position ``[rows]`` and k, in; ``[rows]``, out."""
+"""A function from the position ``[rows]`` on arrival at step k and k, counted from 0, to the cost ``[rows]``."""
 
 
 def calibration_walk(length: int) -> list[Problem]:
-    """X_0 = 0; X_{k+1} = X_k + 1 with probability exp(-(X_k + theta) / 20) clipped to [0, 1], else X_k - 1.
+    """Return problems of a walk that rises with probability exp(-(X_k + theta) / 20) clipped to [0, 1].
 
-    Differentiated in theta at 10. Objectives: the last position (``linear``), its exponential, and ``path``, the mean over all
-    steps of (X_k - m_k)^2, where m is the mean path at theta* = 20: what a calibration minimises, a loss of the whole path.
+    The walk starts at X_0 = 0 and otherwise moves down by one. The problems are differentiated in theta at 10. The objectives
+    are the last position (``linear``), its exponential, and ``path``: the mean over all steps of (X_k - m_k)^2, where m is the
+    mean path at theta* = 20. A calibration minimises this loss of the whole path.
     """
     guess = torch.tensor(_GUESS, dtype=torch.float64)
     last = (polynomial("linear", 1), exponential(SCALE))
@@ -54,16 +55,16 @@ def calibration_walk(length: int) -> list[Problem]:
 
 
 def path_program(length: int, cost: Cost, *, text: Text = "bit", shift: Callable[[int], Tensor] | None = None) -> MarkovProgram:
-    """The walk with the sum of its costs as the objective; its state is ``[rows, 2]``, position and cost so far.
+    """Return the walk with the sum of its costs as objective; its state ``[rows, 2]`` is position and cost so far.
 
-    A run of triples meets its alternative only where both are equal: after the positions have met, the difference between
-    their costs stays, and so does the alternative's weight.
+    A run of triples meets its alternative only if both position and cost are equal. After the positions have met, the
+    difference of the costs remains, and so does the alternative's weight.
 
     Args:
-        length: Number of steps.
-        cost: Cost of every arrival.
-        text: How a step is written.
-        shift: Number of rows -> what is added to their theta, ``[rows]``; rows of one batch may so walk at different points.
+        length: The number of steps.
+        cost: The cost of every arrival.
+        text: The form of a step.
+        shift: A function from the number of rows to a shift of each row's theta, ``[rows]``, so that rows may differ in theta.
 
     Returns:
         A program of one scalar parameter, theta.
@@ -85,7 +86,7 @@ def path_program(length: int, cost: Cost, *, text: Text = "bit", shift: Callable
 
 @dataclass(frozen=True, eq=False)
 class _Site:
-    """The distribution of a step, and where its outcome leads."""
+    """The distribution of a step, and the position to which its outcome leads."""
 
     text: Text
     shift: Callable[[int], Tensor] | None = None
@@ -98,7 +99,7 @@ class _Site:
         return Categorical(torch.stack((up, 1 - up), -1), validate_args=False)
 
     def arrival(self, position: Tensor, value: Tensor) -> Tensor:
-        """One up for a set bit, or for index 0."""
+        """Return the position one up for a set bit or for index 0, else one down."""
         if self.text == "bit":
             return torch.add(position - 1, value, alpha=2)
         return torch.sub(position + 1, value, alpha=2)
@@ -118,7 +119,7 @@ def _last(length: int, objective: Objective) -> MarkovProgram:
 
 def _path_problem(length: int, guess: Tensor) -> Problem:
     target = path_moments(torch.tensor([SHIFT], dtype=torch.float64), length).mean[:, 0]
-    levels: list[float] = target.tolist()  # numbers, which no step has to copy to a device
+    levels: list[float] = target.tolist()  # plain numbers need no copy to a device at every step
 
     def cost(position: Tensor, k: int) -> Tensor:
         return (position - levels[k]) ** 2 / length

@@ -14,7 +14,10 @@ __all__ = ["categorical", "categorical_one_hot"]
 
 
 def categorical(count: int) -> list[Problem]:
-    """E f(i), i ~ Categorical(softmax(theta)): linear, quadratic, cubic, exponential and indicator functions of the index."""
+    """Return the problems E f(i), i ~ Categorical(softmax(theta)), for five functions f of the index.
+
+    They are linear, quadratic, cubic, exponential and an indicator.
+    """
     objectives = (
         polynomial("linear", 1, 1.0),
         polynomial("square", 2, -0.7),
@@ -40,7 +43,7 @@ def categorical(count: int) -> list[Problem]:
 
 
 def categorical_one_hot(count: int) -> list[Problem]:
-    """E f(a . z), z one-hot: linear, cubic and exponential functions of a table entry."""
+    """Return the problems E f(a . z), z one-hot: linear, cubic and exponential functions of a table entry."""
     objectives = (polynomial("linear", 1, 1.0), polynomial("cubic", 3, 0.5), exponential())
     table = torch.linspace(-0.8, 1.2, count, dtype=torch.float64).roll(1)
 
@@ -61,5 +64,5 @@ def categorical_one_hot(count: int) -> list[Problem]:
 
 
 def _logits(count: int) -> Tensor:
-    """Logits of both signs, no two alike."""
+    """Return logits of both signs, no two of them equal."""
     return 0.8 * torch.cos(torch.arange(count, dtype=torch.float64) * 2.1)

@@ -1,4 +1,4 @@
-"""A categorical Markov chain: every state's logits depend on the state before."""
+"""A categorical Markov chain: the logits of every state depend on the previous state."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _STATES = 3
 
 
 def chain(length: int) -> list[Problem]:
-    """z_{t+1} ~ Categorical(softmax(z_t W + theta)) over three states, differentiated in theta.
+    """Return problems of z_{t+1} ~ Categorical(softmax(z_t W + theta)) over three states, differentiated in theta.
 
-    Objectives of the last state alone, as Markov programs (``linear``, ``cubic``, ``exponential``), and one of all states, as
-    a plain program (``product``).
+    The objectives ``linear``, ``cubic`` and ``exponential`` depend on the last state alone, and are Markov programs. The
+    objective ``product`` depends on all states, and is a plain program.
     """
     theta = torch.tensor([0.4, -0.6, 0.1], dtype=torch.float64)
     last = (polynomial("linear", 1, 1.0), polynomial("cubic", 3, 1.0), exponential())
@@ -64,7 +64,7 @@ def _markov(length: int, objective: Objective) -> MarkovProgram:
 
 @dataclass(frozen=True)
 class _Product:
-    """``prod_t (1 + a . z_t / 2)`` over all states of the chain."""
+    """The objective ``prod_t (1 + a . z_t / 2)`` over all states of the chain."""
 
     length: int
 

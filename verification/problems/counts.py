@@ -18,27 +18,27 @@ _MOMENTS = (polynomial("linear", 1, 1.0), polynomial("square", 2, 0.5), polynomi
 
 
 def binomial(trials: int) -> list[Problem]:
-    """E f(X), X ~ Binomial(n, 0.3), differentiated in p: shifted first, second and third moments."""
+    """Return the problems E f(X), X ~ Binomial(n, 0.3), differentiated in p: shifted first to third moments."""
     return _moments(f"binomial:{trials}", "p", 0.3, lambda p: Binomial(trials, p, validate_args=False))
 
 
 def geometric(p: float) -> list[Problem]:
-    """E f(X), X ~ Geometric(p) counting failures from 0, differentiated in p.
+    """Return the problems E f(X), X ~ Geometric(p), which counts failures from 0, differentiated in p.
 
-    Its tail is long: with the score, a square needs some million rows before one of them stops dominating the sum.
+    Its tail is long: with the score function, a square needs some million rows before no single row dominates the sum.
     """
     return _moments(f"geometric:{p:.15g}", "p", p, lambda rows: Geometric(rows, validate_args=False), "linear")
 
 
 def poisson(rate: float) -> list[Problem]:
-    """E f(X), X ~ Poisson(rate), differentiated in the rate."""
+    """Return the problems E f(X), X ~ Poisson(rate), differentiated in the rate."""
     return _moments(f"poisson:{rate:.15g}", "rate", rate, lambda rows: Poisson(rows, validate_args=False))
 
 
 def _moments(
     key: str, parameter: str, value: float, site: Callable[[Tensor], Distribution], quick: str = "square"
 ) -> list[Problem]:
-    """Three problems, the one named ``quick`` in the quick profile."""
+    """Return three problems; the one named ``quick`` is in the quick profile."""
 
     def problem(objective: Objective) -> Problem:
         def program(params: Tensor, sample: Sample) -> Tensor:

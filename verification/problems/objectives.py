@@ -1,4 +1,4 @@
-"""Objectives of one number, of the kinds that expose different errors: polynomial, exponential, indicator."""
+"""Objectives of one number that expose different errors: polynomial, exponential, indicator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["Objective", "exponential", "indicator", "polynomial"]
 
 @dataclass(frozen=True)
 class Objective:
-    """A named function of one number a row.
+    """A named function of one number per row.
 
     Attributes:
-        name: As it stands in a problem's key.
-        function: ``[rows]`` -> ``[rows]``.
-        degree: Its degree if it is a polynomial, else None.
-        continuous: Whether it is continuous.
+        name: The name in a problem's key.
+        function: The function, ``[rows]`` -> ``[rows]``.
+        degree: The degree if it is a polynomial, else None.
+        continuous: True if it is continuous.
     """
 
     name: str
@@ -29,15 +29,15 @@ class Objective:
 
 
 def polynomial(name: str, degree: int, offset: float = 0.0) -> Objective:
-    """``(x + offset)^degree``."""
+    """Return the objective ``(x + offset)^degree``."""
     return Objective(name, lambda x: (x + offset) ** degree, degree)
 
 
 def exponential(scale: float = 1.0) -> Objective:
-    """``exp(x / scale)``."""
+    """Return the objective ``exp(x / scale)``."""
     return Objective("exponential", lambda x: torch.exp(x / scale))
 
 
 def indicator(threshold: float) -> Objective:
-    """``1[x > threshold]``: its derivative is zero wherever it exists."""
+    """Return the objective ``1[x > threshold]``, whose derivative is zero wherever it exists."""
     return Objective("indicator", lambda x: (x > threshold).to(x.dtype), continuous=False)

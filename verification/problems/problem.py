@@ -1,4 +1,4 @@
-"""A problem: a stochastic program at one parameter, and what is known about its gradient."""
+"""A problem: a stochastic program at one point, and what is known about its gradient."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ ReferenceName = Literal["likelihood ratio", "finite difference"]
 
 
 class ProblemError(ValueError):
-    """A problem cannot be used; the message says what was found and what was expected."""
+    """A problem cannot be used; the message names what was found and what was expected."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """A stochastic program at one parameter.
+    """A stochastic program at one point.
 
     Attributes:
-        name: Its key, ``family:size/objective/parameter``; a shorter one will do for a program of your own.
+        name: The key, ``family:size/objective/parameter``; a shorter name is enough for your own program.
         program: The program, plain or Markov.
-        params: The point, ``[*param]``; its floating type is the one that everything is computed in.
-        exact: The gradient of E f, ``[*param]``, where its author knows it. Else it is found by finite-state recursion or by
-            enumeration where the program is small enough, and by sampling where it is not.
-        degree: Degree of the objective in each single sample if it is a polynomial, else None.
-        continuous: Whether the objective is continuous between the points of the samples' support.
-        chained: Whether samples feed later sites.
-        black_box: The program uses samples as indices or leaves PyTorch: what differentiates samples does not apply.
-        scale_floor: The least scale that tolerances are relative to; needed where the gradient is zero.
-        rarest: Probability of the rarest event that matters, where the program cannot tell (``p_gate``).
-        reference: ``likelihood ratio`` or ``finite difference`` to make that one decide; None leaves the choice to the tool.
-        quick: Part of the quick profile.
+        params: The point, ``[*param]``; everything is computed in its floating type.
+        exact: The gradient of E f, ``[*param]``, if the author knows it. Otherwise it is computed by finite-state recursion or
+            enumeration if the program is small enough, and by sampling if not.
+        degree: The degree of the objective in each single sample if it is a polynomial, else None.
+        continuous: True if the objective is continuous between the points of the samples' support.
+        chained: True if samples feed later sites.
+        black_box: True if the program uses samples as indices or leaves PyTorch, so that samples cannot be differentiated.
+        scale_floor: The least scale that tolerances are relative to; needed if the gradient is zero.
+        rarest: The probability of the rarest event that matters, if the program cannot show it (``p_gate``).
+        reference: The deciding reference, ``likelihood ratio`` or ``finite difference``; None leaves the choice to the tool.
+        quick: True if the problem is part of the quick profile.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not isinstance(self.params, Tensor) or not self.params.is_floating_point():
-            raise ProblemError(f"problem {self.name!r}: params must be a floating tensor, found {self.params!r:.80}")
+            raise ProblemError(f"problem {self.name!r}: params is {self.params!r:.80}; expected a floating tensor")
         if not bool(torch.isfinite(self.params).all()):
-            raise ProblemError(f"problem {self.name!r}: params hold NaN or infinity: {self.params.tolist()}")
+            raise ProblemError(f"problem {self.name!r}: params are {self.params.tolist()}; expected finite numbers")
         if self.exact is not None and torch.as_tensor(self.exact).shape != self.params.shape:
             found = tuple(torch.as_tensor(self.exact).shape)
             raise ProblemError(
@@ -73,29 +73,29 @@ class Problem:
 
     @property
     def family(self) -> str:
-        """What stands before the colon of its name."""
+        """The part of the name before the colon."""
         return self.name.split("/")[0].split(":")[0]
 
     @property
     def size(self) -> str:
-        """What stands between colon and slash; empty where there is none."""
+        """The part of the name between colon and slash; empty if there is none."""
         return self.name.split("/")[0].partition(":")[2]
 
     @property
     def series(self) -> str:
-        """The name without its size: what a sweep over sizes has in common."""
+        """The name without its size, which the problems of a sweep over sizes share."""
         return "/".join((self.family, *self.name.split("/")[1:]))
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one run of a program showed of its sites.
+    """The properties of a program's sites that one run showed.
 
     Attributes:
-        types: Distribution types of the sites.
-        num_sites: Number of sites.
-        elements: Elements a row, over all sites.
-        categories: Categories a row, over all elements: what a run holds in memory.
+        types: The distribution types of the sites.
+        num_sites: The number of sites.
+        elements: The number of elements per row, over all sites.
+        categories: The number of categories per row, over all elements, which determines a run's memory.
     """
 
     types: frozenset[type[Distribution]]
@@ -105,11 +105,11 @@ class Probe:
 
 
 def probe(problem: Problem, rows: int = 8) -> Probe:
-    """Run a problem's program once, and hold it to its contract before anything is measured.
+    """Run a problem's program once and check its contract before anything is measured.
 
     Raises:
-        ProblemError: The program raised, returned something else than one finite objective a row, or drew from
-            probabilities outside [0, 1].
+        ProblemError: The program raised, did not return one finite objective per row, or drew from probabilities outside
+            [0, 1].
     """
     generator = torch.Generator(problem.params.device).manual_seed(0)
     types: set[type[Distribution]] = set()
@@ -127,8 +127,8 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
         with torch.no_grad():
             objective = evaluate(problem.program, problem.params.expand(rows, *problem.params.shape), sample)
     except Exception as error:
-        said = f"{error}" if isinstance(error, ProblemError | TypeError) else f"{type(error).__name__}: {error}"
-        raise ProblemError(f"problem {problem.name!r}: its program failed on {rows} rows: {said}") from error
+        message = f"{error}" if isinstance(error, ProblemError | TypeError) else f"{type(error).__name__}: {error}"
+        raise ProblemError(f"problem {problem.name!r}: its program failed on {rows} rows: {message}") from error
     if not bool(torch.isfinite(objective).all()):
         raise ProblemError(f"problem {problem.name!r}: its objective is not finite: {objective.tolist()}")
     if not sizes:
@@ -145,12 +145,12 @@ def _require_probabilities(site: FiniteSite, name: str) -> None:
 
 
 def hold_to_rows(problem: Problem, rows: int = 8) -> None:
-    """Run a problem's program on outcomes that are set, and see that each row's objective follows from its own row.
+    """Run a problem's program on fixed outcomes, and check that each objective depends on its own row alone.
 
-    A mean over the batch, hidden random state or a memory would be blamed on sound estimators.
+    Otherwise a mean over the batch, a hidden random state or a memory would be blamed on sound estimators.
 
     Raises:
-        ProblemError: The same outcomes gave another objective, or one row's outcomes changed another row's objective.
+        ProblemError: Equal outcomes gave different objectives, or one row's outcomes changed another row's objective.
     """
     tape: Tape[Site] = Tape()
     generator = torch.Generator(problem.params.device).manual_seed(0)
@@ -159,22 +159,22 @@ def hold_to_rows(problem: Problem, rows: int = 8) -> None:
         first = _run(problem, recording(rows, generator, tape), rows)
         if not _alike(_rerun(problem, tape, place), first):
             raise ProblemError(
-                f"problem {problem.name!r}: the same samples gave another objective; its program draws from random state of "
-                "its own or remembers, and must be a function of params and of what sample(...) returns"
+                f"problem {problem.name!r}: the same samples gave another objective, so its program has random state or a "
+                "memory of its own; make it a function of params and of what sample(...) returns"
             )
         outcomes = torch.cat([each.index.reshape(rows, -1).double() for each in tape.draws], 1)
-        unlike = int((outcomes != outcomes[:1]).any(1).double().argmax())  # 0 where all rows drew alike
-        # A mean over rows sees the first, a row's place the second.
+        unlike = int((outcomes != outcomes[:1]).any(1).double().argmax())  # 0 if all rows drew the same
+        # The first replacement reveals a mean over rows, the second a dependence on the row's place.
         for taken in (torch.where(place == 0, unlike, place), place.roll(1)):
             if not _alike(_rerun(problem, tape, taken), first[taken]):
                 raise ProblemError(
-                    f"problem {problem.name!r}: its rows depend on each other or on their place: rows were given the samples "
-                    "of other rows, and the objectives did not follow; rows are independent runs, so take no mean over them"
+                    f"problem {problem.name!r}: its rows depend on each other or on their place: the objectives did not follow "
+                    "when rows were given the samples of other rows; rows are independent runs, so take no mean over them"
                 )
 
 
 def _rerun(problem: Problem, tape: Tape[Site], taken: Tensor) -> Tensor:
-    """The objective where every row is given the outcomes of the row that it takes; NaN where there are too few."""
+    """Return the objective when every row takes the outcomes of the row `taken` names; NaN if there are too few."""
     rows = len(taken)
     try:
         return _run(problem, forcing(rows, lambda number, _: tape.draws[number].index[taken], Tape()), rows)
@@ -187,5 +187,5 @@ def _run(problem: Problem, sample: Sample, rows: int) -> Tensor:
 
 
 def _alike(one: Tensor, two: Tensor) -> bool:
-    """Equal up to the order in which a batch is summed."""
+    """Return True if both are equal up to the order in which a batch is summed."""
     return bool(torch.allclose(one, two, rtol=1e-4, atol=1e-5 * max(1.0, float(one.abs().max()))))

@@ -1,4 +1,4 @@
-"""A program of a user's own, taken for a problem as it is: a function, and where it is to be differentiated."""
+"""A user's own program as a problem: a function, and the point at which it is differentiated."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PARAMS = "PARAMS"
 """The name, beside a program, of the point at which it is differentiated."""
 
 EXACT = "EXACT"
-"""The name, beside a program, of the gradient there, or of a function from params to the gradient."""
+"""The name, beside a program, of the gradient at that point, or of a function from params to the gradient."""
 
 
 def is_program(found: object) -> bool:
-    """Whether something is called as a program is, ``(params, sample)``, and not as a factory of problems, ``()``."""
+    """Return True if an object is called as a program is, ``(params, sample)``, and not as a factory of problems, ``()``."""
     if inspect.isclass(found) or not callable(found):
         return False
     return _binds(found, None, None) and not _binds(found)
 
 
 def split_params(target: str) -> tuple[str, Tensor | None]:
-    """A target without its parameters, and the parameters that stand behind its ``@``.
+    """Return a target without its parameters, and the parameters after its ``@``.
 
     Example:
         >>> split_params("mine.py:walk@10"), split_params("mine.py:walk")
@@ -46,16 +46,16 @@ def split_params(target: str) -> tuple[str, Tensor | None]:
             raise ValueError
     except ValueError as error:
         raise TargetError(
-            f"{target!r}: {text!r} are no parameters; expected numbers with commas between, as in '{place}@0.3,0.5'"
+            f"{target!r}: {text!r} are not parameters; expected numbers separated by commas, as in '{place}@0.3,0.5'"
         ) from error
     return place, torch.tensor(numbers if "," in text else numbers[0], dtype=torch.float64)
 
 
 def with_params(targets: Sequence[str], params: str | None) -> tuple[str, ...]:
-    """Targets with the parameters that were stated apart from them; those that bear their own keep them.
+    """Add the separately given parameters to the targets that can hold a program and have none of their own.
 
     Raises:
-        TargetError: None of the targets is a place that could hold a program.
+        TargetError: None of the targets can hold a program.
 
     Example:
         >>> with_params(["mine.py:walk", "mine.py:other@1", "bernoulli:0.3"], "0.3,0.5")
@@ -71,24 +71,24 @@ def with_params(targets: Sequence[str], params: str | None) -> tuple[str, ...]:
 
 
 def program_problem(program: Any, target: str, given: Tensor | None) -> Problem:
-    """The problem that a program is, at the parameters given or at those that stand beside it.
+    """Return the problem of a program at the given parameters, or at those that stand beside it.
 
-    The gradient beside it holds at the parameters beside it; at others only where it is a function of them. Without one,
-    enumeration decides where the program is small, else the likelihood ratio, checked against finite differences.
+    A gradient beside the program holds at the parameters beside it, and at others only if it is a function of them. Without a
+    gradient, enumeration decides if the program is small, else the likelihood ratio, checked against finite differences.
 
     Args:
-        program: ``(params[rows, *param], sample) -> objective[rows]``.
-        target: Where it was found, without parameters; its last name becomes the problem's.
-        given: Parameters ``[*param]``, or None.
+        program: The program, ``(params[rows, *param], sample) -> objective[rows]``.
+        target: The target that names it, without parameters; its last part becomes the problem's name.
+        given: The parameters ``[*param]``, or None.
 
     Raises:
-        TargetError: There are no parameters, or the gradient has another shape than they.
+        TargetError: There are no parameters, or they or the gradient are not numbers.
     """
     beside: Mapping[str, Any] = getattr(program, "__globals__", {})
     if given is None and PARAMS not in beside:
         raise TargetError(
-            f"{target!r} is a program, and where to differentiate it is not said; give '{target}@0.3,0.5', --params 0.3,0.5, "
-            f"or {PARAMS} = ... beside it (or a gradverify.verification.Problem with all that is known)"
+            f"{target!r} is a program without the point at which to differentiate it; give '{target}@0.3,0.5', "
+            f"--params 0.3,0.5, or {PARAMS} = ... beside it (or a gradverify.verification.Problem)"
         )
     params = _tensor(beside[PARAMS], target, PARAMS) if given is None else given
     gradient = beside.get(EXACT)
@@ -103,7 +103,7 @@ def program_problem(program: Any, target: str, given: Tensor | None) -> Problem:
 
 
 def _tensor(value: object, target: str, name: str) -> Tensor:
-    """A floating tensor; numbers and lists of numbers are taken in double precision."""
+    """Return a floating tensor; numbers and lists of numbers become double precision."""
     try:
         made = value.detach() if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
         return made if made.is_floating_point() else made.double()

@@ -1,4 +1,4 @@
-"""The random walk that slows as it climbs: the family on which variance is followed over program length."""
+"""The random walk that slows as it climbs, on which variance is measured over program length."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ WalkParameter = Literal["p", "theta"]
 
 
 def random_walk(length: int) -> list[Problem]:
-    """X_0 = 0; X_{k+1} = X_k + 1 with probability exp(-(X_k + theta) / p), else X_k - 1; at 0 it always rises.
+    """Return problems of X_{k+1} = X_k + 1 with probability exp(-(X_k + theta) / p), else X_k - 1; at 0 it always rises.
 
-    p = n, so that the move's probability varies over the whole range; theta = 0. Differentiated in p (``square``, ``cubic``,
-    ``exponential`` of X / n, ``indicator`` of X > n / 2) and in theta (``linear``, ``square``).
+    The walk starts at X_0 = 0. With p = n, the probability of a move varies over the whole range; theta = 0. The problems are
+    differentiated in p (``square``, ``cubic``, ``exponential`` of X / n, ``indicator`` of X > n / 2) and in theta (``linear``,
+    ``square``).
     """
     in_p = (polynomial("square", 2), polynomial("cubic", 3), exponential(float(length)), indicator(length / 2))
     in_theta = (polynomial("linear", 1), polynomial("square", 2))
@@ -33,9 +34,9 @@ def random_walk(length: int) -> list[Problem]:
 
 
 def published_walk(length: int) -> list[Problem]:
-    """The walk at p = 2n: StochasticAD's published comparison of standard deviations, E[X^2] differentiated in p.
+    """Return the walk at p = 2n, on which StochasticAD's documentation compares standard deviations of d/dp E[X^2].
 
-    The same program as `random_walk`'s, at another point: it falls less often than at p = n.
+    The program is that of `random_walk` at another point: the walk falls less often than at p = n.
 
     References:
         Arya, Schauer, Schaefer and Rackauckas (2022), arXiv 2210.08572; the figure is that of StochasticAD's documentation.
@@ -52,9 +53,10 @@ def published_walk(length: int) -> list[Problem]:
 
 
 def random_walk_categorical(length: int) -> list[Problem]:
-    """The same walk as the tutorial writes it: a categorical of two a step, index 0 is up. E[X^2], differentiated in p.
+    """Return the walk as the tutorial writes it: a categorical of two per step, where index 0 is up.
 
-    To an estimator that differentiates samples it is another program than the one with bits.
+    The objective is E[X^2], differentiated in p. For an estimator that differentiates samples, this is another program than the
+    one with bits.
     """
     program = MarkovProgram(
         num_steps=length,
@@ -71,7 +73,7 @@ def random_walk_categorical(length: int) -> list[Problem]:
 
 
 def walk_program(length: int, objective: Objective, parameter: WalkParameter) -> MarkovProgram:
-    """The walk with one bit a step, differentiated in ``p`` (at theta = 0) or in ``theta`` (at p = n)."""
+    """Return the walk with one bit per step, differentiated in ``p`` (at theta = 0) or in ``theta`` (at p = n)."""
     return MarkovProgram(
         num_steps=length,
         initial=torch.zeros_like,
@@ -94,17 +96,17 @@ def _problem(length: int, objective: Objective, parameter: WalkParameter, *, qui
 
 
 def _take_step(state: Tensor, value: Tensor, k: int) -> Tensor:
-    """``x - 1 + 2 b``, in two passes over memory."""
+    """Return ``x - 1 + 2 b``, in two passes over memory."""
     return torch.add(state - 1, value, alpha=2)
 
 
 def _rises(params: Tensor, state: Tensor, k: int) -> Distribution:
-    """Up with probability exp(-x / p): one at x = 0 whatever p, so the override there needs no case of its own."""
+    """Return the site that rises with probability exp(-x / p), which is one at x = 0 whatever p, as the override demands."""
     return Bernoulli(torch.exp(-state / params), validate_args=False)
 
 
 class _Shifted:
-    """Up with probability exp(-(x + theta) / p), and always at x = 0, where the derivative in theta is therefore zero."""
+    """A site that rises with probability exp(-(x + theta) / p), and always at x = 0, where its derivative is therefore zero."""
 
     def __init__(self, p: float) -> None:
         self.p = p

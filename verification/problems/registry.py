@@ -1,4 +1,4 @@
-"""Names of problems: the package's own, what other packages add, and what a path or a module points to."""
+"""Names of problems: the package's own, those of plug-ins, and those given by a path or a module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .toys import toy_vae
 __all__ = ["find_problems", "registered", "unusable"]
 
 GROUP = "gradverify.problems"
-"""The entry-point group under which other packages register theirs: a `Problem` or a list of them."""
+"""The entry-point group in which other packages register theirs: a `Problem` or a list of them."""
 
 _FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | tuple[int, ...]]] = {
     "bernoulli": (bernoulli, (0.3, 0.01, 0.99)),
@@ -51,13 +51,13 @@ _FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | t
 
 
 def registered() -> dict[str, Problem]:
-    """Every registered problem by its name, the package's own first; plug-ins that cannot be loaded are left out."""
+    """Return every registered problem by name, the package's own first; plug-ins that cannot be loaded are left out."""
     own = _own()
     return own | {name: each for name, each in _plugins().problems.items() if name not in own}
 
 
 def unusable() -> dict[str, str]:
-    """Plug-ins that cannot be loaded: the name of the entry point, and why."""
+    """Return the names of the entry points that cannot be loaded, with the reasons."""
     return dict(_plugins().errors)
 
 
@@ -74,7 +74,7 @@ class _Plugins:
 
 @cache
 def _plugins() -> _Plugins:
-    """What other packages register; loaded when a name is asked for that is none of the package's own."""
+    """Load the plug-ins; this happens only when a name is not one of the package's own."""
     problems: dict[str, Problem] = {}
     errors: dict[str, str] = {}
     for point in entry_points(group=GROUP):
@@ -86,22 +86,22 @@ def _plugins() -> _Plugins:
 
 
 def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
-    """The problems that the given targets name, each once, in the order given.
+    """Return the problems that the targets name, without duplicates, in the given order.
 
     Args:
         targets: Names (``family``, ``family:size``, ``family:size/objective/parameter``, any prefix at a ``:`` or ``/``, also
-            without the size), or ``package.module:attr``, ``path/to/file.py:attr``, behind which a plain program's parameters
-            may stand, as in ``mine.py:walk@0.3,0.5``. A size that is not registered is made, as in ``random_walk:300``. None
-            at all means every registered problem.
-        quick: Without targets: only those of the quick profile.
+            without the size), or ``package.module:attr`` or ``path/to/file.py:attr``, followed by a plain program's parameters
+            if needed, as in ``mine.py:walk@0.3,0.5``. A size that is not registered is created, as in ``random_walk:300``. No
+            targets mean every registered problem.
+        quick: Whether, without targets, only the problems of the quick profile are returned.
 
     Raises:
         TargetError: A target names nothing.
     """
     given = list(targets)
     if not given:
-        for said in unusable().values():
-            warnings.warn(f"left out: {said}", RuntimeWarning, stacklevel=2)
+        for reason in unusable().values():
+            warnings.warn(f"left out: {reason}", RuntimeWarning, stacklevel=2)
         return [each for each in registered().values() if each.quick or not quick]
     found = {each.name: each for target in given for each in _find(target)}
     return list(found.values())
@@ -122,7 +122,7 @@ def _find(target: str) -> list[Problem]:
     if family in unusable():
         raise TargetError(unusable()[family])
     close = get_close_matches(family, _FAMILIES, n=1)
-    # A module of the user's own may well be called nearly like a family.
+    # A user's module may have a name similar to that of a family.
     if colon and not (close and find_spec(family) is None):
         return _load_placed(target)
     raise TargetError(
@@ -132,13 +132,13 @@ def _find(target: str) -> list[Problem]:
 
 
 def _load_placed(target: str) -> list[Problem]:
-    """What stands at ``path/to/file.py:attr`` or ``package.module:attr``; a program takes the parameters behind an ``@``."""
+    """Load ``path/to/file.py:attr`` or ``package.module:attr``; a program takes the parameters after an ``@``."""
     place, given = split_params(target)
     found = load_attribute(place)
     if is_program(found):
         return [program_problem(found, place, given)]
     if given is not None:
-        raise TargetError(f"{target!r}: parameters are for a program (params, sample); {place} brings its own")
+        raise TargetError(f"{target!r}: {place} is not a program (params, sample) and takes no parameters; remove them")
     return _as_problems(found, target)
 
 
@@ -157,12 +157,12 @@ def _make_sized(family: str, rest: str, target: str) -> list[Problem]:
         made = make(kind(size))
     except ValueError as error:
         expected = f"expected {kind.__name__}, as {sizes[0]}{least}"
-        raise TargetError(f"{target!r}: {size!r} is no size of {family}; {expected}") from error
-    # A number can be written in several ways, 0.30 or 1e-1; a name has one.
+        raise TargetError(f"{target!r}: {size!r} is not a size of {family}; {expected}") from error
+    # A number can be written in several ways, such as 0.30 or 1e-1; a name cannot.
     wanted = f"{family}:{made[0].size}{slash}{behind}"
     matches = [each for each in made if _matches(wanted, each.name)]
     if not matches:
-        raise TargetError(f"{target!r}: {family} has {', '.join(each.name for each in made)}")
+        raise TargetError(f"{target!r} names no problem; expected one of {', '.join(each.name for each in made)}")
     return matches
 
 

@@ -16,10 +16,10 @@ _SIZE = 2
 
 
 def subsets(count: int) -> list[Problem]:
-    """E f(a . z), z the k-hot vector of two items out of `count`, differentiated in the items' logits.
+    """Return the problems E f(a . z), z the k-hot vector of two of `count` items, differentiated in the items' logits.
 
-    ``linear``, ``cubic`` and ``exponential`` functions of the chosen items' sum: an estimator that takes the items for
-    independent bits is wrong on all of them.
+    The objectives are ``linear``, ``cubic`` and ``exponential`` functions of the sum of the chosen items. An estimator that
+    treats the items as independent bits is wrong on all of them.
     """
     if count <= _SIZE:
         raise ValueError(f"subsets: {count} items; expected more than {_SIZE}")

@@ -14,16 +14,16 @@ from .problem import Problem
 __all__ = ["THREE_BITS", "bits_near", "polynomial_loss", "polynomial_programming", "toy_vae"]
 
 THREE_BITS = (0.6, 0.51, 0.48)
-"""What three bits of one logit are held against in the toy of Liu et al. (2019), which Kool et al. (2020) took up."""
+"""The targets of three bits that share one logit, in the toy of Liu et al. (2019) and Kool et al. (2020)."""
 
 _TARGET = 0.45
 
 
 def toy_vae(count: int) -> list[Problem]:
-    """E[sum_i (b_i - 0.45)^2] over independent bits of one logit, differentiated in it: ``count (1 - 0.9) p (1 - p)``.
+    """Return E[sum_i (b_i - 0.45)^2] over bits of one logit; the derivative in it is ``count (1 - 0.9) p (1 - p)``.
 
-    The toy of REBAR (count 1), RELAX, ARM and DisARM. Each bit is near its target either way, so the score function's rows
-    are many times as large as the gradient.
+    This is the toy of REBAR (count 1), RELAX, ARM and DisARM. Either value of a bit is near its target, so the score function's
+    rows are many times as large as the gradient.
 
     References:
         Tucker et al. (2017), arXiv 1703.07370; Grathwohl et al. (2018), arXiv 1711.00123.
@@ -41,10 +41,10 @@ def toy_vae(count: int) -> list[Problem]:
 
 
 def bits_near(targets: Sequence[float]) -> Program:
-    """``sum_i (b_i - c_i)^2``, the b_i independent bits of one logit, which is the parameter (a scalar).
+    """Return the program ``sum_i (b_i - c_i)^2`` over independent bits b_i of one logit, the scalar parameter.
 
     Args:
-        targets: c, one a bit.
+        targets: The targets c_i, one per bit.
     """
 
     def program(params: Tensor, sample: Sample) -> Tensor:
@@ -55,7 +55,7 @@ def bits_near(targets: Sequence[float]) -> Program:
 
 
 def polynomial_programming(power: float) -> Program:
-    """``mean_d |x_d - 0.45|^power`` over two-way categories, x_d the one of them; params are their logits ``[D, 2]``.
+    """Return the program ``mean_d |x_d - 0.45|^power`` over two-way categories x_d with logits ``[D, 2]``.
 
     References:
         Liu, Dong, Liu, Yu and Gao (2023), arXiv 2304.08612.
@@ -65,5 +65,5 @@ def polynomial_programming(power: float) -> Program:
 
 
 def polynomial_loss(power: float) -> Callable[[Tensor], Tensor]:
-    """The objective of `polynomial_programming` on one-hot vectors, ``[rows, D, 2]`` -> ``[rows]``."""
+    """Return the objective of `polynomial_programming` on one-hot vectors, ``[rows, D, 2]`` -> ``[rows]``."""
     return lambda one_hot: (one_hot[..., 1] - _TARGET).abs().pow(power).mean(-1)

@@ -1,6 +1,6 @@
-"""The test of the test: does the verifier accuse what is sound, and does it find what is wrong?
+"""The self-test: how often the verifier accuses sound estimators, and whether it finds planted bugs.
 
-Importing this module is cheap; what it exports is loaded when it is first used.
+Importing this module is cheap: its exports are loaded at their first use.
 """
 
 from __future__ import annotations

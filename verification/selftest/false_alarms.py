@@ -1,4 +1,4 @@
-"""Null calibration: how often the engine accuses what is sound, and whether it refuses what cannot be decided."""
+"""False alarms: how often the engine accuses sound rows, and whether it refuses rows that no sample can decide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .watching import Stream, source_of, watch_to_the_end
 __all__ = ["NULL_RATES", "NullCount", "count_alarms", "null_rows", "refusal_row"]
 
 NULL_RATES = (0.05, 0.01, 1e-4)
-"""Error rates of the cells that are watched. Each stage has the square root: .22, .1 and .01."""
+"""The error rates of the watched cells. Each stage has the square root: .22, .1 and .01."""
 
 EXPECTED = {"Pareto 1.5": "inconclusive (tail)", "NaN with probability 1e-6": "failed (non-finite)"}
 UNDECIDED = "inconclusive"
@@ -23,15 +23,15 @@ UNDECIDED = "inconclusive"
 
 @dataclass(frozen=True)
 class NullCount:
-    """What a number of runs of one law came to at one rate.
+    """The counts over a number of runs of one law at one rate.
 
     Attributes:
         law: The law's name.
-        alpha: The cell's rate.
-        runs: Cells.
-        screened: Cells whose first stage raised an alarm.
-        biased: Cells called biased.
-        opened: Cells with a channel that was open at some look.
+        alpha: The error rate of a cell.
+        runs: The number of cells.
+        screened: The number of cells whose first stage raised an alarm.
+        biased: The number of cells called biased.
+        opened: The number of cells with a channel that was open at some look.
     """
 
     law: str
@@ -45,16 +45,16 @@ class NullCount:
 def count_alarms(law: Law, rates: Sequence[float], runs: Iterable[int], seed: int) -> list[NullCount]:
     """Watch cells without bias to their end, at every planned look.
 
-    The cells of all rates watch the same rows in the first stage, and rows of their own in the second.
+    The cells of all rates watch the same rows in the first stage, and their own rows in the second.
 
     Args:
-        law: What is drawn.
-        rates: Error rates of the cells.
-        runs: Numbers of the runs, which address their random numbers.
-        seed: Entropy.
+        law: The law of the rows.
+        rates: The error rates of the cells.
+        runs: The numbers of the runs, which address their random numbers.
+        seed: The seed.
 
     Returns:
-        One count a rate.
+        One count per rate.
     """
     tallies = {alpha: Counter[str]() for alpha in rates}
     for run in runs:
@@ -74,7 +74,7 @@ def count_alarms(law: Law, rates: Sequence[float], runs: Iterable[int], seed: in
 
 
 def null_rows(counts: Iterable[NullCount]) -> list[NullRow]:
-    """Two rows for every law and rate, the blocks of runs added up: the verdict, and the first stage's alarm alone."""
+    """Add up the blocks of runs, and return two rows per law and rate: the verdict, and the first stage's alarm alone."""
     added: dict[tuple[str, float], NullCount] = {}
     for each in counts:
         known = added.get((each.law, each.alpha), NullCount(each.law, each.alpha, 0, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""The self-test in one picture: false alarms, rows that a planted bug takes, and power."""
+"""The self-test in one picture: false alarms, rows needed to find a planted bug, and power."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .selftest_record import NullRow, SelfTest
 __all__ = ["draw_selftest"]
 
 _NO_SIZE = 1e-4
-"""Where planted bugs without a bias stand on the axis of sizes: left of the smallest."""
+"""The place on the axis of sizes for planted bugs without a bias: left of the smallest size."""
 
 
 def draw_selftest(selftest: SelfTest) -> Picture:
-    """Draw a self-test: three panels, and the table of false alarms beside them."""
+    """Draw a self-test in three panels, and return it with the table of false alarms."""
     laws = list(dict.fromkeys(each.law for each in selftest.nulls))
     with drawing():
         figure = Figure(figsize=(10.4, max(6.4, 2.0 + 0.3 * len(laws))), layout="constrained")
@@ -30,8 +30,8 @@ def draw_selftest(selftest: SelfTest) -> Picture:
             name="selftest",
             title="The verifier verified",
             caption=(
-                "False alarms of the first stage in units of its nominal rate, with exact 95 % intervals; rows until a planted "
-                "bug was found; biases found against biases planted."
+                "False alarms of the first stage in units of its nominal rate, with exact 95 % intervals; the rows drawn until "
+                "a planted bug was found; the share of biases found against their size."
             ),
             columns=("law", "event", "nominal", "runs", "alarms"),
             rows=[(each.law, each.event, number(each.nominal), str(each.runs), str(each.alarms)) for each in selftest.nulls],

@@ -1,4 +1,4 @@
-"""The kill matrix: every planted bug through the whole verifier, and its sound original beside it."""
+"""The kill matrix: every planted bug, and its sound original, run through the whole verifier."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from .sensitive import find_problem
 __all__ = ["kill_row"]
 
 ALPHA = 1e-5
-"""False-alarm rate of one mutant's run: 1e-3 over a hundred runs, mutants and originals."""
+"""The false-alarm rate of one mutant's run: 1e-3 over a hundred runs, mutants and originals."""
 
 MAX_ROWS = 3_000_000
-REFERENCE_ROWS = 2000  # the references are compared in the product's own runs
-VARIANCE_ROWS = 2**17  # a ratio of 1.1 is found where the kurtosis is up to 20
+REFERENCE_ROWS = 2000  # few, because ordinary runs compare the references
+VARIANCE_ROWS = 2**17  # enough to find a ratio of 1.1 up to a kurtosis of 20
 EVIDENCE = 160  # characters
 WIDEST = 0.25  # relative tolerance for bugs that are larger than the gradient
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """What one run said.
+    """The findings of one run.
 
     Attributes:
-        check: The first check that failed; empty where none did.
-        evidence: What it said.
-        word: The bias verdict.
+        check: The first check that failed; empty if none did.
+        evidence: The evidence of that check.
+        word: The verdict on bias.
         relative: The bias, relative to the scale.
-        noise: Standard deviation of one row over the gradient's norm.
-        rows: Rows drawn.
+        noise: The standard deviation of one row, divided by the gradient's norm.
+        rows: The number of rows drawn.
     """
 
     check: str
@@ -54,14 +54,14 @@ class _Finding:
 
 
 def kill_row(mutant: Mutant, seed: int) -> KillRow:
-    """Verify a mutant and its original on the mutant's problem, held to be unbiased.
+    """Verify a mutant and its original on the mutant's problem, expecting both to be unbiased.
 
-    The tolerance at which a cell may stop is a quarter of the bug's size, so an accepted mutant is an error of the verifier.
-    The original's exact variance is known to the run where it can be computed, and deviating from it is a failure too.
+    The tolerance at which a cell may stop is a quarter of the bug's size, so an accepted mutant is an error of the verifier. If
+    the original's exact variance can be computed, a deviation from it is also a failure.
 
     Args:
-        mutant: What to verify.
-        seed: Entropy.
+        mutant: The planted bug.
+        seed: The seed.
     """
     problem = find_problem(mutant.problem)
     tolerance = min(mutant.size / 4, WIDEST) if mutant.size else 0.05
@@ -93,7 +93,7 @@ def _verify(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: f
     least = VARIANCE_ROWS if mutant.mean_is_right else 0
     profile = Profile("selftest", MAX_ROWS, least, tolerance, 2 * tolerance, REFERENCE_ROWS)
     name = mutant.name if estimator is mutant.estimator else f"original of {mutant.name}"
-    # A mutant may touch the global random state; what comes after it must not notice.
+    # A mutant may change the global random state, which must not affect what follows.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         run = Verification({name: estimator}, [problem], Settings(profile, alpha=ALPHA, seed=seed, expect="unbiased"))
@@ -114,16 +114,16 @@ def _verify(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: f
 
 
 def _first_failure(cell: Cell) -> tuple[str, str] | None:
-    """The first check that refutes the claim, and what it said."""
+    """Return the first check that refutes the claim, and its evidence; None if no check failed."""
     for each in cell.checks:
         if each.claim == "refuted" or each.outcome == "failed":
-            said = (each.outcome, each.details.get("reason"), each.details.get("material"), each.note)
-            return each.check, ", ".join(str(part) for part in said if part)[:EVIDENCE]
+            parts = (each.outcome, each.details.get("reason"), each.details.get("material"), each.note)
+            return each.check, ", ".join(str(part) for part in parts if part)[:EVIDENCE]
     return None
 
 
 def _wrong_variance(run: Verification, mutant: Mutant, problem: Problem) -> tuple[str, str] | None:
-    """The comparison of one replicate's variance with the original's exact one, for bugs that no mean shows."""
+    """Compare one replicate's variance with the original's exact one, for bugs that no mean shows."""
     exact = _exact_variance(mutant.original, problem) if mutant.mean_is_right else None
     moments = run.runs[0].rows
     if exact is None or moments.count < VARIANCE_ROWS:
@@ -132,7 +132,7 @@ def _wrong_variance(run: Verification, mutant: Mutant, problem: Problem) -> tupl
     low, high = variance_interval(moments, channel, confidence=1 - ALPHA)
     if low <= exact <= high:
         return None
-    return "variance", f"{moments.variance[channel]:.4g} where {exact:.4g} is exact"
+    return "variance", f"{moments.variance[channel]:.4g}; the exact variance is {exact:.4g}"
 
 
 def _exact_variance(estimator: Estimator, problem: Problem) -> float | None:

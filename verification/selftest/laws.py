@@ -1,4 +1,4 @@
-"""Laws of rows whose mean is known: what a sound estimator may return, and what no sample can decide."""
+"""Laws of rows with known mean: rows that a sound estimator may return, and rows that no sample can decide."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _NEVER = 1e-6  # a tolerance that no run reaches, so that every run is watched t
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Law:
-    """Rows of errors ``[n, d]``, of mean zero.
+    """Rows of errors ``[n, d]`` with mean zero.
 
     Attributes:
-        name: Its name.
-        draw: So many rows from a generator.
-        plan: The plan of a cell that holds such rows.
-        sigma: Standard deviation of a row, for laws whose power is measured.
-        runs: Factor on the number of runs: below one where a run is long.
+        name: The name of the law.
+        draw: A function that draws a number of rows from a generator.
+        plan: The plan of a cell with such rows.
+        sigma: The standard deviation of a row, for laws whose power is measured.
+        runs: A factor on the number of runs, below one if a run is long.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Law:
 
 
 def null_laws() -> list[Law]:
-    """What must not be accused: simulated laws, then sound estimators against exact gradients.
+    """Return the laws that must not be accused: simulated laws, then sound estimators against exact gradients.
 
-    A law with rare large rows gets as many rows as its gates need to open: a closed cell is never asked, and proves nothing.
+    A law with rare large rows gets as many rows as its gates need to open: a closed cell is never tested, and proves nothing.
     """
     mix = np.random.default_rng(1).normal(size=(4, 4))
     return [
@@ -76,7 +76,7 @@ def null_laws() -> list[Law]:
 
 
 def refused_laws() -> list[Law]:
-    """What no sample can decide, and what must end the cell, at tolerances that an ordinary law would meet."""
+    """Return the laws that no sample can decide, or that must end the cell, at tolerances that ordinary laws would meet."""
     heavy = _law("Pareto 1.5", lambda g, n: g.pareto(1.5, size=(n, 1)) - 2, 30_000)
     jump = _law("constant with a jump, p = 0.001", _weight(0.001), 20_000)
     missing = _law("NaN with probability 1e-6", _missing, 10_000_000, runs=0.01)
@@ -85,7 +85,7 @@ def refused_laws() -> list[Law]:
 
 
 def power_laws() -> list[Law]:
-    """What a bias is added to."""
+    """Return the laws to which a bias is added."""
     return [
         _law("normal", lambda g, n: g.normal(size=(n, 1)), 8000),
         _law("lognormal 1", _lognormal, 150_000, sigma=math.sqrt((math.e - 1) * math.e)),
@@ -94,7 +94,7 @@ def power_laws() -> list[Law]:
 
 
 def estimator_law(name: str, estimator: Estimator, problem: str, max_rows: int = 4000) -> Law:
-    """An estimator's errors against the exact gradient, under the plan that a run would make."""
+    """Return the law of an estimator's errors against the exact gradient, under the plan that a run would make."""
     target = find_problem(problem)
     settings = Settings(Profile("selftest", max_rows, 0, _NEVER, _NEVER, 1000), expect="unbiased")
     (cell,) = Verification({name: estimator}, [target], settings).runs
@@ -130,25 +130,25 @@ def _lognormal(source: np.random.Generator, count: int) -> Array:
 
 
 def _weight(probability: float) -> Draw:
-    """An importance weight: ``1 / p`` with probability p, else zero, less its mean of one."""
+    """Return an importance weight: ``1 / p`` with probability p, else zero, minus its mean of one."""
     return lambda source, count: (source.random((count, 1)) < probability) / probability - 1.0
 
 
 def _rare_category(source: np.random.Generator, count: int) -> Array:
-    """``(1{seen} - p) f / p``: the score of a rare category's logit times an objective that varies."""
+    """Return ``(1{seen} - p) f / p``: the score of a rare category's logit times an objective that varies."""
     probability = 1e-3
     seen = source.random((count, 1)) < probability
     return (seen - probability) / probability * source.normal(1, 0.3, size=(count, 1))
 
 
 def _three_valued(source: np.random.Generator, count: int) -> Array:
-    """-1, 0 or 49 with probabilities .49, .5 and .01."""
+    """Draw -1, 0 or 49 with probabilities .49, .5 and .01."""
     uniform = source.random((count, 1))
     return np.where(uniform < 0.01, 49.0, np.where(uniform < 0.5, -1.0, 0.0))
 
 
 def _skewed_vector(source: np.random.Generator, count: int) -> Array:
-    """Four coordinates that share their randomness: normal, exponential, a weight of p = 0.05, and a product of two."""
+    """Draw four dependent coordinates: normal, exponential, a weight of p = 0.05, and a product of two."""
     normal, exponential = source.normal(size=count), source.exponential(size=count) - 1
     weight = (source.random(count) < 0.05) / 0.05 - 1.0
     return np.stack((normal, exponential + 0.5 * normal, weight, normal * exponential), axis=1)

@@ -1,4 +1,4 @@
-"""Power: how often a bias of known size is found, beside what the boundary predicts."""
+"""Power: how often a bias of known size is found, beside the prediction from the boundary."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .watching import Stream, source_of, watch_to_the_end
 __all__ = ["POWER_RATE", "power_row", "predicted_power"]
 
 POWER_RATE = 1e-3
-"""Error rate of the cells."""
+"""The error rate of the cells."""
 
 PROMISED = 0.9
-"""Probability with which a verdict says that its detectable bias would have been found."""
+"""The probability with which a verdict says that its detectable bias would have been found."""
 
 _PATHS = 20_000
 
 
 def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
-    """Watch cells whose rows carry a bias.
+    """Watch cells whose rows carry a bias, and count how often it is found.
 
     Args:
-        law: What the bias is added to.
-        multiple: The bias, in units of the smallest that the last look shows with probability 0.9.
-        runs: Cells.
-        seed: Entropy.
+        law: The law to which the bias is added.
+        multiple: The bias in units of the smallest bias that the last look shows with probability 0.9.
+        runs: The number of cells.
+        seed: The seed.
     """
     plan = replace(law.plan, alpha=POWER_RATE)
     unit = float(detectable(1.0, plan.max_rows, plan.rows_to_open, plan.stage_alpha))
@@ -62,14 +62,15 @@ def power_row(law: Law, multiple: float, runs: int, seed: int) -> PowerRow:
 
 
 def predicted_power(plan: BiasPlan, drift: float) -> float:
-    """The probability that normal sums with a drift cross the boundary in both stages, at the plan's looks.
+    """Return the probability that normal sums with a drift cross the boundary in both stages, at the plan's looks.
 
-    ``z_n = drift sqrt(n) + W_n / sqrt(n)`` is compared with ``c_n`` at each look, W a Brownian motion; the second stage listens
-    to the first one's sign, for as many rows as it is given. Skewness and gates, which real rows have, are left out.
+    At each look ``z_n = drift sqrt(n) + W_n / sqrt(n)`` is compared with ``c_n``, where W is a Brownian motion. The second
+    stage tests only the sign that the first one flagged, for as many rows as it is given. The skewness and the gates of real
+    rows are left out.
 
     Args:
         plan: The plan of a cell with one channel.
-        drift: Bias in standard deviations of a row.
+        drift: The bias in standard deviations of a row.
     """
     source = source_of("predicted power", drift, plan.max_rows)
     screen = np.array(plan.planned_rows("screen"))
@@ -81,7 +82,7 @@ def predicted_power(plan: BiasPlan, drift: float) -> float:
     found = 0
     for look in np.unique(first):
         rows = np.array(plan.planned_rows("confirm", flagged_at=int(screen[look])))
-        # Multiplied by the flagged sign, every path has to cross upwards.
+        # After multiplication by the flagged sign, every path must cross upwards.
         own = sign[first == look]
         fresh = _statistics(source, rows, drift, paths=own.size) * own[:, None]
         found += int((fresh > boundary(rows, rows[0], plan.stage_alpha)).any(1).sum())
@@ -89,6 +90,6 @@ def predicted_power(plan: BiasPlan, drift: float) -> float:
 
 
 def _statistics(source: np.random.Generator, rows: NDArray[np.int64], drift: float, paths: int = _PATHS) -> NDArray[np.float64]:
-    """``sum / sqrt(n)`` at each row count, ``[paths, looks]``."""
+    """Return ``sum / sqrt(n)`` at each row count, ``[paths, looks]``."""
     steps = source.normal(size=(paths, rows.size)) * np.sqrt(np.diff(rows, prepend=0))
     return steps.cumsum(1) / np.sqrt(rows) + drift * np.sqrt(rows)

@@ -1,4 +1,4 @@
-"""A self-test as Markdown: what went wrong first, then every figure."""
+"""A self-test as Markdown: failures first, then every figure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TITLE = "# The test of the test"
 
 
 def to_markdown(selftest: SelfTest) -> str:
-    """The self-test in GitHub-flavoured Markdown, ending in a newline.
+    """Return the self-test as GitHub-flavoured Markdown that ends in a newline.
 
     Args:
-        selftest: What to show.
+        selftest: The self-test.
     """
     refusals = (
         (each.law, each.expected, count(each.runs), count(each.wrong), _tally(each.outcomes)) for each in selftest.refusals
@@ -32,22 +32,22 @@ def to_markdown(selftest: SelfTest) -> str:
 
 
 _ABOUT_NULLS = (
-    "Cells without bias, watched at every look to their last one. *Verdict*: both stages erred, nominal rate the cell's "
-    "alpha. *First stage*: its alarm alone, nominal rate the root of alpha. *Opened*: share of the cells in which a "
-    "channel was believed at some look; the others were never asked."
+    "Cells without bias, watched at every look to the last one. *Verdict*: both stages erred; the nominal rate is the cell's "
+    "alpha. *First stage*: its alarm alone; the nominal rate is the square root of alpha. *Opened*: the share of the cells in "
+    "which a channel was open at some look; the others were never tested."
 )
-_ABOUT_REFUSALS = "Laws that no sample decides, and rows that end a cell."
+_ABOUT_REFUSALS = "Laws that no sample can decide, and rows that must end a cell."
 _ABOUT_KILLS = (
-    "*Size*: bias relative to the gradient's scale. *Noise*: standard deviation of one row over the gradient's norm. Each "
-    "could have been accepted at a quarter of its size. *Sound original*: the verdict on the estimator without the bug, on "
-    "the same problem at the same tolerance."
+    "*Size*: the bias relative to the gradient's scale. *Noise*: the standard deviation of one row, divided by the gradient's "
+    "norm. Each bug could have been accepted at a tolerance of a quarter of its size. *Sound original*: the verdict on the "
+    "estimator without the bug, on the same problem at the same tolerance."
 )
 _ABOUT_POWER = (
-    "Bias in units of the smallest that the last look shows with probability 0.9; *predicted* for normal sums at the same "
-    "looks, from the boundary alone. *Closed*: cells that ended with their gates shut, which promise nothing."
+    "*Bias*: in units of the smallest bias that the last look shows with probability 0.9. *Predicted*: the power for normal "
+    "sums at the same looks, from the boundary alone. *Closed*: cells that ended with their gates closed, and promise nothing."
 )
 _NULL_COLUMNS = ("law", "event", "nominal", "runs", "alarms", "limit", "rate", "95 % interval", "opened")
-_REFUSAL_COLUMNS = ("law", "must be", "runs", "wrong", "outcomes")
+_REFUSAL_COLUMNS = ("law", "expected", "runs", "wrong", "outcomes")
 _KILL_COLUMNS = (
     "planted bug", "problem", "size", "noise", "outcome", "found by", "evidence", "rows", "time", "sound original",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a self-test found, and JSON in between."""
+"""The result of a self-test, written to JSON and read from it."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ KillOutcome = Literal["killed", "survived"]
 
 @dataclass(frozen=True, kw_only=True)
 class NullRow:
-    """How often a law without bias was accused, at one nominal rate.
+    """The share of runs in which a law without bias was accused, at one nominal rate.
 
     Attributes:
         law: The law, or the estimator and its problem.
-        event: ``verdict`` (both stages err) or ``first stage`` (its alarm alone).
+        event: The error, ``verdict`` (of both stages) or ``first stage`` (its alarm alone).
         nominal: The rate that must not be exceeded.
-        runs: Cells that were watched to their end.
-        alarms: Those that erred.
-        rate: Their share.
-        interval: Its exact 95 % interval (Clopper-Pearson).
-        limit: More alarms than this are a failure; a rate that is just nominal fails with probability .05 at most.
-        opened: Share of runs in which a channel was open at some look: the others were never asked.
-        passed: Whether the limit was kept.
+        runs: The number of cells that were watched to their end.
+        alarms: The number of cells that erred.
+        rate: The share of cells that erred.
+        interval: The exact 95 % interval of the rate (Clopper-Pearson).
+        limit: The largest number of alarms that passes; a rate that is exactly nominal fails with probability .05 at most.
+        opened: The share of runs in which a channel was open at some look; the others were never tested.
+        passed: True if the limit was kept.
     """
 
     law: str
@@ -65,15 +65,15 @@ class NullRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRow:
-    """What became of a law that no sample can decide, or that must end the cell.
+    """The result for a law that no sample can decide, or that must end the cell.
 
     Attributes:
         law: The law.
-        expected: What the engine has to say.
-        runs: Cells.
-        wrong: Those in which it said something else.
-        outcomes: How often each outcome was met, with its reason.
-        passed: Whether none was wrong.
+        expected: The outcome that the engine must reach.
+        runs: The number of cells.
+        wrong: The number of cells with another outcome.
+        outcomes: The count of each outcome with its reason.
+        passed: True if no cell was wrong.
     """
 
     law: str
@@ -86,25 +86,25 @@ class RefusalRow:
 
 @dataclass(frozen=True, kw_only=True)
 class KillRow:
-    """What became of one planted bug.
+    """The result for one planted bug.
 
     Attributes:
-        mutant: Its name.
-        problem: Where it was tried.
-        size: Its bias relative to the gradient's scale; zero where its mean is right; None where no number describes it.
+        mutant: The bug's name.
+        problem: The problem on which it was verified.
+        size: The bias relative to the gradient's scale; zero if the mean is right; None if no number describes the bug.
         tolerance: The relative tolerance at which it could have been accepted, r_target.
-        outcome: ``killed`` or ``survived``.
+        outcome: The outcome, ``killed`` or ``survived``.
         check: The check that found it; empty for a survivor.
-        evidence: What the check said.
-        relative: The bias that was measured in the channel that decided (a coordinate, the gain or a projection), relative to
-            that channel's scale; None where none was.
-        noise: Standard deviation of one row over the gradient's norm; None where it was not measured.
-        num_samples: Rows drawn.
-        reason: Why it survived; empty if it was killed.
-        expected: Whether it had to be found.
-        control: What was said of the sound estimator, on the same problem at the same tolerance.
-        accused: Whether a check failed on the sound estimator.
-        timing: Seconds for the mutant; never part of a comparison.
+        evidence: The evidence of that check.
+        relative: The bias measured in the deciding channel (a coordinate, the gain or a projection), relative to that
+            channel's scale; None if none was measured.
+        noise: The standard deviation of one row, divided by the gradient's norm; None if it was not measured.
+        num_samples: The number of rows drawn.
+        reason: The reason why it survived; empty if it was killed.
+        expected: True if it had to be found.
+        control: The verdict on the sound estimator, on the same problem at the same tolerance.
+        accused: True if a check failed on the sound estimator.
+        timing: The seconds for the mutant; never part of a comparison.
     """
 
     mutant: str
@@ -126,19 +126,19 @@ class KillRow:
 
 @dataclass(frozen=True, kw_only=True)
 class PowerRow:
-    """How often a bias of one size was found.
+    """The share of runs in which a bias of one size was found.
 
     Attributes:
-        law: The law that it was added to.
-        bias: In units of the smallest bias that the last look shows with probability 0.9.
-        in_sigma: The same in standard deviations of a row.
-        runs: Cells.
-        detected: Those called biased.
-        closed: Those that ended with every channel closed, which promise nothing.
-        rate: Share of the detected.
-        interval: Its exact 95 % interval.
-        predicted: What the boundary predicts for normal sums at the same looks, without gates.
-        passed: Whether a power of 0.9 from the detectable bias on, among the cells that were not closed, is not contradicted
+        law: The law to which it was added.
+        bias: The bias in units of the smallest bias that the last look shows with probability 0.9.
+        in_sigma: The bias in standard deviations of a row.
+        runs: The number of cells.
+        detected: The number of cells called biased.
+        closed: The number of cells that ended with every channel closed, which promise nothing.
+        rate: The share of detected cells.
+        interval: The exact 95 % interval of the rate.
+        predicted: The prediction from the boundary for normal sums at the same looks, without gates.
+        passed: True unless a power of 0.9, promised from the detectable bias on for cells that were not closed, is contradicted
             at the level .05.
     """
 
@@ -156,18 +156,18 @@ class PowerRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTest:
-    """A whole self-test.
+    """The result of a whole self-test.
 
     Attributes:
-        profile: ``fast`` or ``full``.
-        seed: Its entropy.
-        versions: Of the packages that the figures depend on.
-        nulls: False-alarm rates.
-        refusals: Laws that have to be refused.
+        profile: The profile, ``fast`` or ``full``.
+        seed: The seed.
+        versions: The versions of the packages that the figures depend on.
+        nulls: The false-alarm rates.
+        refusals: The laws that must be refused.
         kills: The kill matrix.
-        power: Power curves.
-        timing: Seconds in all; never part of a comparison.
-        schema_version: Of the JSON.
+        power: The power curves.
+        timing: The seconds in all; never part of a comparison.
+        schema_version: The version of the JSON's schema.
     """
 
     profile: ProfileName
@@ -182,11 +182,11 @@ class SelfTest:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What the verifier got wrong, a sentence each; survivors with a known reason are not among them."""
+        """The verifier's errors, one sentence each; survivors with a known reason are not among them."""
         return (
             *(
                 f"{each.law}: {each.alarms} false alarms ({each.event}) in {each.runs} runs at {each.nominal:g}, "
-                f"limit {each.limit}"
+                f"more than the limit of {each.limit}"
                 for each in self.nulls
                 if not each.passed
             ),
@@ -194,7 +194,7 @@ class SelfTest:
             *(f"{each.mutant} survived: {each.reason}" for each in self.kills if each.expected and each.outcome == "survived"),
             *(f"{each.mutant}: its sound original was accused ({each.control})" for each in self.kills if each.accused),
             *(
-                f"{each.law}: a bias of {each.bias:g} detectable ones was found in {each.detected} of "
+                f"{each.law}: a bias of {each.bias:g} times the detectable one was found in {each.detected} of "
                 f"{each.runs - each.closed} open runs, less than 0.9 of them"
                 for each in self.power
                 if not each.passed
@@ -202,7 +202,7 @@ class SelfTest:
         )
 
     def to_json(self) -> str:
-        """As JSON text, keys in a fixed order."""
+        """Return JSON text with the keys in a fixed order."""
         return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     @classmethod
@@ -210,7 +210,7 @@ class SelfTest:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: The text is no self-test, or one of another schema version.
+            ValueError: The text is not a self-test, or has another schema version.
         """
         try:
             data = json.loads(text)
@@ -225,13 +225,13 @@ class SelfTest:
 
 
 def exit_status(selftest: SelfTest) -> int:
-    """0 if the verifier kept its promises, 1 if not."""
+    """Return 0 if the verifier kept its promises, else 1."""
     return 1 if selftest.failures else 0
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema that every written self-test obeys."""
+    """Return the JSON Schema that every written self-test obeys."""
     text = resources.files(__package__).joinpath("selftest.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

@@ -1,4 +1,4 @@
-"""The whole self-test: jobs, the processes that do them, and what they come to."""
+"""The run of a self-test: its jobs, the processes that run them, and the collected results."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .selftest_record import KillRow, PowerRow, ProfileName, RefusalRow, SelfTes
 __all__ = ["Progress", "run_selftest"]
 
 Progress = Callable[[int, int, str], None]
-"""Told (jobs done, jobs in all, what was done last)."""
+"""A function called with (jobs done, jobs in all, the last job)."""
 
 
 @dataclass(frozen=True)
 class _Size:
-    """How much a profile does.
+    """The amount of work of a profile.
 
     Attributes:
-        null_laws: Names of the laws; empty for all.
-        null_rates: Error rates of their cells.
-        null_runs: Runs of each.
-        block: Runs a job.
-        refusal_runs: Runs of each law to be refused.
-        power_laws: Names of the laws; empty for all.
-        power_runs: Runs at each bias.
+        null_laws: The names of the laws without bias; empty for all.
+        null_rates: The error rates of their cells.
+        null_runs: The number of runs of each.
+        block: The number of runs per job.
+        refusal_runs: The number of runs of each law to be refused.
+        power_laws: The names of the laws with bias; empty for all.
+        power_runs: The number of runs at each bias.
         multiples: The biases, in units of the detectable one.
     """
 
@@ -67,7 +67,7 @@ _SIZES: dict[ProfileName, _Size] = {
 
 @dataclass(frozen=True)
 class _Job:
-    """One piece of work, by name, so that any process can do it."""
+    """One piece of work, given by name so that any process can do it."""
 
     kind: Literal["null", "refusal", "kill", "power"]
     name: str
@@ -85,9 +85,9 @@ def run_selftest(
 
     Args:
         profile: ``fast`` (seconds, in the tests) or ``full`` (minutes).
-        seed: Entropy; the same seed gives the same result but for the seconds, whatever the number of workers.
-        workers: Processes to spawn; 0 does everything in this one.
-        progress: Told of every job that is done.
+        seed: The seed; apart from the seconds, the result depends on nothing else.
+        workers: The number of processes to spawn; 0 runs everything in this one.
+        progress: A function called after every finished job.
 
     Raises:
         ValueError: The profile is unknown.
@@ -136,7 +136,7 @@ def _perform(job: _Job) -> list[Any]:
 
 
 def _run_jobs(jobs: list[_Job], workers: int, progress: Progress | None) -> list[list[Any]]:
-    """The jobs' results, in the order of the jobs."""
+    """Return the jobs' results, in the order of the jobs."""
     tell = progress or (lambda done, total, name: None)
     if workers == 0:
         results = []

@@ -18,7 +18,7 @@ __all__ = ["find_problem"]
 
 @cache
 def find_problem(name: str) -> Problem:
-    """The problem of that name: one of this module's, or a registered one."""
+    """Return the problem with the given name: one of this module's, or a registered one."""
     own = {each.name: each for each in _own()}
     return own[name] if name in own else registered()[name]
 
@@ -50,7 +50,7 @@ def _vector(*values: float) -> Tensor:
 
 
 def _coin(name: str, logit: float, offset: float, rarest: float | None = None) -> Problem:
-    """``b + offset`` of one bit. Near even odds and centred, the score function hardly varies: (b - p)^2 / p (1 - p) = 1."""
+    """Return ``b + offset`` of one bit. Near even odds and centred, the score hardly varies: (b - p)^2 / p (1 - p) = 1."""
 
     def program(params: Tensor, sample: Sample) -> Tensor:
         return sample(Bernoulli(logits=params, validate_args=False)) + offset
@@ -60,24 +60,24 @@ def _coin(name: str, logit: float, offset: float, rarest: float | None = None) -
 
 
 def _paid(params: Tensor, sample: Sample) -> Tensor:
-    """A bet whose stake is the parameter too: the objective has a derivative of its own."""
+    """Evaluate a bet whose stake is also the parameter, so that the objective has a derivative of its own."""
     return (sample(Bernoulli(logits=params, validate_args=False)) - 0.4) * (1 + params) + 0.3 * params
 
 
 def _weighted(params: Tensor, sample: Sample) -> Tensor:
-    """Two bits with an interaction, logits of both signs, the mean away from zero."""
+    """Evaluate two bits with an interaction; their logits have both signs, and the mean is not near zero."""
     first, second = sample(Bernoulli(logits=params, validate_args=False)).unbind(-1)
     return first - 1.5 * second + 0.8 * first * second + 0.2
 
 
 def _both(params: Tensor, sample: Sample) -> Tensor:
-    """Two bits of one probability: E f = p^2 is curved in p."""
+    """Evaluate the product of two bits of one probability, where E f = p^2 is curved in p."""
     pair = params.unsqueeze(-1).expand(-1, 2)
     return sample(Bernoulli(pair, validate_args=False)).prod(-1)
 
 
 def _table(values: tuple[float, ...]) -> Program:
-    """A table entry a category."""
+    """Return the program that looks a category up in a table."""
 
     def program(params: Tensor, sample: Sample) -> Tensor:
         one_hot = sample(OneHotCategorical(logits=params, validate_args=False))
@@ -87,7 +87,7 @@ def _table(values: tuple[float, ...]) -> Program:
 
 
 def _steps(params: Tensor, sample: Sample) -> Tensor:
-    """A square of the index: what rules exact to second order must get right."""
+    """Evaluate a square of the index, which rules that are exact to second order must get right."""
     return (sample(Categorical(logits=params, validate_args=False)) + 0.5) ** 2
 
 
@@ -96,7 +96,7 @@ def _line(params: Tensor, sample: Sample) -> Tensor:
 
 
 def _curve(params: Tensor, sample: Sample) -> Tensor:
-    """A square of a one-hot sample's entry in a table."""
+    """Evaluate a square of a one-hot sample's entry in a table."""
     one_hot = sample(OneHotCategorical(logits=params, validate_args=False))
     return (one_hot @ params.new_tensor((0.9, -0.6, 0.5)) + 1.1) ** 2
 

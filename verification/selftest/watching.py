@@ -1,4 +1,4 @@
-"""A cell's bias test driven over simulated rows, look by look, as a run drives it over an estimator's."""
+"""A cell's bias test on simulated rows, look by look, driven as a run drives it on an estimator's rows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..statistics.moments import Moments
 
 __all__ = ["Stream", "source_of", "watch_to_the_end"]
 
-_LEAST, _MOST = 2**12, 2**17  # rows drawn at once: looks may be close to each other, a draw has a cost of its own
+_LEAST, _MOST = 2**12, 2**17  # rows per draw: looks may be close to each other, and each draw has an overhead
 
 Array = NDArray[np.float64]
 
 
 class Stream:
-    """The rows of one stage, drawn once; the moments at every look are kept, so that several tests may watch the same rows.
+    """The rows of one stage, drawn once; the moments at every look are kept, so that several tests can watch the same rows.
 
     Args:
-        draw: So many more rows of errors ``[n, d]``.
-        channels: What is watched.
+        draw: A function that draws further rows of errors, ``[n, d]``.
+        channels: The watched channels.
     """
 
     def __init__(self, draw: Callable[[int], Array], channels: Channels) -> None:
@@ -37,7 +37,7 @@ class Stream:
         self._seen: dict[int, Moments] = {}
 
     def upto(self, count: int) -> Moments:
-        """The moments of the first `count` rows.
+        """Return the moments of the first `count` rows.
 
         Raises:
             ValueError: The stream has passed that count without stopping there.
@@ -45,7 +45,7 @@ class Stream:
         if count in self._seen:
             return self._seen[count]
         if count < self._used:
-            raise ValueError(f"the stream stands at {self._used} rows and kept nothing at {count}")
+            raise ValueError(f"{count} rows are asked for, but the stream has passed to {self._used} rows without a look there")
         while self._used < count:
             if not len(self._ahead):
                 self._ahead = self._channels.project(self._draw(min(max(count - self._used, _LEAST), _MOST)))
@@ -61,7 +61,7 @@ def watch_to_the_end(plan: BiasPlan, screen: Stream, confirm: Stream) -> BiasTes
 
     Args:
         plan: The cell's plan.
-        screen: Rows of the first stage.
+        screen: The rows of the first stage.
         confirm: Fresh rows, used if the first stage raises an alarm.
 
     Returns:
@@ -75,5 +75,5 @@ def watch_to_the_end(plan: BiasPlan, screen: Stream, confirm: Stream) -> BiasTes
 
 
 def source_of(*address: object) -> np.random.Generator:
-    """The random numbers at an address, which names what they are for; whoever draws them, they are the same."""
+    """Return the random numbers at an address, which names their purpose; they are the same in every process."""
     return np.random.default_rng(int.from_bytes(hashlib.blake2s(json.dumps(address).encode()).digest()[:16], "big"))

@@ -16,8 +16,8 @@ def write_selftest(selftest: SelfTest, folder: Path) -> list[Path]:
     """Write ``selftest.json``, ``selftest.md``, ``selftest.svg`` and ``selftest.png``.
 
     Args:
-        selftest: What to write.
-        folder: Where to; made if it does not exist.
+        selftest: The self-test.
+        folder: The folder, created if missing.
 
     Returns:
         The files, in that order.

@@ -71,7 +71,7 @@ def test_an_interruption_before_anything_is_done_writes_nothing(tmp_path: Path, 
         (("--resume",), "--resume needs --out"),
         (("--seeds", "1"), "--seeds"),
         (("--device", "cuda"), "finds no CUDA device"),
-        (("--start", "nan"), "each has to be finite"),
+        (("--start", "nan"), "expected finite numbers"),
     ],
 )
 def test_wrong_usage_is_refused(arguments: tuple[str, ...], said: str) -> None:

@@ -29,6 +29,6 @@ def test_a_full_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoints, "write_atomically", full)
-    with pytest.warns(RuntimeWarning, match="one.json is not kept .No space left on device.; --resume will do it again"):
+    with pytest.warns(RuntimeWarning, match="written .No space left on device.; --resume will run this job again"):
         write_checkpoint(tmp_path / "one.json", {})
     assert read_checkpoint(tmp_path / "one.json") is None

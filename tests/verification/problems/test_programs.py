@@ -59,9 +59,9 @@ def test_params_and_gradient_beside_the_program(tmp_path: Path, beside: str, giv
 @pytest.mark.parametrize(
     ("beside", "given", "said"),
     [
-        ("", "", "is a program, and where to differentiate it is not said; give '"),
-        ("", "@a,b", "'a,b' are no parameters; expected numbers with commas between"),
-        ("", "@", "'' are no parameters"),
+        ("", "", "is a program without the point at which to differentiate it; give '"),
+        ("", "@a,b", "'a,b' are not parameters; expected numbers separated by commas"),
+        ("", "@", "'' are not parameters"),
         ("PARAMS = 'here'", "", "PARAMS beside it is a str; expected numbers or a tensor"),
         ("PARAMS, EXACT = 0.3, [7.0, 7.0]", "", "exact has shape (2,), params (); they must agree"),
         ("PARAMS = float('nan')", "", "params hold NaN or infinity"),
@@ -78,7 +78,7 @@ def test_params_are_for_programs(tmp_path: Path) -> None:
         "import torch\nfrom gradverify.verification import Problem\n"
         "walk = Problem(name='walk', program=lambda p, s: p, params=torch.tensor(0.5))\n"
     )
-    assert "parameters are for a program (params, sample)" in refused(
+    assert "is not a program (params, sample) and takes no parameters" in refused(
         invoke("verify", "leave_one_out", "--workers", "0", "--problem", f"{path}:walk@3")
     )
     assert "no --problem names a program" in refused(

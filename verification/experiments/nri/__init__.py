@@ -1,1 +1,1 @@
-"""Relational inference: which particles interact, inferred from their trajectories, with each gradient estimator in turn."""
+"""Relational inference: infer from trajectories which particles interact, with each gradient estimator in turn."""

@@ -1,4 +1,4 @@
-"""Arms in place of models: means over seeds, and how far they can be trusted."""
+"""The trained models grouped by arm: means over seeds with their intervals."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["ArmResult", "arm_results"]
 
 @dataclass(frozen=True, kw_only=True)
 class ArmResult:
-    """One arm, all its seeds.
+    """The results of one arm at all its seeds.
 
     Attributes:
-        arm: Which.
-        label: What it is called in the report.
-        trained: Its models, in the order of their seeds; none where it could not be trained.
-        refusals: What it said instead: status and note.
+        arm: The arm.
+        label: Its name in the report.
+        trained: Its models in the order of their seeds; empty if none could be trained.
+        refusals: The status and note of each distinct failure.
     """
 
     arm: Arm
@@ -29,12 +29,12 @@ class ArmResult:
     refusals: tuple[tuple[JobStatus, str], ...]
 
     def over(self, measure: Callable[[Trained], float]) -> Spread:
-        """A measure's mean over the seeds."""
+        """Return the mean of a measure over the seeds."""
         return Spread.of([measure(each) for each in self.trained])
 
 
 def arm_results(outcomes: Iterable[Outcome]) -> list[ArmResult]:
-    """The outcomes by arm, in the order in which arms first appear."""
+    """Group the outcomes by arm, in the order in which the arms first appear."""
     groups: dict[Arm, list[Outcome]] = {}
     for each in outcomes:
         groups.setdefault(each.job.arm, []).append(each)
@@ -50,7 +50,7 @@ def arm_results(outcomes: Iterable[Outcome]) -> list[ArmResult]:
 
 
 def _label(arm: Arm, arms: Iterable[Arm]) -> str:
-    """The estimator's name, and what sets the arm apart from the others."""
+    """Return the estimator's name and whatever tells the arm apart from the others."""
     every = list(arms)
     parts = [arm.estimator]
     if len({(each.encoder, each.decoder) for each in every}) > 1 and (arm.encoder, arm.decoder) != ("mlp", "mlp"):

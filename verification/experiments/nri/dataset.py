@@ -1,4 +1,4 @@
-"""The data: simulated by seed, split, normalised, and kept on disk with a checksum."""
+"""The data: simulated from a seed, split, normalised, and cached on disk with a checksum."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ __all__ = ["SPLITS", "DataSpec", "Dataset", "Split", "SplitName", "generate", "l
 SplitName = Literal["train", "valid", "test"]
 
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-"""Names of the splits."""
+"""The names of the splits."""
 
-_FORMAT = 1  # raised whenever the same specification comes to mean other numbers
+_FORMAT = 1  # raised whenever the same specification gives other numbers
 _BATCH = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """What is simulated; equal specifications give equal data.
+    """The specification of the simulated data; equal specifications give equal data.
 
     Attributes:
         simulator: ``springs`` or ``charged``.
-        particles: N.
-        frames: Frames of a training or validation trajectory, T; a test trajectory has twice as many and one.
+        particles: The number of particles, N.
+        frames: The number of frames of a training or validation trajectory, T; a test trajectory has 2 T + 1.
         strength: The springs' constant k.
-        train: Training simulations.
-        valid: Validation simulations.
-        test: Test simulations.
-        seed: Entropy.
+        train: The number of training simulations.
+        valid: The number of validation simulations.
+        test: The number of test simulations.
+        seed: The seed.
     """
 
     simulator: Simulator = "springs"
@@ -56,22 +56,22 @@ class DataSpec:
     def __post_init__(self) -> None:
         smallest = min(self.train, self.valid, self.test, self.frames - 1, self.particles - 1)
         if smallest < 1:
-            raise ValueError(f"{self}: needs a simulation in every split, two frames and two particles")
+            raise ValueError(f"{self}: needs at least one simulation in every split, two frames and two particles")
 
     @property
     def key(self) -> str:
-        """What its file is called."""
+        """The stem of the data's file name."""
         text = json.dumps({"format": _FORMAT, **asdict(self)}, sort_keys=True)
         return f"{self.simulator}-{hashlib.blake2s(text.encode(), digest_size=8).hexdigest()}"
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Trajectories, normalised to [-1, 1], and the edges behind them.
+    """Trajectories, normalised to [-1, 1], and the types of their edges.
 
     Attributes:
-        frames: ``[B, N, T, 4]`` (x, y, vx, vy), float32.
-        edges: Type of every edge, ``[B, N (N - 1)]``.
+        frames: The trajectories, ``[B, N, T, 4]`` (x, y, vx, vy), float32.
+        edges: The type of every edge, ``[B, N (N - 1)]``.
     """
 
     frames: Float[Tensor, "batch particles time 4"]
@@ -81,27 +81,27 @@ class Split:
         return len(self.frames)
 
     def rows(self, index: Tensor) -> Split:
-        """Some of its simulations."""
+        """Return the simulations with the given indices."""
         return Split(self.frames[index], self.edges[index])
 
     def first(self, count: int) -> Split:
-        """Its first simulations, at most so many."""
+        """Return the first `count` simulations, or all if there are fewer."""
         return Split(self.frames[:count], self.edges[:count])
 
     def to(self, device: torch.device | str) -> Split:
-        """The same on another device."""
+        """Return a copy on another device."""
         return Split(self.frames.to(device), self.edges.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits under one normalisation, that of the training extrema.
+    """Three splits with one normalisation, which the extrema of the training split define.
 
     Attributes:
-        train: What is learned from.
-        valid: What the best epoch is chosen by.
-        test: What is reported; its trajectories go on after the frames that an encoder sees.
-        limits: ``[2, 2]``: least and greatest training value of all positions, and of all velocities.
+        train: The data to learn from.
+        valid: The data by which the best epoch is chosen.
+        test: The data of the reported scores; its trajectories continue after the frames that an encoder sees.
+        limits: The least and greatest training value of all positions and of all velocities, ``[2, 2]``.
     """
 
     train: Split
@@ -110,12 +110,12 @@ class Dataset:
     limits: Float[Tensor, "2 2"]
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on another device."""
+        """Return a copy on another device."""
         return type(self)(self.train.to(device), self.valid.to(device), self.test.to(device), self.limits.to(device))
 
 
 def generate(spec: DataSpec) -> Dataset:
-    """Simulate, split and normalise; the same specification gives the same data.
+    """Simulate, split and normalise the data; the same specification gives the same data.
 
     Cost: seconds at a thousand simulations, minutes at fifty thousand.
     """
@@ -128,14 +128,14 @@ def generate(spec: DataSpec) -> Dataset:
 
 
 def load_dataset(spec: DataSpec, cache: Path | None = None) -> Dataset:
-    """The data of a specification, from the cache where it lies there whole, else simulated and put there.
+    """Return the data of a specification from the cache, or simulate and cache them.
 
-    A file whose checksum does not agree (a disk that filled up, a bit that flipped) is simulated again and replaced. Where
-    nothing can be written the data are used all the same.
+    If a file's checksum does not agree (the disk was full, a bit flipped), its data are simulated again and replaced. If
+    nothing can be written, the data are used all the same.
 
     Args:
-        spec: What is wanted.
-        cache: Folder to keep it in, made if missing; None keeps nothing.
+        spec: The specification.
+        cache: The cache folder, created if missing; None writes nothing.
     """
     if cache is None:
         return generate(spec)
@@ -158,7 +158,7 @@ def _simulate_split(spec: DataSpec, split: SplitName, steps: int) -> Trajectorie
 
 
 def _split_seed(spec: DataSpec, split: SplitName, start: int) -> int:
-    """Of one batch: another for every split, so that none holds a simulation of another."""
+    """Return the seed of one batch; seeds differ between splits, so no simulation is in two splits."""
     text = json.dumps([spec.seed, spec.simulator, split, start])
     return int.from_bytes(hashlib.blake2s(text.encode(), digest_size=4).digest(), "big")
 
@@ -186,16 +186,16 @@ def _unpack(content: bytes) -> Dataset:
 def _write_file(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The checksum last: a file without one is one that was not finished.
+        # The checksum is written last: a file without one is incomplete.
         write_atomically(path, content)
         write_atomically(_checksum_file(path), _checksum(content))
     except OSError as error:
-        message = f"the simulated data are not kept in {path.parent} ({error.strerror or error})"
+        message = f"the simulated data are not kept in {path.parent} ({error.strerror or error}); free space, or name a --cache"
         warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def _read_intact(path: Path) -> bytes | None:
-    """A file's content if its checksum agrees."""
+    """Return a file's content if its checksum agrees, else None."""
     try:
         content = path.read_bytes()
         expected = _checksum_file(path).read_text(encoding="ascii")

@@ -1,4 +1,4 @@
-"""The gradient itself, without a training curve: estimators on the six-edge problem, against a sum over 64 graphs."""
+"""The gradient itself, without a training curve: estimators on the six-edge problem against a sum over 64 graphs."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ __all__ = ["gradient_table", "zero_statement"]
 
 _PARTICLES = 3
 ROWS = 8192
-"""The number of replicates."""
+"""The number of replicates of each estimator."""
 
 _ROUNDING = 1e-9
 
 
 def gradient_table(estimators: Sequence[str], seed: int) -> Table:
-    """Bias and spread of each estimator's gradient on the six edges, relative to the exact gradient's length.
+    """Tabulate the bias and spread of each estimator's gradient on six edges, relative to the exact gradient's length.
 
     Args:
-        estimators: Names.
-        seed: Entropy.
+        estimators: The names of the estimators.
+        seed: The seed.
     """
     return Table(
         title="The gradient of six edges' logits, against the sum over 64 graphs",
-        columns=("estimator", "error of the mean", "of which sampling noise", "standard deviation of a replicate", "note"),
+        columns=("estimator", "error of the mean", "expected sampling noise", "standard deviation of a replicate", "note"),
         rows=tuple(_row(name, seed) for name in estimators),
-        caption=f"{ROWS} replicates; lengths of vectors over the length of the exact gradient. An error well above its "
-        "sampling noise is bias. `gradverify verify --problem edges` decides it at a stated error rate.",
+        caption=f"{ROWS} replicates. All numbers are lengths of vectors, divided by the length of the exact gradient. An error "
+        "well above its sampling noise is a bias; `gradverify verify --problem edges` decides this at a stated error rate.",
     )
 
 
 def zero_statement(seed: int) -> Statement:
-    """Whether the tutorial's rule gives edges any gradient at all."""
+    """State whether the tutorial's rule gives edges any gradient at all."""
     largest = float(_rows(TUTORIAL_RULE, seed).abs().max())
     exact = float(_exact(_problem(TUTORIAL_RULE)).abs().max())
     return Statement(
         claim="On six edges the tutorial's rule gives the logits a gradient of zero in every replicate.",
         outcome="holds" if largest < _ROUNDING * exact else "fails",
-        measured=f"largest entry {largest:.2g} in {ROWS} replicates, of the exact gradient {exact:.3g}",
+        measured=f"the largest entry is {largest:.2g} in {ROWS} replicates; that of the exact gradient is {exact:.3g}",
     )
 
 
@@ -77,6 +77,6 @@ def _exact(problem: Problem) -> Tensor:
 
 
 def _problem(name: str) -> Problem:
-    """One-hot edges, or indices for an estimator that knows nothing else."""
+    """Return the problem with one-hot edges, or with indices if the estimator supports only those."""
     one_hot, index = edges(_PARTICLES)
     return one_hot if OneHotCategorical in describe(load_estimator(name)).sites else index

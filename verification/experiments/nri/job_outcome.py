@@ -1,4 +1,4 @@
-"""What became of each job, and its checkpoint."""
+"""The outcome of a job, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ JobStatus = Literal["ok", "no gradient", "not applicable", "diverged", "crashed"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        job: Which.
-        trained: Its curve and scores; None where it could not be trained.
+        job: The job.
+        trained: The model's curve and scores; None if it could not be trained.
         status: ``ok``, ``no gradient``, ``not applicable``, ``diverged`` or ``crashed``.
-        note: Why it could not, one sentence.
+        note: The reason for a failure, in one sentence.
     """
 
     job: Job
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def outcome_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
-    """Where each job's outcome is kept; another setting, device or text of the estimator is another name."""
+    """Return the checkpoint file of each job; its name changes with the settings, device and estimator's code."""
     return {
         each: folder / f"{each.arm.encoder}-{each.arm.decoder}-{each.seed}-{plan.identity(each, device)}.json"
         for each in plan.jobs
@@ -43,7 +43,7 @@ def outcome_files(folder: Path, plan: Plan, device: str) -> dict[Job, Path]:
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
-    """Keep an outcome; a crash is not kept, so that it is tried again."""
+    """Write an outcome to its checkpoint; a crash is not written, so that it is tried again."""
     if outcome.status == "crashed":
         return
     data = asdict(outcome)
@@ -52,7 +52,7 @@ def write_outcome(path: Path, outcome: Outcome) -> None:
 
 
 def read_outcomes(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
-    """The outcomes that are kept in these files; one that cannot be read counts as none."""
+    """Return the outcomes that these files hold; a file that cannot be read is skipped."""
     found = {}
     for job, path in files.items():
         data = read_checkpoint(path)

@@ -1,4 +1,4 @@
-"""What a trained model is measured by."""
+"""Measures of a trained model."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .sampling import draw_hard
 __all__ = ["FORECASTS", "Scores", "evaluate", "forecast_errors", "measure_accuracies"]
 
 FORECASTS = (1, 10, 20)
-"""Steps ahead at which the error of a forecast is reported."""
+"""The numbers of steps ahead at which the error of a forecast is reported."""
 
 _BATCH = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Measures of a model on one split, with hard samples of the edges.
+    """The measures of a model on one split, with hard samples of the edges.
 
     Attributes:
-        accuracy: Share of edges whose most probable type is the true one, under the best relabelling of the types.
-        raw_accuracy: The same without relabelling.
-        nll: Negative log-likelihood with a truth every ten steps, nats a particle.
-        nll_one_step: The same with the truth at every step.
-        kl: Divergence from the uniform prior, nats a particle.
-        kl_plotted: The same without its constant.
+        accuracy: The share of edges whose most probable type is the true one, under the best relabelling of the types.
+        raw_accuracy: The accuracy without relabelling.
+        nll: The negative log-likelihood with a true frame every ten steps, in nats per particle.
+        nll_one_step: The negative log-likelihood with a true frame at every step.
+        kl: The KL from the uniform prior, in nats per particle.
+        kl_plotted: The KL without its constant.
     """
 
     accuracy: float
@@ -47,18 +47,18 @@ class Scores:
 
 @torch.no_grad()
 def evaluate(encoder: Encoder, decoder: Decoder, split: Split, horizon: int, seed: int, *, frames: int | None = None) -> Scores:
-    """Measure a model, whose networks are in evaluation mode, on a split.
+    """Measure a model on a split; its networks must be in evaluation mode.
 
     Args:
-        encoder: Its encoder.
-        decoder: Its decoder.
+        encoder: The encoder.
+        decoder: The decoder.
         split: The data.
-        horizon: Steps between two true frames; ten everywhere in the study.
-        seed: Of the edges' samples.
-        frames: How many of the split's frames are used; all by default.
+        horizon: The number of steps between two true frames; ten everywhere in the study.
+        seed: The seed of the edges' samples.
+        frames: The number of the split's frames that are used; all by default.
 
     Returns:
-        Means over the split.
+        The means over the split.
     """
     generator = torch.Generator(split.frames.device).manual_seed(seed)
     sums = torch.zeros(4, dtype=torch.float64)
@@ -80,9 +80,10 @@ def evaluate(encoder: Encoder, decoder: Decoder, split: Split, horizon: int, see
 def measure_accuracies(
     guess: Int[Tensor, "graphs edges"], truth: Int[Tensor, "graphs edges"], types: int
 ) -> tuple[float, float]:
-    """Share of edges guessed right: under the best of the K! relabellings, one for all graphs, and without any.
+    """Return the share of edges guessed right under the best relabelling of the types, and without relabelling.
 
-    Which type is called 0 is not identified where every type sends messages, so 0.44 may be 0.56.
+    One relabelling out of K! serves all graphs. If every type sends messages, it is arbitrary which type is called 0, so an
+    accuracy of 0.44 may be 0.56.
 
     Example:
         >>> measure_accuracies(torch.tensor([[0, 0, 1]]), torch.tensor([[1, 1, 1]]), 2)
@@ -96,19 +97,19 @@ def measure_accuracies(
 
 @torch.no_grad()
 def forecast_errors(encoder: Encoder, decoder: Decoder, split: Split, frames: int, seed: int) -> tuple[float, ...]:
-    """Mean squared errors of forecasts 1, 10 and 20 steps ahead, in normalised units squared.
+    """Return the mean squared errors of forecasts 1, 10 and 20 steps ahead, in normalised units squared.
 
     The encoder sees the first ``frames`` frames; the forecast starts at the one after them.
 
     Args:
-        encoder: In evaluation mode.
-        decoder: In evaluation mode.
+        encoder: The encoder, in evaluation mode.
+        decoder: The decoder, in evaluation mode.
         split: Trajectories of at least ``frames + 21`` frames; in shorter ones an error may be NaN.
-        frames: What the encoder sees.
-        seed: Of the edges' samples.
+        frames: The number of frames that the encoder sees.
+        seed: The seed of the edges' samples.
 
     Returns:
-        One for each of `FORECASTS`.
+        One error for each of `FORECASTS`.
     """
     generator = torch.Generator(split.frames.device).manual_seed(seed)
     steps = min(max(FORECASTS), split.frames.shape[2] - frames - 1)
@@ -122,6 +123,6 @@ def forecast_errors(encoder: Encoder, decoder: Decoder, split: Split, frames: in
 
 
 def _parts(split: Split) -> list[Split]:
-    """The split in batches that any device can hold."""
+    """Return the split in batches that fit on any device."""
     starts = range(0, len(split), _BATCH)
     return [Split(split.frames[start : start + _BATCH], split.edges[start : start + _BATCH]) for start in starts]

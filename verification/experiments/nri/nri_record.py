@@ -33,19 +33,19 @@ def nri_record(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Record:
-    """Run a study and write down what came of it; after Ctrl-C what is finished, marked incomplete.
+    """Run a study and return its record; after Ctrl-C it holds the finished jobs and is marked incomplete.
 
-    Jobs that crashed are cells of the record, which its exit status follows from.
+    Crashed jobs are cells of the record, and the exit status follows from them.
 
     Args:
         plan: The study.
-        command: How it was asked for.
-        cache: Folder of the simulated data.
-        checkpoints: Folder of the outcomes so far; None keeps none.
-        resume: Take what is there.
+        command: The command that asked for the study.
+        cache: The folder of the simulated data.
+        checkpoints: The folder of the checkpoints; None writes none.
+        resume: Whether existing checkpoints are used.
         device: ``cpu`` or ``cuda``.
-        workers: Processes to spawn; 0: none.
-        progress: Told of every epoch.
+        workers: The number of processes to spawn; 0 spawns none.
+        progress: A function called after every epoch.
     """
     started, clock = time.time(), time.perf_counter()
     outcomes, complete = run_plan(

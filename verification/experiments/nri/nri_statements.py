@@ -1,4 +1,4 @@
-"""What was expected beforehand, and whether the models bear it out."""
+"""Expectations stated beforehand, and whether the trained models confirm them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .training_plan import TUTORIAL_RULE, Plan
 __all__ = ["CHANCE", "COLLAPSED", "statements"]
 
 CHANCE = 0.56
-"""Accuracy that a relabelling alone can make of chance at two hundred graphs and two types."""
+"""The accuracy that relabelling alone can make of chance, with two hundred graphs and two types."""
 
 COLLAPSED = 0.02
-"""Divergence from the uniform posterior, nats a particle, below which nothing is said about any edge."""
+"""The KL from the uniform prior, nats per particle, below which the posterior says nothing about any edge."""
 
 _SMALL_ACCURACY = 0.82
 _LONG_ACCURACY = 0.895
@@ -27,10 +27,10 @@ _CHARGED_ACCURACY = 0.6
 
 
 def statements(plan: Plan, results: Iterable[ArmResult]) -> tuple[Statement, ...]:
-    """One statement an expectation that the trained arms can decide.
+    """Return one statement for each expectation that the trained arms can decide.
 
-    A mean over seeds is held against a threshold by its interval: ``open`` where the threshold lies inside it, or where one
-    seed gives none. Where some seeds could not be trained the mean is one of the others, and nothing ``holds``.
+    The interval of a mean over seeds is compared with a threshold. The outcome is ``open`` if the threshold lies inside it, or
+    if a single seed gives no interval. If some seeds could not be trained, nothing ``holds``.
     """
     found: list[Statement] = []
     for each in results:
@@ -51,12 +51,12 @@ def _state_learning(plan: Plan, result: ArmResult) -> list[Statement]:
         return []
     arm, accuracy = result.arm, result.over(lambda each: each.test.accuracy)
     trained = f"{arm.estimator} ({arm.encoder}/{arm.decoder})"
-    claim = f"With {trained} at least {threshold:.3g} of the test edges are inferred after {arm.steps} steps."
+    claim = f"With {trained}, at least {threshold:.3g} of the test edges are inferred after {arm.steps} steps."
     return [Statement(claim=claim, outcome=judge_at_least(accuracy, threshold), measured=f"accuracy {accuracy}")]
 
 
 def _threshold(plan: Plan, result: ArmResult) -> float | None:
-    """The accuracy that is expected of an estimator that works; None where nothing was expected beforehand."""
+    """Return the accuracy expected of an estimator that works; None if nothing was expected beforehand."""
     arm = result.arm
     if plan.data.simulator == "charged":
         return _CHARGED_ACCURACY if plan.size == "full" else None
@@ -70,48 +70,48 @@ def _threshold(plan: Plan, result: ArmResult) -> float | None:
 
 
 def _collapse(result: ArmResult) -> Statement:
-    """The collapse that the tutorial's published curves show: accuracy of chance, and a uniform posterior."""
+    """State whether the encoder collapses as in the tutorial's published curves: chance accuracy, uniform posterior."""
     accuracy = result.over(lambda each: each.test.accuracy)
     kl, plotted = result.over(lambda each: each.test.kl), result.over(lambda each: each.test.kl_plotted)
     return Statement(
-        claim=f"With {result.label} the encoder learns nothing: accuracy at most {CHANCE}, true KL below {COLLAPSED}.",
+        claim=f"With {result.label}, the encoder learns nothing: accuracy at most {CHANCE}, true KL below {COLLAPSED}.",
         outcome=judge_both(judge_at_most(accuracy, CHANCE), judge_at_most(kl, COLLAPSED)),
         measured=f"accuracy {accuracy}; true KL {kl}, as plotted {plotted.mean:.2f}",
-        note="A true KL of zero is the uniform posterior. The curve without its constant then stands at -(N - 1) ln K, "
-        "which is -2.77 for five particles, the value of the tutorial's curve from its first epoch on.",
+        note="A true KL of zero means a uniform posterior. Without its constant, the KL is then -(N - 1) ln K, which is -2.77 "
+        "for five particles: the value of the tutorial's curve from its first epoch on.",
     )
 
 
 def _decoder_alone(result: ArmResult) -> Statement:
-    """A falling NLL beside an accuracy of chance."""
+    """State whether the NLL falls although the accuracy stays at chance."""
     before = result.over(lambda each: each.curve[1].scores.nll)
     after = result.over(lambda each: each.curve[each.best].scores.nll)
-    # A seed's two NLLs belong together: seeds differ less in this than in either.
+    # A seed's two NLLs are paired: their difference varies less over seeds than either of them.
     left = result.over(lambda each: each.curve[each.best].scores.nll - each.curve[1].scores.nll / 2)
     return Statement(
-        claim=f"With {result.label} the validation NLL still falls by half or more after the first epoch.",
+        claim=f"With {result.label}, the validation NLL still falls by half or more after the first epoch.",
         outcome=judge_at_most(left, 0),
-        measured=f"from {before.mean:.4g} to {after.mean:.4g} nats a particle; the last less half the first {left}",
-        note="The decoder learns alone, so a falling NLL does not show that a graph was inferred.",
+        measured=f"from {before.mean:.4g} to {after.mean:.4g} nats per particle; last minus half the first: {left}",
+        note="The decoder learns by itself, so a falling NLL does not show that a graph was inferred.",
     )
 
 
 def _tutorial_claim(result: ArmResult) -> Statement:
     accuracy = result.over(lambda each: each.test.accuracy)
     return Statement(
-        claim=f"The tutorial recommends its Categorical as a gradient estimator; with it ({result.label}) edges are inferred.",
+        claim=f"The tutorial recommends its Categorical as a gradient estimator: with it ({result.label}), edges are inferred.",
         outcome=judge_at_least(accuracy, CHANCE),
-        measured=f"accuracy {accuracy}; chance is 0.5, and by relabelling up to {CHANCE}",
-        note="For two types its weights on an index give the logits a gradient of exactly zero. Applied to a one-hot sample "
-        "they are ReinMax.",
+        measured=f"accuracy {accuracy}; chance is 0.5, or up to {CHANCE} after relabelling",
+        note="For two types, its weights on an index give the logits a gradient of exactly zero. On a one-hot sample, the same "
+        "weights are ReinMax.",
     )
 
 
 def _describe_missing_seeds(result: ArmResult) -> str:
-    """The seeds that a mean lacks."""
+    """Return a note on the seeds that are missing from a mean."""
     if not result.refusals:
         return ""
-    return f"without seeds that came to: {', '.join(status for status, _ in result.refusals)}"
+    return f"without the seeds that ended as: {', '.join(status for status, _ in result.refusals)}"
 
 
 def _state_refusal(result: ArmResult, status: JobStatus, note: str) -> Statement:

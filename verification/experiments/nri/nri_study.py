@@ -26,15 +26,14 @@ _TEXT = (
     "encoder gives each edge's type a probability, one sample of the types drives a decoder, and the gradient estimator at "
     "that sampling site decides whether the encoder learns. Every estimator trains the same networks on the same simulations; "
     "only the estimator differs.",
-    "Accuracy is the share of edges whose most probable type is the true one, under the best relabelling of the types (one for "
-    "the whole split); chance is 0.5. NLL is in nats a particle, its constant dropped. The true KL to the uniform prior lies "
-    "in [0, (N - 1) ln K]; the tutorial plots it without its constant, which is negative and reads upside down, so both are "
-    "shown.",
-    "Each model is tested at its best epoch by validation NLL, with hard samples of the edges. Bands span the least and the "
-    "greatest seed; intervals in the table are Student intervals over seeds. Estimators whose intervals overlap are not "
+    "The accuracy is the share of edges whose most probable type is the true one, under the best relabelling of the types (one "
+    "for the whole split); chance is 0.5. The NLL is in nats per particle, without its constant. The true KL from the uniform "
+    "prior lies in [0, (N - 1) ln K]. The tutorial plots it without its constant; that curve is negative and reads upside "
+    "down, so both are shown.",
+    "Each model is tested at its best epoch by validation NLL, with hard samples of the edges. Bands run from the smallest to "
+    "the largest seed; intervals in the table are Student intervals over seeds. Estimators whose intervals overlap are not "
     "ranked.",
-    "Motion capture and sports tracking, which the tutorial mentions in passing, are out of scope: their data cannot be "
-    "shipped.",
+    "Motion capture and sports tracking, which the tutorial mentions, are left out: their data cannot be shipped.",
 )
 
 _CurveName = Literal["accuracy", "nll", "kl", "kl-as-plotted"]
@@ -49,37 +48,39 @@ _CURVES: tuple[tuple[_CurveName, str, str, str, Callable[[Scores], float]], ...]
     ),
     (
         "nll",
-        "How well trajectories are predicted",
-        "NLL, nats a particle",
-        "Validation NLL from the first epoch on, with a truth every ten steps, hard samples. A decoder lowers it by itself.",
+        "Prediction of the trajectories",
+        "NLL, nats per particle",
+        "Validation NLL from the first epoch on, hard samples, a true frame every ten steps. A decoder lowers it by itself.",
         lambda scores: scores.nll,
     ),
     (
         "kl",
-        "What the posterior says: true KL",
-        "KL(q || uniform), nats a particle",
-        "Zero is the uniform posterior, the dashed line its greatest possible value.",
+        "Information in the posterior: true KL",
+        "KL(q || uniform), nats per particle",
+        "Zero is the uniform posterior; the dashed line is the greatest possible value.",
         lambda scores: scores.kl,
     ),
     (
         "kl-as-plotted",
-        "The same KL as the tutorial plots it, without its constant",
-        "sum q ln q / N, nats a particle",
+        "The KL as the tutorial plots it, without its constant",
+        "sum q ln q / N, nats per particle",
         "The dashed line is -(N - 1) ln K: the uniform posterior, an encoder that has learned nothing.",
         lambda scores: scores.kl_plotted,
     ),
 )
 
 
-_BANDS = "Means over seeds, bands from the least to the greatest. Of arms that differ in steps alone the longest is drawn."
+_BANDS = (
+    "Means over seeds; bands from the smallest to the largest seed. If arms differ only in their steps, the longest is drawn."
+)
 
 
 def nri_study(plan: Plan, outcomes: Sequence[Outcome]) -> Study:
-    """What the outcomes of a plan come to.
+    """Return the study of a plan's outcomes.
 
     Args:
-        plan: The study that was asked for.
-        outcomes: Of the jobs that ended.
+        plan: The plan.
+        outcomes: The outcomes of the jobs that ended.
     """
     results = arm_results(outcomes)
     names = list(dict.fromkeys(each.arm.estimator for each in results))
@@ -107,7 +108,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
 
 
 def _charts(plan: Plan, results: Sequence[ArmResult]) -> list[Chart]:
-    """Four curves for each pair of networks: networks of different sizes of step do not belong in one picture."""
+    """Return four charts for each pair of networks; networks with steps of different cost do not share a chart."""
     pairs = list(dict.fromkeys((each.arm.encoder, each.arm.decoder) for each in results if each.trained))
     charts = []
     for encoder, decoder in pairs:
@@ -121,7 +122,7 @@ def _charts(plan: Plan, results: Sequence[ArmResult]) -> list[Chart]:
                     caption=f"{caption} {_BANDS}",
                     x_label="optimisation steps",
                     y_label=y_label,
-                    # An untrained decoder's NLL, a hundred times what follows, would leave no room for the rest.
+                    # An untrained decoder's NLL is a hundred times the rest, and would leave no room for it.
                     series=(*(_curve(each, measure, int(key == "nll")) for each in group), *_limit(key, plan, group)),
                     y_log=key == "nll",
                 )
@@ -130,7 +131,7 @@ def _charts(plan: Plan, results: Sequence[ArmResult]) -> list[Chart]:
 
 
 def _longest(results: Sequence[ArmResult]) -> list[ArmResult]:
-    """Without the arms that are the beginning of a longer one: from one seed their curves lie under it."""
+    """Drop arms that are the beginning of a longer arm: their curves coincide with its first part."""
     steps: dict[Arm, int] = {}
     for each in results:
         if each.trained:
@@ -142,7 +143,7 @@ def _longest(results: Sequence[ArmResult]) -> list[ArmResult]:
 def _curve(result: ArmResult, measure: Callable[[Scores], float], first: int) -> Series:
     values = np.array([[measure(point.scores) for point in each.curve[first:]] for each in result.trained])
     return Series(
-        # The title tells the networks, the axis the steps: an estimator has one colour in all charts.
+        # The title names the networks and the axis the steps, so an estimator has one colour in all charts.
         label=result.arm.estimator,
         x=tuple(float(point.step) for point in result.trained[0].curve[first:]),
         y=tuple(values.mean(0).tolist()),
@@ -152,7 +153,7 @@ def _curve(result: ArmResult, measure: Callable[[Scores], float], first: int) ->
 
 
 def _limit(key: _CurveName, plan: Plan, group: Sequence[ArmResult]) -> tuple[Series, ...]:
-    """The dashed line of a chart, over all its steps."""
+    """Return the dashed reference line of a chart over all its steps."""
     largest = (plan.data.particles - 1) * math.log(TYPES)
     values: dict[_CurveName, tuple[str, float]] = {
         "accuracy": ("chance", 1 / TYPES),
@@ -187,9 +188,9 @@ def _scores(results: Sequence[ArmResult]) -> Table:
         title="Test scores, means over seeds",
         columns=columns,
         rows=tuple(_score_row(each) for each in results if each.trained),
-        caption=f"At the best epoch by validation NLL. Limits: {CONFIDENCE:.0%} Student interval of the accuracy over seeds. "
-        "MSE: of forecasts beyond the frames that the encoder sees, in normalised units squared. NLLs of different decoders do "
-        "not compare: the recurrent one is fed the truth up to the last ten steps.",
+        caption=f"Scores at the best epoch by validation NLL. Limits: {CONFIDENCE:.0%} Student interval of the accuracy over "
+        "seeds. MSE: error of forecasts beyond the encoder's frames, in normalised units squared. NLLs of different "
+        "decoders are not comparable: the recurrent one is fed true frames up to the last ten steps.",
     )
 
 
@@ -215,7 +216,7 @@ def _score_row(result: ArmResult) -> tuple[Value, ...]:
 
 def _refusals(results: Sequence[ArmResult]) -> Table:
     rows = tuple((each.arm.estimator, status, note) for each in results for status, note in each.refusals)
-    return Table(title="What could not be trained", columns=("estimator", "outcome", "why"), rows=rows)
+    return Table(title="Arms that could not be trained", columns=("estimator", "outcome", "reason"), rows=rows)
 
 
 def _seconds(results: Sequence[ArmResult]) -> Table:
@@ -224,4 +225,4 @@ def _seconds(results: Sequence[ArmResult]) -> Table:
         for each in results
         if each.trained
     )
-    return Table(title="Time", columns=("estimator", "seconds a model", "milliseconds a step, with evaluation"), rows=rows)
+    return Table(title="Time", columns=("estimator", "seconds per model", "milliseconds per step, with evaluation"), rows=rows)

@@ -1,8 +1,8 @@
-"""How a gradient estimator enters training: from logits and a decoder to a surrogate whose gradient is the estimate.
+"""The use of a gradient estimator in training: from logits and a decoder to a surrogate whose gradient is the estimate.
 
-A rule on one-hot samples gives edges that carry a gradient, so the decoder's loss is its own surrogate. Any other estimator is
-run as everywhere else, on the program "draw the edges, decode, return each graph's loss", whose parameter is an offset to the
-logits: its rows are one gradient estimate a graph.
+A rule on one-hot samples gives edges that carry a gradient, so the decoder's loss is its own surrogate. Any other estimator
+runs, as everywhere else, on the program "draw the edges, decode, return each graph's loss". The program's parameter is an
+offset to the logits, so its rows are one gradient estimate per graph.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ....estimators.straight_through import StraightThrough, straight_through_ru
 __all__ = ["Decode", "Surrogate", "draw_hard", "make_surrogate", "prepare_estimator", "update_estimator"]
 
 Decode = Callable[[Tensor], Tensor]
-"""Edges ``[m B, E, K]``, m samples of each graph one behind the other, to the graphs' losses ``[m B]``."""
+"""A function from edges ``[m B, E, K]``, m samples of each graph one after another, to the graphs' losses ``[m B]``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """What one estimate gave.
+    """The result of one gradient estimate.
 
     Attributes:
-        value: A number whose gradient is the estimate, in the logits and in the decoder's parameters; its value means nothing.
-        losses: The losses that were seen, ``[m B]``, detached.
+        value: A number whose gradient, in the logits and in the decoder's parameters, is the estimate; its value is arbitrary.
+        losses: The losses of the evaluated samples, ``[m B]``, detached.
     """
 
     value: Float[Tensor, ""]
@@ -48,13 +48,13 @@ def make_surrogate(
 ) -> Surrogate:
     """Estimate the gradient of the mean over graphs of the expected loss.
 
-    The decoder learns from the estimator's first evaluation, which for most is the only one.
+    The decoder learns from the estimator's first evaluation, which for most estimators is the only one.
 
     Args:
-        estimator: Any that needs no more than the program; see `prepared`.
-        logits: Of every edge's type, connected to the encoder.
-        decode: The graphs' losses; graphs are independent of each other.
-        parameters: The decoder's, ``requires_grad``.
+        estimator: An estimator that needs no more than the program; see `prepare_estimator`.
+        logits: The logits of every edge's type, connected to the encoder.
+        decode: A function that returns the graphs' losses; graphs are independent of each other.
+        parameters: The decoder's parameters, which require a gradient.
         generator: The only source of randomness, on the logits' device.
 
     Raises:
@@ -76,22 +76,22 @@ def make_surrogate(
 
 
 def prepare_estimator(estimator: Estimator, loss: float) -> Estimator:
-    """The estimator at the start of training, where the mean loss is ``loss``.
+    """Return the estimator as it is at the start of training, where the mean loss is ``loss``.
 
     Raises:
-        NotApplicableError: It is fitted to one program at one point, and training has another at every step.
+        NotApplicableError: The estimator is fitted to one program at one point, and both change at every training step.
     """
     if isinstance(estimator, MovingAverageBaseline):
         return replace(estimator, baseline=loss)
     if hasattr(estimator, "fit"):
         raise NotApplicableError(
-            f"{type(estimator).__name__} is fitted to one program at one point; in training both move at every step"
+            f"{type(estimator).__name__} is fitted to one program at one point, but both change at every training step"
         )
     return estimator
 
 
 def update_estimator(estimator: Estimator, losses: Tensor) -> Estimator:
-    """The estimator for the next step: a moving average takes in these losses, which it was not part of."""
+    """Return the estimator for the next step; a moving average takes in these losses, which did not use it."""
     if not isinstance(estimator, MovingAverageBaseline):
         return estimator
     beta = estimator.decay
@@ -99,7 +99,7 @@ def update_estimator(estimator: Estimator, losses: Tensor) -> Estimator:
 
 
 def draw_hard(logits: Float[Tensor, "graphs edges types"], generator: torch.Generator) -> Float[Tensor, "graphs edges types"]:
-    """One-hot edges drawn from the posterior, without a gradient: what every estimator is evaluated on."""
+    """Draw one-hot edges from the posterior, without a gradient; every estimator is evaluated on these."""
     noise = torch.empty_like(logits, requires_grad=False).exponential_(generator=generator)
     index = (logits.detach().softmax(-1) / noise.clamp_min_(torch.finfo(noise.dtype).tiny)).argmax(-1)
     return torch.nn.functional.one_hot(index, logits.shape[-1]).to(logits)
@@ -107,29 +107,29 @@ def draw_hard(logits: Float[Tensor, "graphs edges types"], generator: torch.Gene
 
 @dataclass(eq=False)
 class _EdgeProgram:
-    """Draw every graph's edges at its own logits plus the offset, and decode them.
+    """The program that draws every graph's edges at its own logits plus the offset, and decodes them.
 
     Attributes:
-        logits: ``[B, E, K]``, detached.
-        decode: Edges to losses.
-        parameters: The decoder's.
-        drawn_as: Draws the edges' types as one-hot vectors.
-        losses: Of the first evaluation.
-        gradients: Of its mean, in the decoder's parameters.
+        logits: The logits, ``[B, E, K]``, detached.
+        decode: A function from edges to losses.
+        parameters: The decoder's parameters.
+        draw_edges: A function that draws the edges' types as one-hot vectors.
+        losses: The losses of the first evaluation.
+        gradients: The gradients of their mean in the decoder's parameters.
     """
 
     logits: Tensor
     decode: Decode
     parameters: tuple[Tensor, ...]
-    drawn_as: Callable[[Tensor, Sample], Tensor]
+    draw_edges: Callable[[Tensor, Sample], Tensor]
     losses: Tensor = field(default_factory=lambda: torch.empty(0))
     gradients: tuple[Tensor, ...] = ()
 
     def __call__(self, params: Tensor, sample: Sample) -> Tensor:
         graphs, rows = len(self.logits), len(params)
         if rows % graphs:
-            raise NotApplicableError(f"the estimator runs {rows} rows for {graphs} graphs; expected the same number for each")
-        edges = self.drawn_as(self.logits.repeat_interleave(rows // graphs, 0) + params, sample)
+            raise NotApplicableError(f"the estimator runs {rows} rows for {graphs} graphs; expected a multiple of {graphs}")
+        edges = self.draw_edges(self.logits.repeat_interleave(rows // graphs, 0) + params, sample)
         if self.gradients:
             return self.decode(edges)
         with torch.enable_grad():
@@ -140,7 +140,7 @@ class _EdgeProgram:
 
 
 def _find_rule(estimator: Estimator) -> Rule | None:
-    """The estimator's rule on one-hot samples, if it is made of one."""
+    """Return the estimator's rule on one-hot samples, or None if it has none."""
     if isinstance(estimator, StraightThrough):
         return straight_through_rule
     rule: Rule | None = getattr(estimator, "rule", None)
@@ -148,7 +148,7 @@ def _find_rule(estimator: Estimator) -> Rule | None:
 
 
 def _choose_draw(estimator: Estimator, types: int) -> Callable[[Tensor, Sample], Tensor]:
-    """One-hot sites, or indices and arithmetic for an estimator that knows nothing else."""
+    """Return a function that draws one-hot sites, or indices if the estimator supports only those."""
     supported = describe(estimator).sites
     if OneHotCategorical in supported:
         return lambda logits, sample: sample(OneHotCategorical(logits=logits, validate_args=False))
@@ -156,11 +156,11 @@ def _choose_draw(estimator: Estimator, types: int) -> Callable[[Tensor, Sample],
         return _from_index
     raise NotApplicableError(
         f"{type(estimator).__name__} supports {', '.join(each.__name__ for each in supported)}; edges of {types} types are "
-        "one-hot, or an index where there are two"
+        "one-hot, or an index if there are two types"
     )
 
 
 def _from_index(logits: Tensor, sample: Sample) -> Tensor:
-    """``(1 - i, i)``: linear in the index, so that a gradient flows."""
+    """Return ``(1 - i, i)``, which is linear in the index i, so that a gradient can flow."""
     index = sample(Categorical(logits=logits, validate_args=False))
     return torch.stack((1 - index, index), dim=-1)

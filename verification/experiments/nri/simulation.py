@@ -1,7 +1,7 @@
 """Particles in a box, joined by springs or charged, simulated in batches.
 
-The state is held batch last, ``[2, N, B]``: the inner loops then run over simulations, five times faster than over the two
-coordinates.
+The batch is the last dimension of the state, ``[2, N, B]``, so that the inner loops run over simulations. This is five times
+faster than loops over the two coordinates.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ __all__ = [
 Simulator = Literal["springs", "charged"]
 
 Force = Callable[[Tensor], Tensor]
-"""Positions ``[2, N, B]`` to forces ``[2, N, B]``."""
+"""A function from positions ``[2, N, B]`` to forces ``[2, N, B]``."""
 
 SIMULATORS: tuple[str, ...] = get_args(Simulator)
-"""Names of the simulators."""
+"""The names of the simulators."""
 
 STEP = 0.001
-"""Length of a step, in the simulation's unit of time."""
+"""The length of a step, in the simulation's unit of time."""
 
 EVERY = 100
-"""Steps from one recorded frame to the next."""
+"""The number of steps from one recorded frame to the next."""
 
 BOX = 5.0
 """Half the side of the box."""
@@ -50,16 +50,16 @@ BOX = 5.0
 _CLIP = 100.0
 _SPEED = 0.5
 _SPREAD: dict[Simulator, float] = {"springs": 0.5, "charged": 1.0}
-_NEAR = 1e-30  # a particle's squared distance from itself, which no force may be divided by
+_NEAR = 1e-30  # keeps a particle's distance from itself from being divided by
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """What a batch of simulations recorded.
+    """The frames and edges that a batch of simulations recorded.
 
     Attributes:
-        frames: ``[B, N, T, 4]`` (x, y, vx, vy), float64.
-        edges: Type of every edge, ``[B, N (N - 1)]``, in the order of `graphs`.
+        frames: The trajectories, ``[B, N, T, 4]`` (x, y, vx, vy), float64.
+        edges: The type of every edge, ``[B, N (N - 1)]``, in the order of `graphs`.
     """
 
     frames: Float[Tensor, "batch particles time 4"]
@@ -75,20 +75,20 @@ def simulate(
     particles: int = 5,
     strength: float = 0.1,
 ) -> Trajectories:
-    """Simulate particles from random starts.
+    """Simulate particles from random starting points.
 
-    A leapfrog: half a step late, ``v += dt F(x)`` once and then again after every ``x += dt v``; walls reflect. Frames are
-    recorded every `EVERY` steps, the initial state is not. Springs join each pair with probability 1/2 and the edge's type is
-    whether they do; charges are +1 or -1 and the edge's type is 1 where they are alike. Cost: about 0.2 ms a simulation of
-    2,600 steps, in batches of some hundreds.
+    The integrator is a leapfrog that is half a step late: ``v += dt F(x)`` once at the start, and again after every
+    ``x += dt v``. Walls reflect. A frame is recorded every `EVERY` steps; the initial state is not recorded. Springs join each
+    pair with probability 1/2, and an edge is of type 1 if they do. Charges are +1 or -1, and an edge is of type 1 if they are
+    equal. Cost: about 0.2 ms per simulation of 2,600 steps, in batches of some hundreds.
 
     Args:
         simulator: ``springs`` or ``charged``.
-        count: Number of simulations, B.
-        steps: T; ``(T - 1) // 100`` frames are recorded.
+        count: The number of simulations, B.
+        steps: The number of steps, T; ``(T - 1) // 100`` frames are recorded.
         generator: The only source of randomness, on the CPU.
-        particles: N.
-        strength: The springs' constant k; charges have none.
+        particles: The number of particles, N.
+        strength: The springs' constant k; charges ignore it.
 
     Returns:
         The frames and the edges' types.
@@ -110,11 +110,11 @@ def simulate(
 
 
 def spring_force(links: Float[Tensor, "batch particles particles"], strength: float) -> Force:
-    """``F_i = -k sum_j A_ij (x_i - x_j)``, each component within +-100.
+    """Return the force ``F_i = -k sum_j A_ij (x_i - x_j)``, each component clipped to +-100.
 
     Args:
-        links: A, symmetric with a zero diagonal.
-        strength: k.
+        links: The matrix A, symmetric with a zero diagonal.
+        strength: The constant k.
     """
     matrix = strength * (links - torch.diag_embed(links.sum(-1)))
     matrix = matrix.permute(1, 2, 0).contiguous()
@@ -122,10 +122,10 @@ def spring_force(links: Float[Tensor, "batch particles particles"], strength: fl
 
 
 def charged_force(charges: Float[Tensor, "batch particles"]) -> Force:
-    """``F_i = sum_{j != i} q_i q_j (x_i - x_j) / |x_i - x_j|^3``, each component within +-100.
+    """Return the force ``F_i = sum_{j != i} q_i q_j (x_i - x_j) / |x_i - x_j|^3``, each component clipped to +-100.
 
     Args:
-        charges: q.
+        charges: The charges q.
     """
     product = charges[:, :, None] * charges[:, None, :]
     product = product - torch.diag_embed(product.diagonal(dim1=-2, dim2=-1))
@@ -140,7 +140,7 @@ def charged_force(charges: Float[Tensor, "batch particles"]) -> Force:
 
 
 def reflect(position: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirror what has left the box: ``x -> +-2 * 5 - x``, the velocity turned inward.
+    """Mirror particles that have left the box: ``x -> +-2 * 5 - x``, with the velocity turned inward.
 
     Example:
         >>> reflect(torch.tensor([5.25, -6.0]), torch.tensor([3.0, -1.0]))
@@ -166,13 +166,13 @@ def _frames(position: Tensor, velocity: Tensor, force: Force, steps: int) -> Ten
 
 
 def _start(count: int, particles: int, spread: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Positions from a normal distribution, velocities of one length in random directions."""
+    """Draw positions from a normal distribution, and velocities of one length in random directions."""
     position = spread * torch.randn(2, particles, count, generator=generator, dtype=torch.float64)
     direction = torch.randn(2, particles, count, generator=generator, dtype=torch.float64)
     return reflect(position, _SPEED * direction / direction.norm(dim=0))
 
 
 def _links(count: int, particles: int, generator: torch.Generator) -> Tensor:
-    """Each pair joined with probability 1/2: symmetric, nothing on the diagonal."""
+    """Join each pair with probability 1/2; the matrix is symmetric with a zero diagonal."""
     above = torch.randint(0, 2, (count, particles, particles), generator=generator).double().triu(1)
     return above + above.mT

@@ -1,4 +1,4 @@
-"""Training one model: one gradient estimator, one seed."""
+"""The training of one model with one gradient estimator and one seed."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from .sampling import draw_hard, make_surrogate, prepare_estimator, update_estim
 __all__ = ["Arm", "Model", "Point", "Trained", "Training", "make_model", "train"]
 
 TYPES = 2
-"""Types of an edge, in both simulators."""
+"""The number of edge types, in both simulators."""
 
 StepsMade = Callable[[int], None]
-"""Told how many steps were just made."""
+"""A function called with the number of steps just made."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How every model of a study is trained.
+    """The settings that all models of a study are trained with.
 
     Attributes:
-        hidden: h of all networks.
-        batch: Graphs a step.
+        hidden: The width h of all networks.
+        batch: The number of graphs per step.
         rate: Adam's learning rate.
-        halve_every: Epochs after which the rate is halved.
-        horizon: Steps between two true frames.
-        dropout: Of all networks.
-        skip_first: Edges of type 0 send no message: so for springs, not for charges.
+        halve_every: The number of epochs after which the rate is halved.
+        horizon: The number of steps between two true frames.
+        dropout: The dropout probability of all networks.
+        skip_first: Whether edges of type 0 send no message: true for springs, false for charges.
     """
 
     hidden: int = 32
@@ -58,10 +58,10 @@ class Arm:
     """One way to train: an estimator between two networks, for a number of steps.
 
     Attributes:
-        estimator: A registered name, or whatever else names one.
+        estimator: A registered name, or a path or module that names an estimator.
         encoder: ``mlp`` or ``cnn``.
         decoder: ``mlp`` or ``rnn``.
-        steps: Optimisation steps.
+        steps: The number of optimisation steps.
     """
 
     estimator: str
@@ -78,20 +78,20 @@ class Model:
     decoder: Any
 
     def parameters(self) -> list[Tensor]:
-        """Of both."""
+        """Return the parameters of both networks."""
         return [*self.encoder.parameters(), *self.decoder.parameters()]
 
     def train(self, mode: bool) -> None:
-        """Switch both between training and evaluation."""
+        """Switch both networks between training and evaluation."""
         self.encoder.train(mode)
         self.decoder.train(mode)
 
     def state(self) -> tuple[Any, Any]:
-        """A copy of all weights."""
+        """Return a copy of all weights."""
         return copy.deepcopy(self.encoder.state_dict()), copy.deepcopy(self.decoder.state_dict())
 
     def restore(self, state: tuple[Any, Any]) -> None:
-        """Put a copy back."""
+        """Load a copy of all weights."""
         self.encoder.load_state_dict(state[0])
         self.decoder.load_state_dict(state[1])
 
@@ -101,9 +101,9 @@ class Point:
     """Validation scores after a number of steps.
 
     Attributes:
-        step: Steps made.
-        epoch: Times that the training data were gone through.
-        scores: On the validation split.
+        step: The number of steps made.
+        epoch: The number of passes through the training data.
+        scores: The scores on the validation split.
     """
 
     step: int
@@ -113,14 +113,14 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What became of one arm at one seed.
+    """The result of training one arm at one seed.
 
     Attributes:
-        curve: Validation scores, from before the first step to after the last.
-        best: Place in the curve with the least validation NLL, whose weights are tested.
-        test: Test scores there.
-        errors: Mean squared errors of forecasts, one for each of `metrics.FORECASTS`.
-        seconds: Of training and evaluation.
+        curve: The validation scores from before the first step to after the last.
+        best: The place in the curve with the least validation NLL; its weights are tested.
+        test: The test scores there.
+        errors: The mean squared errors of forecasts, one for each of `metrics.FORECASTS`.
+        seconds: The seconds of training and evaluation.
     """
 
     curve: tuple[Point, ...]
@@ -131,7 +131,7 @@ class Trained:
 
 
 def make_model(arm: Arm, training: Training, frames: int, seed: int) -> Model:
-    """Networks with fresh weights, on the CPU; the global random state is left as it was."""
+    """Return networks with fresh weights, on the CPU; leave the global random state unchanged."""
     with _seed_global_state(seed, torch.device("cpu")):
         encoder = make_encoder(arm.encoder, frames, training.hidden, TYPES, training.dropout)
         decoder = make_decoder(arm.decoder, training.hidden, TYPES, skip_first=training.skip_first, dropout=training.dropout)
@@ -141,18 +141,18 @@ def make_model(arm: Arm, training: Training, frames: int, seed: int) -> Model:
 def train(
     arm: Arm, training: Training, data: Dataset, seed: int, *, device: str = "cpu", progress: StepsMade | None = None
 ) -> Trained:
-    """Train a model, keep its best epoch by validation NLL, and test that one.
+    """Train a model, keep its best epoch by validation NLL, and test it.
 
-    A step minimises the mean over graphs of ``E_q NLL + KL(q || uniform)``: the second term's gradient is exact, the first
-    one's in the encoder is the estimator's. Everything but the seconds follows from the seed, on one kind of device.
+    A step minimises the mean over graphs of ``E_q NLL + KL(q || uniform)``. The second term's gradient is exact; the first
+    term's gradient in the encoder is the estimator's. On one kind of device, everything but the seconds follows from the seed.
 
     Args:
-        arm: What is trained.
-        training: How.
-        data: On any device.
-        seed: Of weights, batches and samples; not of the data.
+        arm: The arm to train.
+        training: The settings.
+        data: The data, on any device.
+        seed: The seed of weights, batches and samples; not of the data.
         device: ``cpu`` or ``cuda``.
-        progress: Called with the number of steps just made.
+        progress: A function called with the number of steps just made.
 
     Raises:
         NotApplicableError: The estimator cannot be used here.
@@ -177,7 +177,7 @@ def train(
 def _run(
     model: Model, arm: Arm, training: Training, data: Dataset, seed: int, progress: StepsMade
 ) -> tuple[tuple[Point, ...], int, tuple[Any, Any]]:
-    """The curve, the place of its best point, and the weights there."""
+    """Return the curve, the place of its best point, and the weights there."""
     step = _Step(model, training, seed, data.train)
     curve = [Point(step=0, epoch=0, scores=_validate(model, training, data, seed))]
     best, state = 0, model.state()
@@ -200,7 +200,7 @@ def _run(
 
 
 class _Step:
-    """One optimisation step, with the state that goes from one to the next."""
+    """One optimisation step, with the state that is carried from one step to the next."""
 
     def __init__(self, model: Model, training: Training, seed: int, data: Split) -> None:
         self.model, self.training, self.data = model, training, data
@@ -212,11 +212,11 @@ class _Step:
         self.finite = torch.ones((), dtype=torch.bool, device=data.frames.device)
 
     def __call__(self, estimator: Estimator, batch: Split) -> Estimator:
-        """Make it, and return the estimator for the next one."""
+        """Make a step and return the estimator for the next one."""
         logits = self.model.encoder(batch.frames)
         finite = torch.isfinite(logits).all()
         self.finite = self.finite & finite
-        # No sampler has to take NaN, and a GPU is asked only when the epoch ends.
+        # Samplers need not accept NaN, and a GPU is asked only when the epoch ends.
         logits = torch.where(finite, logits, 0.0)
         found = make_surrogate(estimator, logits, self._decoding(batch), self.parameters, self.noise)
         value = found.value + true_kl(logits, batch.frames.shape[1]).mean()
@@ -228,16 +228,16 @@ class _Step:
     def insist_on_numbers(self) -> None:
         """Raise if any step so far met logits that are not finite."""
         if not bool(self.finite):
-            raise FloatingPointError("training diverged: the encoder's logits are not finite; a smaller rate may help")
+            raise FloatingPointError("training diverged: the encoder's logits are not finite; try a smaller learning rate")
 
     def batches(self) -> Iterator[Split]:
-        """The training data once, in a new order; the last batch may be smaller."""
+        """Yield the training data once, in a new order; the last batch may be smaller."""
         order = torch.randperm(len(self.data), generator=self.order).to(self.data.frames.device)
         yield from (self.data.rows(index) for index in order.split(self.training.batch))
 
     @torch.no_grad()
     def loss(self, batch: Split) -> float:
-        """The mean loss of one batch as the networks stand, which a moving average starts from."""
+        """Return the mean loss of one batch for the current networks; a moving average starts from it."""
         self.model.train(False)
         logits = self.model.encoder(batch.frames)
         found = float(self._decoding(batch)(draw_hard(logits, self.noise)).mean())
@@ -264,7 +264,7 @@ def _validate(model: Model, training: Training, data: Dataset, seed: int) -> Sco
 
 @contextmanager
 def _seed_global_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Weights and dropout draw from the global generators; inside, those start at the seed, and outside nothing changed."""
+    """Seed the global generators inside the block, for weights and dropout; restore them afterwards."""
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

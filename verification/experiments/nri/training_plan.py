@@ -1,4 +1,4 @@
-"""What a study consists of: data, training, and which estimators at which seeds; two sizes, and what options change."""
+"""The plan of a study: data, training, and which estimators at which seeds; two sizes, which options change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SMALL_ESTIMATORS", "TUTORIAL_RULE", "Job", "Plan", "SizeName", "make
 SizeName = Literal["small", "full"]
 
 TUTORIAL_RULE = "agent_torch_categorical_float"
-"""The tutorial's rule, its index made floating so that its weights act at all."""
+"""The tutorial's rule, with a floating-point index so that its weights have an effect at all."""
 
 SMALL_ESTIMATORS = (
     "gumbel_softmax",
@@ -30,7 +30,7 @@ SMALL_ESTIMATORS = (
     "leave_one_out",
     TUTORIAL_RULE,
 )
-"""What the small study compares."""
+"""The estimators that the small study compares."""
 
 _FULL_ESTIMATORS = ("gumbel_softmax", "straight_through", TUTORIAL_RULE)
 _SMALL_STEPS = 832  # 26 epochs of 32 batches
@@ -50,13 +50,13 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A study.
+    """The data, the training and the jobs of a study.
 
     Attributes:
         size: ``small`` or ``full``.
-        data: What is simulated.
-        training: How every model is trained.
-        jobs: What is trained, in the order of the report.
+        data: The specification of the simulated data.
+        training: The settings of every model's training.
+        jobs: The models to train, in the order of the report.
     """
 
     size: SizeName
@@ -65,7 +65,7 @@ class Plan:
     jobs: tuple[Job, ...]
 
     def identity(self, job: Job, device: str) -> str:
-        """A digest of everything that a job's result follows from, the code as it is now included."""
+        """Return a digest of everything that a job's result depends on, including the current code."""
         code = code_digest([job.arm.estimator])
         text = json.dumps([asdict(self.data), asdict(self.training), asdict(job), device, code], sort_keys=True)
         return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
@@ -82,20 +82,20 @@ def make_plan(
     seeds: int | None = None,
     seed: int = 0,
 ) -> Plan:
-    """The study of a size, with what was asked for in place of its own.
+    """Return the plan of a size, changed by the given options.
 
-    Without estimators, networks and steps the small study also trains Gumbel-Softmax twice as long, and it and the tutorial's
-    rule with the other networks, fewer steps.
+    If neither estimators nor networks nor steps are given, the small study also trains Gumbel-Softmax twice as long, and both
+    Gumbel-Softmax and the tutorial's rule with the other networks for fewer steps.
 
     Args:
         size: ``small`` (minutes on two cores) or ``full`` (the published configuration, hours on a data-centre GPU).
         simulator: ``springs`` or ``charged``.
-        estimators: Names; the size's own by default.
+        estimators: The names of estimators; by default those of the size.
         encoder: ``mlp`` or ``cnn``; ``mlp`` by default.
         decoder: ``mlp`` or ``rnn``; ``mlp`` by default.
-        steps: Optimisation steps of every model.
-        seeds: Models an estimator.
-        seed: The first of them, and the data's.
+        steps: The number of optimisation steps of every model.
+        seeds: The number of models per estimator.
+        seed: The first model's seed, and the data's.
     """
     data, training, own = _settings_of_size(size, simulator, seed)
     chosen = tuple(dict.fromkeys(estimators)) or own
@@ -112,7 +112,7 @@ def make_plan(
 
 
 def _settings_of_size(size: SizeName, simulator: Simulator, seed: int) -> tuple[DataSpec, Training, tuple[str, ...]]:
-    """Data, training and estimators; where type 0 is no interaction it sends no message."""
+    """Return data, training and estimators of a size; type 0 sends no message if it means no interaction."""
     skip_first = simulator == "springs"
     if size == "small":
         return DataSpec(simulator=simulator, seed=seed), Training(skip_first=skip_first), SMALL_ESTIMATORS

@@ -1,4 +1,4 @@
-"""The loop of a study: jobs, the processes that do them, and what is kept as each of them ends."""
+"""The loop of a study: its jobs, the processes that run them, and the checkpoints."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .training_plan import Job, Plan
 __all__ = ["Progress", "run_plan"]
 
 Progress = Callable[[int, int, str], None]
-"""Told (steps made, steps in all, what is being trained)."""
+"""A function called with (steps made, steps in all, what is being trained)."""
 
-_SAID: dict[type[Exception], JobStatus] = {
+_STATUS_OF_ERROR: dict[type[Exception], JobStatus] = {
     NoGradientPathError: "no gradient",
     NotApplicableError: "not applicable",
     FloatingPointError: "diverged",
 }
-"""What an error says of an estimator; any other is a crash."""
+"""The status that an exception implies; any other exception is a crash."""
 
 
 def run_plan(
@@ -37,21 +37,21 @@ def run_plan(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> tuple[list[Outcome], bool]:
-    """Train everything that a plan holds.
+    """Train every model of a plan.
 
     Args:
         plan: The study.
-        cache: Folder of the simulated data.
-        checkpoints: Folder to keep each outcome in as its job ends, unless it crashed; None keeps none.
-        resume: Take the outcomes that this folder already holds.
+        cache: The folder of the simulated data.
+        checkpoints: The folder to which each outcome is written when its job ends, unless it crashed; None writes none.
+        resume: Whether the outcomes that this folder already holds are used.
         device: ``cpu`` or ``cuda``.
-        workers: Processes to spawn; 0 trains in this one. The outcomes do not depend on it, their seconds do.
-        progress: Told of every epoch.
+        workers: The number of processes to spawn; 0 trains in this one. Only the seconds depend on it.
+        progress: A function called after every epoch.
 
     Returns:
-        The outcomes in the order of the plan, and whether all are there: after Ctrl-C those of the jobs that had ended.
+        The outcomes in the order of the plan, and True if all jobs have ended; after Ctrl-C only some may have.
     """
-    # Named before anything runs: an estimator's file may be edited while it does.
+    # The files are named before anything runs, because an estimator's code may be edited in the meantime.
     files = {} if checkpoints is None else outcome_files(checkpoints, plan, device)
     done = read_outcomes(files) if resume else {}
     left = [each for each in plan.jobs if each not in done]
@@ -59,41 +59,41 @@ def run_plan(
     try:
         if left:
             count.say("simulating")
-            _data(plan.data, cache)  # before the workers, which would each simulate their own
+            _data(plan.data, cache)  # else every worker would simulate its own
             for outcome in _outcomes(plan, left, cache, device, workers, count):
                 done[outcome.job] = outcome
                 count.ended(outcome.job)
                 if outcome.job in files:
                     write_outcome(files[outcome.job], outcome)
     except KeyboardInterrupt:
-        pass  # what is finished is kept, and --resume goes on from there
+        pass  # finished jobs have checkpoints, from which --resume continues
     return [done[each] for each in plan.jobs if each in done], len(done) == len(plan.jobs)
 
 
 class _Count:
-    """Steps made, over all processes; what a process tells may be lost with it, what it did is known from its outcome."""
+    """The number of steps made in all processes; a dead process may lose messages, but outcomes correct the count."""
 
     def __init__(self, tell: Progress, jobs: Iterable[Job], done: Iterable[Job]) -> None:
         self._tell, self._made = tell, dict.fromkeys(jobs, 0)
         self._made |= {each: each.arm.steps for each in done}
 
     def add(self, job: Job, steps: int) -> None:
-        """Some steps more."""
-        self._made[job] = min(self._made[job] + steps, job.arm.steps)  # one whose worker died begins anew
+        """Count further steps of a job."""
+        self._made[job] = min(self._made[job] + steps, job.arm.steps)  # a job whose worker died starts again
         self.say(_label(job))
 
     def ended(self, job: Job) -> None:
-        """All its steps, or none more."""
+        """Count all steps of a job that has ended."""
         self._made[job] = job.arm.steps
         self.say(_label(job))
 
     def say(self, name: str) -> None:
-        """How many, of how many."""
+        """Report the steps made and the steps in all."""
         self._tell(sum(self._made.values()), sum(each.arm.steps for each in self._made), name)
 
 
 def _outcomes(plan: Plan, jobs: list[Job], cache: Path, device: str, workers: int, count: _Count) -> Iterator[Outcome]:
-    """The jobs' outcomes, each as its job ends."""
+    """Yield the outcome of each job as it ends."""
     if workers == 0:
         with use_one_thread():
             yield from (_work(plan, cache, device, job, lambda made: count.add(*made)) for job in jobs)
@@ -110,16 +110,16 @@ def _work(plan: Plan, cache: Path, device: str, job: Job, tell: Tell) -> Outcome
 
 @lru_cache(maxsize=1)
 def _data(spec: DataSpec, cache: Path) -> Dataset:
-    """The data, read once a process."""
+    """Read the data once per process."""
     return load_dataset(spec, cache)
 
 
 def _outcome(plan: Plan, job: Job, data: Dataset, device: str, progress: Callable[[int], None]) -> Outcome:
-    """Train; what an estimator says of itself is an outcome, and so is a crash of one that is not ours."""
+    """Train a model; an estimator's own refusal is an outcome, and so is a crash of foreign code."""
     try:
         trained = train(job.arm, plan.training, data, job.seed, device=device, progress=progress)
     except (Exception, SystemExit) as error:
-        status: JobStatus = next((said for kind, said in _SAID.items() if isinstance(error, kind)), "crashed")
+        status: JobStatus = next((status for kind, status in _STATUS_OF_ERROR.items() if isinstance(error, kind)), "crashed")
         note = f"{error}" if status != "crashed" else f"{type(error).__name__}: {error}"
         return Outcome(job=job, trained=None, status=status, note=note[:300])
     return Outcome(job=job, trained=trained)

@@ -1,4 +1,4 @@
-"""What polynomial programming's training came to: how far each rule gets from the published start to the published optimum."""
+"""The end of polynomial programming's training: how far each rule gets from the published start to the optimum."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _NEAR = 0.95
 _SHORT = 0.5
 
 _THRESHOLD = (
-    "The literature shows curves, so that this threshold is ours. A rule whose mean gradient is smaller than the true one, as "
-    "ReinMax's is by half at power 1.5, is slower."
+    "The literature shows only curves, so this threshold is ours. A rule is slower if its mean gradient is smaller than the "
+    "true one, as ReinMax's is by half at power 1.5."
 )
 
 _ARRIVES = ("reinmax", "leave_one_out")
@@ -26,7 +26,7 @@ _STOPS = "straight_through"
 
 
 def training_charts(runs: Sequence[Run], schedule: Schedule | None) -> tuple[Chart, ...]:
-    """The loss over the steps, a chart a power; none without training."""
+    """Return one chart of the loss over the steps per power; none without training."""
     if schedule is None:
         return ()
     steps = range(0, schedule.epochs * schedule.steps + 1, schedule.steps)
@@ -36,7 +36,7 @@ def training_charts(runs: Sequence[Run], schedule: Schedule | None) -> tuple[Cha
             name=f"published_polynomial_{power:g}".replace(".", "point"),
             title=f"Polynomial programming, mean |x - 0.45|^{power:g}",
             caption="Exact expected loss of the logits; means and 95 % bands over seeds. Straight-through rests where its mean "
-            "gradient is zero, which is not where the gradient is.",
+            "gradient is zero; the true gradient is not zero there.",
             x_label="steps of Adam",
             y_label="expected loss",
             series=(
@@ -51,7 +51,7 @@ def training_charts(runs: Sequence[Run], schedule: Schedule | None) -> tuple[Cha
 
 
 def training_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
-    """Where every rule ends; no table without training."""
+    """Return the table of the losses at the end; none without training."""
     table = Table(
         title="Polynomial programming, trained: loss at the end",
         columns=("power", "estimator", "loss", "95 % low", "95 % high", "way to the optimum", "way: low", "way: high"),
@@ -59,19 +59,19 @@ def training_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
             (each.power, each.estimator, *_limits(Spread.of(each.losses[-1])), *_limits(_way(each)))
             for each in sorted(runs, key=lambda each: each.power)
         ),
-        caption="Way: from the published start (0) to the published optimum (1). Intervals over seeds. Of the published curves "
-        "these two numbers alone were printed.",
+        caption="Way: from the published start (0) to the published optimum (1). Intervals over seeds. These two numbers are "
+        "the only ones printed for the published curves.",
     )
     return (table,) if runs else ()
 
 
 def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
-    """Which rules reach the published optimum in the published number of steps; nothing without training."""
+    """State which rules reach the published optimum in the published number of steps; nothing without training."""
     if not runs:
         return ()
     arriving = tuple(
         _statement(
-            f"Trained as published, {name} comes at least {_NEAR:.0%} of the way to the published optimum, at every power.",
+            f"Trained as published, {name} covers at least {_NEAR:.0%} of the way to the published optimum, at every power.",
             [each for each in runs if each.estimator == name],
             lambda way: judge_at_least(way, _NEAR),
             _THRESHOLD,
@@ -81,7 +81,7 @@ def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
     stopped = [each for each in runs if each.estimator == _STOPS]
     rests = ", ".join(f"{resting_loss(each.power):.4g} at power {each.power:g}" for each in stopped)
     stopping = _statement(
-        f"Trained as published, {_STOPS} comes at most {_SHORT:.0%} of the way to the published optimum, at every power.",
+        f"Trained as published, {_STOPS} covers at most {_SHORT:.0%} of the way to the published optimum, at every power.",
         stopped,
         lambda way: judge_at_most(way, _SHORT),
         f"It rests where p f'(1) + (1 - p) f'(0) = 0, with losses of {rests}.",
@@ -89,9 +89,9 @@ def training_statements(runs: Sequence[Run]) -> tuple[Statement, ...]:
     return *arriving, stopping
 
 
-def _statement(claim: str, runs: Sequence[Run], judged: Callable[[Spread], StatementOutcome], note: str = "") -> Statement:
+def _statement(claim: str, runs: Sequence[Run], judge: Callable[[Spread], StatementOutcome], note: str = "") -> Statement:
     ways = {each.power: _way(each) for each in runs}
-    outcomes = {judged(each) for each in ways.values()}
+    outcomes = {judge(each) for each in ways.values()}
     return Statement(
         claim=claim,
         outcome="fails" if "fails" in outcomes else "open" if "open" in outcomes else "holds",
@@ -101,7 +101,7 @@ def _statement(claim: str, runs: Sequence[Run], judged: Callable[[Spread], State
 
 
 def _way(run: Run) -> Spread:
-    """The share of the way from the published start to the published optimum, over the seeds."""
+    """Return the share of the way from the published start to the published optimum, over the seeds."""
     ((start, optimum),) = ((start, optimum) for power, start, optimum in PUBLISHED if power == run.power)
     return Spread.of((start - run.losses[-1]) / (start - optimum))
 

@@ -25,10 +25,10 @@ __all__ = ["EXACT", "TRAINED", "Run", "Schedule", "end_values", "resting_loss", 
 Array = NDArray[np.float64]
 
 EXACT = "exact gradient"
-"""Not an estimator: what the optimiser does by itself."""
+"""Not an estimator: the exact gradient, which shows what the optimiser does by itself."""
 
 TRAINED = (EXACT, "straight_through", "gumbel_softmax_straight_through", "reinmax", "leave_one_out")
-"""What is trained, each at every power."""
+"""The rules that are trained at every power."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,14 @@ class Schedule:
     """The published training: 40 epochs of 200 steps of Adam.
 
     Attributes:
-        powers: Of the losses.
-        dimension: Number of two-way categories.
-        batch: Evaluations of the loss that a step may spend.
-        epochs: Points of a curve, less one.
-        steps: Steps of an epoch.
-        rate: Adam's.
-        spread: Logits start uniform in +- this.
-        seeds: Repetitions.
+        powers: The powers of the losses.
+        dimension: The number of two-way categories.
+        batch: The number of evaluations of the loss that a step may spend.
+        epochs: The number of epochs; a curve has one point more.
+        steps: The number of steps per epoch.
+        rate: Adam's learning rate.
+        spread: The half-width of the uniform distribution of the initial logits.
+        seeds: The number of repetitions.
     """
 
     powers: tuple[float, ...] = (1.5, 2.0, 3.0)
@@ -58,12 +58,12 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One estimator at one power.
+    """The training of one estimator at one power.
 
     Attributes:
-        estimator: Its name, or `EXACT`.
-        power: Of the loss.
-        losses: The exact expected loss before the first epoch and after each, ``[epochs + 1, seeds]``.
+        estimator: The estimator's name, or `EXACT`.
+        power: The power of the loss.
+        losses: The exact expected loss before the first epoch and after each epoch, ``[epochs + 1, seeds]``.
     """
 
     estimator: str
@@ -74,13 +74,13 @@ class Run:
 def train_all(
     schedule: Schedule, seed: int, *, workers: int = 0, progress: Callable[[str], None] | None = None
 ) -> tuple[Run, ...]:
-    """Every estimator at every power.
+    """Train every estimator at every power.
 
     Args:
-        schedule: How.
-        seed: Entropy.
-        workers: Processes to spawn; 0: none.
-        progress: Called after every run that is done.
+        schedule: The training schedule.
+        seed: The seed.
+        workers: The number of processes to spawn; 0 spawns none.
+        progress: A function called with the name of every run that ends.
 
     Raises:
         RuntimeError: A worker died.
@@ -97,22 +97,22 @@ def train_all(
 
 
 def train(estimator: str, power: float, schedule: Schedule, seed: int) -> Float[np.ndarray, "points seeds"]:
-    """One estimator at one power, all seeds in one batch.
+    """Train one estimator at one power, with all seeds in one batch.
 
-    Each seed has logits ``[D, 2]`` of its own, and a step's gradient is the mean of as many replicates as its evaluations pay
-    for. Adam works by element, so that seeds do not touch each other.
+    Each seed has its own logits ``[D, 2]``, and a step's gradient is the mean of as many replicates as its evaluations pay
+    for. Adam works by element, so seeds do not affect each other.
 
     Args:
-        estimator: Its name, or `EXACT`.
-        power: Of the loss.
-        schedule: How.
-        seed: Entropy.
+        estimator: The estimator's name, or `EXACT`.
+        power: The power of the loss.
+        schedule: The training schedule.
+        seed: The seed.
 
     Returns:
         The exact expected loss, ``[epochs + 1, seeds]``.
     """
     address = estimator if estimator == EXACT else stable_repr(load_estimator(estimator))
-    # All start from the same logits.
+    # All estimators start from the same logits.
     start, noise = (chunk_generator(seed, each, f"polynomial {power:g}", "float32", "training", 0) for each in ("", address))
     uniform = torch.rand(schedule.seeds, schedule.dimension, 2, generator=start)
     logits = ((2 * uniform - 1) * schedule.spread).requires_grad_()
@@ -129,16 +129,16 @@ def train(estimator: str, power: float, schedule: Schedule, seed: int) -> Float[
 
 @cache
 def end_values(power: float) -> tuple[float, float]:
-    """The loss of a coordinate at zero and at one: the optimum is the first."""
+    """Return the loss of a coordinate at zero and at one; zero is the optimum."""
     loss = polynomial_loss(power)
     zero, one = (float(loss(torch.eye(2, dtype=torch.float64)[each][None, None])) for each in (0, 1))
     return zero, one
 
 
 def resting_loss(power: float) -> float:
-    """The loss where straight-through's mean gradient is zero.
+    """Return the loss at which straight-through's mean gradient is zero.
 
-    That is ``p f'(1) + (1 - p) f'(0) = 0`` in the probability p of one, where f' is the derivative that each sample sees.
+    There ``p f'(1) + (1 - p) f'(0) = 0``, where p is the probability of one and f' the derivative that each sample sees.
     """
     x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]], dtype=torch.float64, requires_grad=True)
     (slopes,) = torch.autograd.grad(polynomial_loss(power)(x).sum(), x)
@@ -163,7 +163,7 @@ def _work(schedule: Schedule, seed: int, job: tuple[str, float], tell: Tell) -> 
 
 
 def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Logits of every seed to a batch's gradient for every seed, both ``[seeds, D, 2]``."""
+    """Return a function from the logits of all seeds to a batch's gradient for each seed, both ``[seeds, D, 2]``."""
     if name == EXACT:
         slope: Callable[[Tensor], Tensor] = torch.func.grad(lambda logits: _expected(logits, power).sum())
         return slope
@@ -174,7 +174,7 @@ def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generato
         rows = len(logits) * replicates
 
         def program(params: Tensor, sample: Sample) -> Tensor:
-            # Every row at its own seed's logits, plus an offset that is differentiated at zero; lanes stand side by side.
+            # Every row has its own seed's logits plus an offset that is differentiated at zero; lanes stand side by side.
             own = logits.repeat_interleave(len(params) // len(logits), 0)
             return loss(sample(OneHotCategorical(logits=own + params, validate_args=False)))
 
@@ -185,6 +185,6 @@ def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generato
 
 
 def _expected(logits: Tensor, power: float) -> Tensor:
-    """The expected loss: coordinates are independent and enter by their mean, ``[seeds, D, 2]`` to ``[seeds]``."""
+    """Return the expected loss, ``[seeds, D, 2]`` to ``[seeds]``; coordinates are independent and enter by their mean."""
     zero, one = end_values(power)
     return (logits.softmax(-1) @ logits.new_tensor([zero, one])).mean(-1)

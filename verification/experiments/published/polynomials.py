@@ -15,14 +15,14 @@ from ...record.study import Statement, Table
 __all__ = ["polynomial_statements", "polynomial_tables"]
 
 PUBLISHED = ((1.5, 0.35488, 0.301869), (2.0, 0.2525, 0.2025), (3.0, 0.12875, 0.091125))
-"""Power, loss at logits of zero, least loss."""
+"""The power, the loss at logits of zero, and the least loss."""
 
 AWAY = 0.8
 """A logit at which straight-through and ReinMax differ."""
 
 
 def polynomial_tables() -> tuple[Table, ...]:
-    """Losses against the published ones, and exact gradients; one coordinate stands for all, which are alike."""
+    """Tabulate our losses beside the published ones, and the exact gradients of one coordinate; all are alike."""
     losses = tuple(
         (power, place, published, _loss(power, logit))
         for power, start, least in PUBLISHED
@@ -38,19 +38,19 @@ def polynomial_tables() -> tuple[Table, ...]:
             title="Polynomial programming, mean |x - 0.45|^power: loss",
             columns=("power", "where", "published", "exact", "agrees"),
             rows=tuple((*row, "yes" if _rounds_to(row[3], row[2]) else "no") for row in losses),
-            caption="Start: logits of zero. Optimum: every x zero.",
+            caption="Start: all logits are zero. Optimum: every x is zero.",
         ),
         Table(
-            title="Polynomial programming: gradient in the logit of the one, a coordinate",
+            title="Polynomial programming: gradient of one coordinate, in the logit of the value one",
             columns=("power", "logit", "true", "straight-through, mean", "ReinMax, mean"),
             rows=gradients,
-            caption="Exact, over all draws; 128 coordinates have this divided by 128 each.",
+            caption="Exact values over all draws. With 128 coordinates, each has this gradient divided by 128.",
         ),
     )
 
 
 def polynomial_statements() -> tuple[Statement, ...]:
-    """The published losses, and where the two rules are exact."""
+    """State whether the published losses are ours, and where the two rules are exact."""
     losses = [(_loss(power, 0.0), start) for power, start, _ in PUBLISHED]
     losses += [(_loss(power, -60.0), least) for power, _, least in PUBLISHED]
     agreeing = sum(_rounds_to(ours, published) for ours, published in losses)
@@ -59,19 +59,19 @@ def polynomial_statements() -> tuple[Statement, ...]:
     straight = abs(_mean(StraightThrough(), 2.0, AWAY) / _gradient(2.0, AWAY) - 1)
     return (
         Statement(
-            claim="Polynomial programming's losses at its start and at its optimum are the published ones.",
+            claim="The losses of polynomial programming at its start and at its optimum are the published ones.",
             outcome="holds" if agreeing == len(losses) else "fails",
-            measured=f"{agreeing} of {len(losses)} to all published digits",
+            measured=f"{agreeing} of {len(losses)} agree in all published digits",
         ),
         Statement(
-            claim="At logits of zero straight-through and ReinMax are one rule; away from there they are not.",
+            claim="Straight-through and ReinMax are the same rule at logits of zero, and different rules elsewhere.",
             outcome="holds" if apart < 1e-12 < straight else "fails",
-            measured=f"means apart by {apart:.2g} at zero; at logit {AWAY:g} straight-through is off by {straight:.2g} "
-            "times the square's gradient",
-            note="A comparison of the two has to leave the starting point.",
+            measured=f"at zero the means differ by {apart:.2g}; at logit {AWAY:g} straight-through is off by {straight:.2g} "
+            "times the gradient of the square",
+            note="A comparison of the two must leave the starting point.",
         ),
         Statement(
-            claim=f"ReinMax is exact for the square alone, at logit {AWAY:g}.",
+            claim=f"At logit {AWAY:g}, ReinMax is exact for the square and for no other power.",
             outcome="holds" if errors.pop(2.0) < 1e-12 < min(errors.values()) else "fails",
             measured="relative bias " + ", ".join(f"{error:.3g} at power {power:g}" for power, error in errors.items()),
         ),
@@ -95,6 +95,6 @@ def _logits(logit: float) -> torch.Tensor:
 
 
 def _rounds_to(ours: float, published: float) -> bool:
-    """Whether ours has the published digits, five or six behind the point, the last of them rounded or cut off."""
+    """Return True if ours has the published digits, of which the last may be rounded or cut off."""
     digits = len(f"{published}".partition(".")[2])
     return bool(abs(ours - published) < 1.0001 * 10.0**-digits)

@@ -1,4 +1,4 @@
-"""One number of the literature beside ours: what was published, what is exact, and what was measured."""
+"""A number of the literature beside ours: published, exact, and measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...statistics.variance import measurable, variance_interval
 __all__ = ["Comparison", "inside_statement", "sampled_moments"]
 
 FALSE_FAIL_RATE = 1e-3
-"""Of the measured numbers of one statement together, where every exact value is right."""
+"""The probability that the measured numbers of one statement fail together although every exact value is right."""
 
 _CHUNK = 20_000
 _ROUNDING = 1e-9
@@ -25,14 +25,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A variance of one replicate.
+    """The variance of one replicate: published, exact, and measured.
 
     Attributes:
-        name: What it is of, a few words.
+        name: A few words on what varies.
         size: The program's length or the parameter's value.
-        exact: By recursion, enumeration or closed form.
-        moments: Of the sampled rows, one channel.
-        published: What the literature has, a standard deviation or a variance as its table says; None where it shows curves.
+        exact: The variance by recursion, enumeration or closed form.
+        moments: The moments of the sampled rows, one channel.
+        published: The literature's standard deviation or variance, as its table says; None if it shows only curves.
     """
 
     name: str
@@ -43,30 +43,30 @@ class Comparison:
 
     @property
     def believable(self) -> bool:
-        """Whether the rows have seen enough of the tail for their variance to mean anything."""
+        """True if the rows have seen enough of the tail for their variance to be meaningful."""
         return float(self.moments.m2[0]) == 0 or measurable(self.moments, 0)
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The interval of the measured variance."""
+        """Return the interval of the measured variance."""
         return variance_interval(self.moments, confidence=confidence)
 
     def agrees(self, confidence: float) -> bool:
-        """Whether the exact variance lies in the measured one's interval; one that is zero has to be met to rounding."""
+        """Return True if the exact variance lies in the measured interval; a zero must be met up to rounding."""
         low, high = self.limits(confidence)
         measured = float(self.moments.variance[0])
         return low <= self.exact <= high or math.isclose(measured, self.exact, rel_tol=_ROUNDING, abs_tol=_ROUNDING**2)
 
 
 def sampled_moments(estimator: Estimator, program: Program, params: Tensor, *, name: str, samples: int, seed: int) -> Moments:
-    """Moments of an estimator's rows for a scalar parameter, drawn in chunks that their names seed.
+    """Return the moments of an estimator's rows for a scalar parameter, drawn in chunks that their names seed.
 
     Args:
         estimator: The estimator.
         program: The program.
-        params: A scalar.
-        name: Of the program at this point.
-        samples: Number of rows.
-        seed: Entropy.
+        params: The parameter, a scalar.
+        name: The name of the program at this point.
+        samples: The number of rows.
+        seed: The seed.
     """
     moments = Moments.empty(1)
     for chunk, first in enumerate(range(0, samples, _CHUNK)):
@@ -77,25 +77,25 @@ def sampled_moments(estimator: Estimator, program: Program, params: Tensor, *, n
 
 
 def inside_statement(claim: str, compared: Iterable[Comparison], unit: str) -> Statement:
-    """Whether every exact value lies in its measured interval; numbers whose tail was not seen are left out and counted.
+    """State whether every exact value lies in its measured interval; numbers with an unseen tail are left out.
 
-    Each interval has the coverage ``1 - 0.001 / N``, so that all N together fail by chance with probability 0.001 at most, as
-    far as the intervals keep their coverage.
+    Each interval has the coverage ``1 - 0.001 / N``. If the intervals keep their coverage, all N together fail by chance with
+    a probability of at most 0.001.
 
     Args:
-        claim: What is claimed, a sentence.
+        claim: The claim, a sentence.
         compared: The numbers.
-        unit: What they are, plural.
+        unit: A plural noun for them.
     """
     every = tuple(compared)
     judged = tuple(each for each in every if each.believable)
     confidence = 1 - FALSE_FAIL_RATE / max(len(judged), 1)
     wrong = tuple(each for each in judged if not each.agrees(confidence))
-    left_out = f"; {len(every) - len(judged)} left out, their tails not seen often enough" if len(judged) < len(every) else ""
+    left_out = f"; {len(every) - len(judged)} left out: their tails were not seen enough" if len(judged) < len(every) else ""
     names = f": not {', '.join(f'{each.name} at {each.size:g}' for each in wrong)}" if wrong else ""
     return Statement(
         claim=claim,
         outcome="open" if not judged else ("fails" if wrong else "holds"),
         measured=f"{len(judged) - len(wrong)} of {len(judged)} {unit} inside their intervals{left_out}{names}",
-        note=f"False-fail rate {FALSE_FAIL_RATE:g} over all of them together; the intervals respect the rows' kurtosis.",
+        note=f"Joint false-fail rate {FALSE_FAIL_RATE:g}; the intervals allow for the rows' kurtosis.",
     )

@@ -1,4 +1,4 @@
-"""The numbers of the literature, reproduced: one study of what was published, what is exact and what was measured."""
+"""The numbers of the literature, reproduced: one study of published, exact and measured numbers."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .walk_figure import ALLOWED, walk_chart, walk_comparisons, walk_exact_table
 __all__ = ["published_record", "published_study"]
 
 Progress = Callable[[int, int, str], None]
-"""Told (parts done, parts in all, what was done last)."""
+"""A function called with (parts done, parts in all, the last part)."""
 
 _TEXT = (
-    "Numbers that papers and their documentation print, beside ours. An exact value comes from a recursion over the walk's "
-    "states, from a sum over all outcomes, or from a sum over all draws of the estimator; a measured one comes with its 95 % "
-    "interval, which respects the kurtosis of the rows.",
-    "Where the literature shows curves alone, the published column is empty. A number whose rows have not seen enough of their "
-    "tail keeps its interval in the table and is left out of the statements.",
+    "The study puts numbers that papers and documentation print beside ours. An exact value is a recursion over the walk's "
+    "states, a sum over all outcomes, or a sum over all draws of the estimator. A measured value has a 95 % interval, which "
+    "allows for the kurtosis of the rows.",
+    "If the literature shows only curves, the published column is empty. If the rows of a number have not seen enough of their "
+    "tail, the number stays in the table with its interval, and the statements leave it out.",
 )
 
 _THREE_CAPTION = (
-    "f = sum (b - c)^2, c = 0.6, 0.51, 0.48 (Liu et al. 2019, Kool et al. 2020). Published: from 10,000 draws. At logit 0 all "
-    "outcomes are equally probable, so which of them are the top ones is a matter of order; ours takes the first."
+    "f = sum (b - c)^2, c = 0.6, 0.51, 0.48 (Liu et al. 2019, Kool et al. 2020). The published variances are from 10,000 "
+    "draws. At logit 0 all outcomes are equally probable, so their order decides which are the top ones; ours takes the first."
 )
-_ONE_CAPTION = "The curves of REBAR, RELAX, ARM and DisARM, at points with p0 = 0.49 and 0.499; no numbers were printed."
+_ONE_CAPTION = "Points on the curves of REBAR, RELAX, ARM and DisARM, with p0 = 0.49 and 0.499; no numbers were printed."
 
 
 def published_study(
     *, samples: int, seed: int, training: Schedule | None = None, workers: int = 0, progress: Progress | None = None
 ) -> Study:
-    """Measure and compare.
+    """Measure the published numbers and compare them.
 
     Args:
-        samples: Rows a measured number.
-        seed: Entropy.
-        training: How polynomial programming is trained; None leaves that out. Cost: minutes.
-        workers: Processes to spawn for the training; 0: none.
-        progress: Told of every part.
+        samples: The number of rows per measured number.
+        seed: The seed.
+        training: The schedule of polynomial programming's training, which takes minutes; None leaves it out.
+        workers: The number of processes to spawn for the training; 0 spawns none.
+        progress: A function called after every part.
     """
     count = _Parts(progress, 3 + (0 if training is None else len(TRAINED) * len(training.powers)))
     walk = tuple(walk_comparisons(samples, seed))
@@ -58,7 +58,7 @@ def published_study(
     one = tuple(one_bit_comparisons(samples, seed))
     count("one bit")
     runs = () if training is None else train_all(training, seed, workers=workers, progress=count)
-    toys = inside_statement("On the toys every measured variance is the exact one.", (*three, *one), "variances")
+    toys = inside_statement("On the toys, every measured variance agrees with the exact one.", (*three, *one), "variances")
     return Study(
         name="published",
         title="The numbers of the literature",
@@ -103,13 +103,13 @@ def _exhibits(
 
 
 class _Parts:
-    """Counts the parts that are done."""
+    """A counter of the finished parts."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._done, self._total = progress, 0, total
 
     def __call__(self, name: str) -> None:
-        """One part more."""
+        """Count one more part."""
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total, name)
@@ -124,15 +124,15 @@ def published_record(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Record:
-    """The study as a record.
+    """Return the study as a record.
 
     Args:
-        samples: As in `published_study`, like all others but one.
-        seed: Entropy.
-        command: How it was asked for.
-        training: How polynomial programming is trained, if it is.
-        workers: Processes for that.
-        progress: Told of every part.
+        samples: The number of rows per measured number.
+        seed: The seed.
+        command: The command that asked for the study.
+        training: The schedule of polynomial programming's training; None leaves it out.
+        workers: The number of processes to spawn for the training.
+        progress: A function called after every part.
     """
     started, clock = time.time(), time.perf_counter()
     study = published_study(samples=samples, seed=seed, training=training, workers=workers, progress=progress)

@@ -25,10 +25,10 @@ __all__ = ["walk_chart", "walk_comparisons", "walk_exact_table", "walk_long_tabl
 LENGTHS = tuple(range(10, 101, 10))
 LONG = 800
 READING_ERROR = 0.2
-"""How well a point can be read off the published picture."""
+"""The error with which a point can be read off the published figure."""
 
 ALLOWED = 0.05
-"""How far a published point may lie from the exact one, relatively: the picture's own sampling error is not given."""
+"""The relative distance allowed between a published and an exact point; the figure's sampling error is not given."""
 
 TRIPLE, SCORE, CENTRED = "pruned triple", "score function", "score function, baseline E f"
 
@@ -37,15 +37,15 @@ PUBLISHED: Mapping[str, tuple[float, ...]] = {
     SCORE: (3.8, 9.7, 17.4, 25.4, 35.0, 45.2, 56.7, 67.6, 81.0, 95.7),
     CENTRED: (1.9, 4.1, 6.3, 8.6, 10.4, 12.6, 14.8, 17.1, 20.0, 21.5),
 }
-"""Standard deviations read off the published picture, n = 10, 20, ..., 100; the first points are partly hidden in it."""
+"""The standard deviations read off the published figure at n = 10, 20, ..., 100; its first points are partly hidden."""
 
 
 def walk_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
-    """The three estimators at the ten lengths, drawn and exact.
+    """Yield the comparisons of the three estimators at the ten lengths, sampled and exact.
 
     Args:
-        samples: Rows a point.
-        seed: Entropy.
+        samples: The number of rows per point.
+        seed: The seed.
     """
     for place, length in enumerate(LENGTHS):
         (problem,) = published_walk(length)
@@ -56,7 +56,7 @@ def walk_comparisons(samples: int, seed: int) -> Iterator[Comparison]:
 
 
 def walk_chart(compared: tuple[Comparison, ...]) -> Chart:
-    """The figure: exact lines dashed, sampled points with their intervals over them."""
+    """Return the figure: exact lines dashed, and sampled points with their intervals."""
     series = []
     for name in PUBLISHED:
         mine = tuple(each for each in compared if each.name == name)
@@ -76,7 +76,7 @@ def walk_chart(compared: tuple[Comparison, ...]) -> Chart:
     return Chart(
         name="published_walk",
         title="Standard deviation of d/dp E[X_n^2], p = 2n",
-        caption="Points: sampled, with 95 % intervals. Dashed: exact, by recursion over the walk's states.",
+        caption="Points are sampled, with 95 % intervals. Dashed lines are exact, by recursion over the walk's states.",
         x_label="steps n",
         y_label="standard deviation of one replicate",
         series=tuple(series),
@@ -85,7 +85,7 @@ def walk_chart(compared: tuple[Comparison, ...]) -> Chart:
 
 
 def walk_table(compared: tuple[Comparison, ...]) -> Table:
-    """The figure's numbers."""
+    """Return the table of the figure's numbers."""
     return Table(
         title="Random walk at p = 2n, d/dp E[X_n^2]: standard deviation of one replicate",
         columns=("n", "estimator", "published", "exact", "measured", "95 % low", "95 % high", "published agrees"),
@@ -101,13 +101,13 @@ def walk_table(compared: tuple[Comparison, ...]) -> Table:
             )
             for each in compared
         ),
-        caption=f"Published: read off the picture, to about {READING_ERROR:g}, from a sample of unknown size. It agrees where "
-        f"it lies within {READING_ERROR:g} or {100 * ALLOWED:g} % of the exact value.",
+        caption=f"Published values were read off the figure, with an error of about {READING_ERROR:g}; its "
+        f"sample size is unknown. They agree if they lie within {READING_ERROR:g} or {100 * ALLOWED:g} % of the exact value.",
     )
 
 
 def walk_exact_table() -> Table:
-    """What the figure leaves out, exact: two triples that vary less or more, and the smoothed one, which is biased."""
+    """Tabulate exactly what the figure leaves out: two more triples, and the smoothed one, which is biased."""
     rows = []
     for length in LENGTHS:
         (problem,) = published_walk(length)
@@ -118,12 +118,12 @@ def walk_exact_table() -> Table:
         title="The same walk, exact: standard deviation of one replicate",
         columns=("n", "d/dp E[X_n^2]", "triple, dead weight kept", "conditional triple", "smoothed triple", "smoothed, bias"),
         rows=tuple(rows),
-        caption="Dead weight: alternatives that have met the primal are not dropped, and may be kept in a live one's place.",
+        caption="Dead weight: alternatives that have met the primal are not dropped, and may displace a live one.",
     )
 
 
 def walk_long_table() -> Table:
-    """Exact values beyond the figure, where no rows are needed."""
+    """Tabulate exact values beyond the figure, where no rows are needed."""
     (problem,) = published_walk(LONG)
     exact = {name: _exact(each, problem) for name, each in _estimators(problem).items()}
     exact["conditional triple"] = _exact(ConditionalTriple(), problem)
@@ -136,24 +136,24 @@ def walk_long_table() -> Table:
 
 
 def walk_statements(compared: tuple[Comparison, ...]) -> tuple[Statement, ...]:
-    """Whether what was measured is what is exact, and whether that is what was published."""
+    """State whether the measured values are the exact ones, and whether those are the published ones."""
     measured = inside_statement(
-        "On the published walk every measured standard deviation is the exact one.", compared, "standard deviations"
+        "On the published walk, every measured standard deviation agrees with the exact one.", compared, "standard deviations"
     )
     agreeing = sum(_published_agrees(each) for each in compared)
     farthest = max(compared, key=_relative)
     published = Statement(
         claim=f"Published points lie within {100 * ALLOWED:g} % or the reading error {READING_ERROR:g} of the exact values.",
         outcome="holds" if agreeing == len(compared) else "fails",
-        measured=f"{agreeing} of {len(compared)} points; the farthest in per cent is {farthest.name} at n = {farthest.size:g}, "
+        measured=f"{agreeing} of {len(compared)} points; the farthest in per cent: {farthest.name} at n = {farthest.size:g}, "
         f"{100 * _relative(farthest):.1f} %",
-        note="The picture was drawn from a sample of its own, of a size that is not given.",
+        note="The figure was drawn from its own sample, whose size is not given.",
     )
     return measured, published, _dropping()
 
 
 def _dropping() -> Statement:
-    """Whether the figure tells a triple that drops coalesced alternatives from one that does not."""
+    """State whether the figure can tell a triple that drops coalesced alternatives from one that does not."""
     far = {}
     for length, point in zip(LENGTHS, PUBLISHED[TRIPLE], strict=False):
         kept = math.sqrt(_dead_weight(*published_walk(length)).variance)
@@ -161,16 +161,16 @@ def _dropping() -> Statement:
             far[length] = kept
     last = max(far, default=None)
     return Statement(
-        claim="A triple that keeps alternatives which have met the primal has not the published standard deviations.",
+        claim="A triple that keeps alternatives after they met the primal misses the published standard deviations.",
         outcome="holds" if far else "fails",
-        measured=f"{len(far)} of {len(LENGTHS)} points apart"
+        measured=f"{len(far)} of {len(LENGTHS)} points differ"
         + (f"; at n = {last} it has {far[last]:.4g}" if last is not None else ""),
-        note="It is unbiased all the same: only the variance tells.",
+        note="It is unbiased nevertheless; only the variance shows the difference.",
     )
 
 
 def _estimators(problem: Problem) -> dict[str, Estimator]:
-    """The three that the figure compares."""
+    """Return the three estimators that the figure compares."""
     assert isinstance(problem.program, MarkovProgram)
     mean = chain_moments(problem.program, problem.params).mean
     return {TRIPLE: StochasticTriple(), SCORE: ScoreFunction(), CENTRED: ScoreFunction(baseline=mean)}

@@ -1,4 +1,4 @@
-"""Walk calibration: a walk's shift is found from trajectories, once with every gradient estimator."""
+"""Walk calibration: the shift of a walk is recovered from trajectories, with each gradient estimator in turn."""
 
 from __future__ import annotations
 

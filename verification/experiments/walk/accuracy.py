@@ -1,4 +1,4 @@
-"""Bias and variance of the gradient that the optimiser receives, at every start and at theta*."""
+"""The bias and variance of the gradient that the optimiser receives, at every start and at theta*."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _ROWS = 8192
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Batch gradients at one point.
+    """The measured gradient of a batch at one point.
 
     Attributes:
         theta: The point.
         exact: The loss's gradient there, for the first seed's baseline.
-        mean: Mean of the batches' gradients.
-        error: Its standard error.
-        variance: Variance of one batch's gradient.
-        log_error: Standard error of the logarithm of that.
-        batches: Number of batches.
+        mean: The mean of the batches' gradients.
+        error: The standard error of the mean.
+        variance: The variance of one batch's gradient.
+        log_error: The standard error of the logarithm of the variance.
+        batches: The number of batches.
     """
 
     theta: float
@@ -53,11 +53,11 @@ def accuracy(
     """Measure a batch gradient at every start and at theta*, against the first seed's baseline.
 
     Args:
-        gradient: (theta, baselines, generator) -> one batch's gradient a point, as in the descent.
-        baseline: Of every seed.
-        loss: What is differentiated.
-        design: Starts, batch and number of batches.
-        generator: Source of randomness.
+        gradient: A function (theta, baselines, generator) -> one batch's gradient per point, as in the descent.
+        baseline: The baselines of all seeds.
+        loss: The loss.
+        design: The starts, the batch and the number of batches.
+        generator: The source of randomness.
     """
     places = torch.tensor([*design.starts, SHIFT], dtype=torch.float64, device=design.device)
     first = baseline.train[:1]
@@ -72,7 +72,7 @@ def accuracy(
 
 
 def _at(moments: Moments, place: int, theta: float, exact: float) -> Accuracy:
-    """One point's figures; one batch that is not finite leaves none, for the mean of the others is another mean."""
+    """Return the figures of one point; all NaN if any batch was not finite, as the mean of the rest is another mean."""
     columns = (moments.mean, moments.standard_error, moments.variance, moments.log_variance_error())
     mean, error, variance, log_error = (math.nan if moments.nonfinite else float(each[place]) for each in columns)
     return Accuracy(theta, exact, mean, error, variance, log_error, moments.count)

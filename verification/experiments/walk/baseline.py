@@ -1,4 +1,4 @@
-"""The trajectories that are to be matched."""
+"""The baseline: the trajectories that calibration matches."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Baseline", "baseline", "simulate_walks"]
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """Training and test parts of every seed's trajectories.
+    """The training and test parts of every seed's trajectories.
 
     Attributes:
-        train: ``[seeds, trajectories, steps]``.
-        test: ``[seeds, trajectories, steps]``.
-        test_start: How many steps come before the first test step.
+        train: The training part, ``[seeds, trajectories, steps]``.
+        test: The test part, ``[seeds, trajectories, steps]``.
+        test_start: The number of steps before the first test step.
     """
 
     train: Float[Tensor, "seeds trajectories steps"]
@@ -32,12 +32,12 @@ class Baseline:
 
     @property
     def steps(self) -> int:
-        """Steps that training sees."""
+        """The number of steps that training sees."""
         return self.train.shape[2]
 
 
 def simulate_walks(theta: Float[Tensor, "rows"], steps: int, generator: torch.Generator) -> Float[Tensor, "rows steps"]:
-    """One trajectory a row, without its start at 0."""
+    """Simulate one trajectory per row, without its start at 0."""
     position = torch.zeros_like(theta)
     path = []
     for _ in range(steps):
@@ -48,7 +48,7 @@ def simulate_walks(theta: Float[Tensor, "rows"], steps: int, generator: torch.Ge
 
 
 def baseline(design: Design, split: Split) -> Baseline:
-    """The baseline of every seed, made with theta* = 20; the same for all estimators, starts, losses and splits."""
+    """Return every seed's baseline, simulated at theta* = 20; it does not depend on estimator, start, loss or split."""
     paths = torch.stack([_trajectories(design, seed) for seed in range(design.seeds)]).to(design.device)
     if split == "time":
         return Baseline(paths[:, :, :TRAIN_STEPS], paths[:, :, TRAIN_STEPS:], TRAIN_STEPS)

@@ -16,11 +16,11 @@ __all__ = ["Biases"]
 
 @dataclass(frozen=True)
 class Biases:
-    """What is known of some estimators' biases.
+    """The measured biases of a set of estimators.
 
     Attributes:
         known: Each bias with its interval, and the exact gradient there.
-        unknown: At how many points a batch was not finite.
+        unknown: The number of points at which a batch was not finite.
     """
 
     known: tuple[tuple[Spread, float], ...]
@@ -28,14 +28,14 @@ class Biases:
 
     @classmethod
     def of(cls, findings: Findings, names: Iterable[str]) -> Self:
-        """Of these estimators, at every start, split and loss."""
+        """Collect the biases of these estimators at every start, split and loss."""
         measured = [one for each in findings.select(names=names) for one in each.accuracy if one.theta != SHIFT]
         finite = [each for each in measured if math.isfinite(each.mean) and math.isfinite(each.error)]
         return cls(tuple((findings.bias(each), each.exact) for each in finite), len(measured) - len(finite))
 
     @property
     def seen(self) -> int:
-        """At how many points there is a bias."""
+        """The number of points at which a bias is seen."""
         return sum(each.low > 0 or each.high < 0 for each, _ in self.known)
 
     @property
@@ -45,5 +45,5 @@ class Biases:
 
     @property
     def widest(self) -> float:
-        """The widest interval's half, relative to the gradient: a smaller bias may not be seen."""
+        """The largest half-width of an interval, relative to the gradient: a smaller bias may not be seen."""
         return max((each.high - each.low) / 2 / abs(exact) for each, exact in self.known)

@@ -1,4 +1,4 @@
-"""One job: descend from all starts with all seeds, and measure."""
+"""One job: descend from all starts with all seeds, and measure the result."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Gradient = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
 
 def perform(job: Job, design: Design) -> JobResult:
-    """Calibrate one estimator under one split and loss; an estimator that cannot move theta leaves it at its start.
+    """Calibrate one estimator under one split and loss; if it cannot move theta, theta stays at its start.
 
-    What an estimator raises is part of the result: it may be anyone's, and must not end the others' calibrations.
+    Exceptions of an estimator become part of the result, because foreign code must not end the other calibrations.
     """
     data = baseline(design, job.split)
     status: Status
@@ -46,7 +46,7 @@ def perform(job: Job, design: Design) -> JobResult:
 
 
 def crashed_result(job: Job, design: Design) -> JobResult:
-    """The result of a job whose process died."""
+    """Return the result of a job whose process died."""
     return _leave_at_start(job, design, baseline(design, job.split), "crashed", DIED)
 
 
@@ -74,7 +74,7 @@ def _calibrate(job: Job, design: Design, data: Baseline, gradient: Gradient) -> 
 
 
 def _generator(job: Job, design: Design, stage: Literal["descent", "accuracy"]) -> torch.Generator:
-    """A stream of its own for every estimator with its hyper-parameters, split, loss and stage."""
+    """Return a generator of its own for each estimator with its hyper-parameters, split, loss and stage."""
     estimator = EXACT if job.estimator == EXACT else stable_repr(load_estimator(job.estimator))
     problem = f"calibration_walk/{job.split}/{job.loss}"
     return chunk_generator(design.seed, estimator, problem, "float64", stage, 0, design.device)

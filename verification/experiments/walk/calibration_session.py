@@ -1,4 +1,4 @@
-"""All jobs of a design, in processes, each finished one kept on disk."""
+"""The jobs of a design, run in processes, each with a checkpoint when it ends."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .job_result import JobResult, load, save
 __all__ = ["Outcome", "Progress", "run_jobs"]
 
 Progress = Callable[[int, int, str], None]
-"""Told how many jobs are done, of how many, and the name of the last."""
+"""A function called with (jobs done, jobs in all, the name of the last job)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a session came to.
+    """The outcome of a session.
 
     Attributes:
-        results: Of the jobs that are done, in the order of the design.
-        complete: Whether that is all of them.
+        results: The results of the finished jobs, in the order of the design.
+        complete: True if all jobs are finished.
     """
 
     results: tuple[JobResult, ...]
@@ -34,20 +34,20 @@ class Outcome:
 def run_jobs(
     design: Design, *, workers: int = 0, folder: Path | None = None, resume: bool = False, progress: Progress | None = None
 ) -> Outcome:
-    """Run every job of a design; Ctrl-C ends with what is done.
+    """Run every job of a design; after Ctrl-C return the finished ones.
 
-    A job's result depends on the design and its own name alone, not on the other jobs, the workers or an interruption.
+    A job's result depends only on the design and the job's name, not on other jobs, workers or interruptions.
 
     Args:
-        design: What is compared.
-        workers: Processes to spawn; 0 does everything in this one.
-        folder: Where each finished job's checkpoint goes, unless it crashed; None keeps none.
-        resume: Whether checkpoints that are there already are used.
-        progress: Told of every job that is done.
+        design: The design.
+        workers: The number of processes to spawn; 0 runs everything in this one.
+        folder: The folder of the checkpoints of finished jobs that did not crash; None writes none.
+        resume: Whether existing checkpoints are used.
+        progress: A function called after every finished job.
     """
     tell = progress or (lambda done, total, name: None)
     wanted = jobs(design)
-    # Named before anything runs: an estimator's file may be edited while it does.
+    # The files are named before anything runs, because an estimator's code may be edited in the meantime.
     places = {} if folder is None else {job: folder / f"{job.key(design)}.json" for job in wanted}
     found = {job: kept for job, place in places.items() if resume and (kept := load(place))}
     complete = True
@@ -63,7 +63,7 @@ def run_jobs(
 
 
 def _perform_all(wanted: list[Job], design: Design, workers: int) -> Iterator[JobResult]:
-    """Results as they are ready."""
+    """Yield results as jobs end."""
     if workers == 0:
         with use_one_thread():
             yield from (perform(job, design) for job in wanted)

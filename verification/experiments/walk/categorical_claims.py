@@ -1,4 +1,4 @@
-"""What the tutorial claims of its Categorical."""
+"""The tutorial's claims about its Categorical."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEAR_ONE = 0.1
 
 
 def is_differentiable(findings: Findings) -> Statement | None:
-    """Whether a gradient flows through the Categorical as shipped."""
+    """State whether a gradient flows through the Categorical as shipped."""
     results = findings.select(names=[SHIPPED])
     if not results:
         return None
@@ -33,12 +33,12 @@ def is_differentiable(findings: Findings) -> Statement | None:
         claim="The tutorial claims that its Categorical is differentiable and allows gradient-based optimisation.",
         outcome=decide(stopped == 0, stopped == len(results)),
         measured=f"no gradient in {stopped} of {len(results)} calibrations ({SHIPPED})",
-        note="It returns an integer index, and automatic differentiation ends at integers: theta stays at its start.",
+        note="It returns an integer index, and integers carry no gradient, so theta stays at its start.",
     )
 
 
 def calibrates_when_floating(findings: Findings) -> Statement | None:
-    """Whether its rule finds theta once its index is floating."""
+    """State whether its rule finds theta once its index is floating."""
     results = findings.select(names=[FLOAT])
     if not results:
         return None
@@ -47,34 +47,34 @@ def calibrates_when_floating(findings: Findings) -> Statement | None:
     return Statement(
         claim="Made floating, the rule of the tutorial's Categorical calibrates the walk.",
         outcome=decide(all_close(errors), all_far(errors)),
-        measured=f"theta moved by at most {moved:.1e}; |theta - theta*| from {describe_span(errors)}",
-        note="With two categories [q, 1 - q] its two weights are equal for every outcome, so the derivative in q is zero for "
-        "every loss, in every sample.",
+        measured=f"theta moved by at most {moved:.1e}; |theta - theta*| is {describe_span(errors)}",
+        note="With two categories [q, 1 - q] its two weights are equal for every outcome, so the derivative in q is zero in "
+        "every sample, for every loss.",
     )
 
 
 def has_lower_wasserstein(findings: Findings) -> Statement | None:
-    """Held-out marginals, against Gumbel-Softmax."""
+    """State whether its held-out marginals are closer than Gumbel-Softmax's."""
     return _lower(
         findings,
         "wasserstein",
         "The tutorial claims that its Categorical has a consistently lower Wasserstein distance than Gumbel-Softmax.",
-        "Distance of the position's law from the held-out trajectories, in positions.",
+        "The distance is that of the position's law from the held-out trajectories, in positions.",
     )
 
 
 def has_lower_error(findings: Findings) -> Statement | None:
-    """Held-out squared error, against Gumbel-Softmax."""
+    """State whether its held-out squared error is lower than Gumbel-Softmax's."""
     return _lower(
         findings,
         "test_mse",
         "The tutorial claims that its Categorical has a lower mean squared error than Gumbel-Softmax.",
-        "Between a simulated and a held-out trajectory.",
+        "The error is that between a simulated and a held-out trajectory.",
     )
 
 
 def keeps_variance_ratio(findings: Findings) -> Statement | None:
-    """Variance of the calibrated walk over the baseline's."""
+    """State whether the ratio of the calibrated walk's variance to the baseline's is near one."""
     ratios = findings.spreads("variance_ratio", TUTORIAL)
     if not ratios:
         return None
@@ -84,13 +84,13 @@ def keeps_variance_ratio(findings: Findings) -> Statement | None:
         claim="The tutorial claims that its Categorical keeps the variance ratio at approximately one.",
         outcome="holds" if all(abs(each.mean - 1) < _NEAR_ONE for each in ratios) else "fails",
         measured="; ".join(spans),
-        note="A settled walk's variance does not depend on theta, so that on the last 30 steps a walk that was never "
-        "calibrated has a ratio near one too: it is no evidence of a match.",
+        note="The variance of a settled walk does not depend on theta. A walk that was never calibrated also has a ratio near "
+        "one on the last 30 steps, so the ratio is no evidence of a match.",
     )
 
 
 def stays_aligned(findings: Findings) -> Statement | None:
-    """The long run of the tutorial's Categorical."""
+    """State whether it stays aligned with the baseline over 1,000 steps."""
     errors = findings.spreads("long_error", TUTORIAL)
     if not errors:
         return None
@@ -98,12 +98,12 @@ def stays_aligned(findings: Findings) -> Statement | None:
         claim="The tutorial claims that over 1,000 steps its Categorical stays aligned with the baseline.",
         outcome=decide(all_close(errors), all_far(errors)),
         measured=f"error of the mean position after 1,000 steps {describe_span(errors)}",
-        note="The settled mean is p ln 2 - theta, so an error of theta is an error of position for ever.",
+        note="The settled mean is p ln 2 - theta, so an error of theta remains an error of the position.",
     )
 
 
 def converges_by_start(findings: Findings) -> Statement | None:
-    """Where it ends from each start."""
+    """State whether its convergence depends on the start."""
     results = findings.select(names=TUTORIAL)
     if not results:
         return None
@@ -116,7 +116,7 @@ def converges_by_start(findings: Findings) -> Statement | None:
         claim="The tutorial says that its Categorical's convergence depends on the start, in particular from 0 and 10.",
         outcome="holds" if moved < CLOSE else "open",
         measured=ends,
-        note="It ends where it starts.",
+        note="Theta ends where it starts.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What was claimed of the walk, and whether the measurements bear it out."""
+"""Claims about the walk, and whether the measurements confirm them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["statements"]
 
 
 def statements(findings: Findings) -> tuple[Statement, ...]:
-    """Every claim that the design's estimators can decide.
+    """Return every claim that the design's estimators can decide.
 
-    What crashed or is not finite is no evidence, for or against: without it a claim may still fail, and no longer holds.
+    Crashed and non-finite results are no evidence for or against a claim: without them it may still fail, but no longer holds.
     """
     claims: tuple[tuple[Callable[[Findings], Statement | None], Iterable[str]], ...] = (
         (is_differentiable, (SHIPPED,)),
@@ -51,5 +51,5 @@ def statements(findings: Findings) -> tuple[Statement, ...]:
 
 
 def _describe_lost(lost: list[JobResult]) -> str:
-    """The results that a statement lacks."""
+    """Return a note on the results that a statement lacks."""
     return f"left out: {'; '.join(f'{each.job.name} ({each.status})' for each in lost)}" if lost else ""

@@ -1,4 +1,4 @@
-"""Gradient descent on theta from every start, for every seed, all in one batch."""
+"""Gradient descent on theta from every start and for every seed, in one batch."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _BETAS = (0.9, 0.95)
 
 
 def points(design: Design) -> Float[Tensor, "points"]:
-    """Where the descents start: every start once a seed, seeds innermost."""
+    """Return the starting points of the descents: every start once per seed, seeds innermost."""
     starts = torch.tensor(design.starts, dtype=torch.float64, device=design.device)
     return starts.repeat_interleave(design.seeds)
 
 
 def descend(gradient: Callable[[Tensor], Tensor], design: Design) -> Float[Tensor, "iterations points"]:
-    """Adam from every start, its rate falling to zero along half a cosine.
+    """Run Adam from every start, with a rate that falls to zero along half a cosine.
 
-    Each point is a parameter of its own: Adam works by element, so descents do not touch each other. Its second moment forgets
-    within some 20 iterations, or a far start's first gradients would still shorten the last steps.
+    Each point is a separate parameter. Adam works by element, so descents do not affect each other. Adam's second moment
+    forgets within about 20 iterations; otherwise the first gradients of a far start would still shorten the last steps.
 
     Args:
-        gradient: theta ``[points]`` -> an estimate of the loss's derivative, ``[points]``.
-        design: Starts, iterations and learning rate.
+        gradient: A function from theta ``[points]`` to an estimate of the loss's derivative, ``[points]``.
+        design: The starts, the iterations and the learning rate.
 
     Returns:
-        theta before the first step and after each, ``[iterations + 1, points]``, on the CPU.
+        The values of theta before the first step and after each step, ``[iterations + 1, points]``, on the CPU.
     """
     theta = points(design).requires_grad_()
     optimiser = torch.optim.Adam([theta], lr=design.learning_rate, betas=_BETAS)

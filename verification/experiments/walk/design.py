@@ -1,4 +1,4 @@
-"""What a calibration experiment compares, and how large it is."""
+"""The design of a calibration experiment: what it compares, and how large it is."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 Split = Literal["time", "trajectories"]
-"""What is held out: the last 30 steps of every trajectory, or the last 300 of 1,000 trajectories."""
+"""The part that is held out: the last 30 steps of every trajectory, or the last 300 of 1,000 trajectories."""
 
 Loss = Literal["trajectory", "mean"]
-"""Mean squared error between a simulated and a baseline trajectory, or between the mean trajectories."""
+"""The mean squared error between a simulated and a baseline trajectory, or between the mean trajectories."""
 
 SizeName = Literal["small", "full"]
 
@@ -42,13 +42,13 @@ EXACT = "exact_gradient"
 """Not an estimator: descent along the exact gradient, which shows what loss and optimiser do by themselves."""
 
 SHIPPED, FLOAT = "agent_torch_categorical", "agent_torch_categorical_float"
-"""The tutorial's Categorical as shipped, and its rule with the index made floating."""
+"""The tutorial's Categorical as shipped, and its rule with a floating-point index."""
 
 TUTORIAL = (SHIPPED, FLOAT)
-"""What the tutorial recommends."""
+"""The estimators that the tutorial recommends."""
 
 GUMBEL = ("gumbel_softmax", "gumbel_softmax_straight_through")
-"""What it is compared with there."""
+"""The estimators with which the tutorial compares them."""
 
 COMPARED = (
     EXACT,
@@ -59,7 +59,7 @@ COMPARED = (
     "stochastic_triple",
     "leave_one_out",
 )
-"""What is compared where nothing is asked for."""
+"""The estimators that are compared by default."""
 
 PATH_STEPS = 100
 TRAIN_STEPS = 70
@@ -68,20 +68,20 @@ LONG_STEPS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """One experiment.
+    """The settings of one experiment.
 
     Attributes:
-        estimators: Names, paths or modules of estimators; `EXACT` too.
-        starts: Values of theta to start from.
-        seeds: Number of repetitions, each with a baseline of its own.
-        splits: What is held out.
-        losses: What is minimised.
-        iterations: Steps of the optimiser.
-        batch: Evaluations of the walk that a step of the optimiser may spend.
-        learning_rate: Adam's, in units of theta, falling to zero along a cosine.
-        replicates: Batches from which a gradient's bias and variance are taken.
-        trajectories: Baseline trajectories, of which 70 % are for training where trajectories are split.
-        seed: Entropy.
+        estimators: Names, paths or modules of estimators; `EXACT` is allowed.
+        starts: The values of theta to start from.
+        seeds: The number of repetitions, each with its own baseline.
+        splits: The ways to hold data out.
+        losses: The losses to minimise.
+        iterations: The number of optimiser steps.
+        batch: The number of evaluations of the walk that an optimiser step may spend.
+        learning_rate: Adam's learning rate, in units of theta, which falls to zero along a cosine.
+        replicates: The number of batches from which a gradient's bias and variance are measured.
+        trajectories: The number of baseline trajectories; 70 % are for training when trajectories are split.
+        seed: The seed.
         device: ``cpu`` or ``cuda``.
     """
 
@@ -100,17 +100,17 @@ class Design:
 
     def __post_init__(self) -> None:
         if self.seeds < 2:
-            raise ValueError(f"seeds={self.seeds}; intervals over seeds need at least 2")
+            raise ValueError(f"seeds={self.seeds}; expected at least 2, for intervals over seeds")
         if self.batch < 4:
-            raise ValueError(f"batch={self.batch}; a batch that is halved needs at least 4 evaluations")
+            raise ValueError(f"batch={self.batch}; expected at least 4 evaluations, as a batch is halved")
         if not self.starts or not self.estimators:
-            raise ValueError("nothing to calibrate: give at least one estimator and one start")
+            raise ValueError(f"estimators={self.estimators}, starts={self.starts}; expected at least one of each")
         if not all(math.isfinite(each) for each in self.starts):
-            raise ValueError(f"starts={self.starts}; each has to be finite")
+            raise ValueError(f"starts={self.starts}; expected finite numbers")
 
     @property
     def training_trajectories(self) -> int:
-        """Trajectories for training where trajectories are split."""
+        """The number of training trajectories when trajectories are split."""
         return self.trajectories * 7 // 10
 
 
@@ -122,7 +122,7 @@ SIZES: Mapping[SizeName, Design] = {
 
 @dataclass(frozen=True)
 class Job:
-    """All starts and seeds of one estimator, split and loss: they run as one batch."""
+    """All starts and seeds of one estimator, split and loss, which run as one batch."""
 
     estimator: str
     split: Split
@@ -130,13 +130,13 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For a reader."""
+        """The job's name for a reader."""
         return f"{self.estimator}, {self.split} split, {self.loss} loss"
 
     def key(self, design: Design) -> str:
-        """The name of its checkpoint: equal where the result would be equal, the code as it is now."""
+        """Return the name of the job's checkpoint; it is equal whenever the result would be, including the current code."""
         settings: dict[str, Any] = asdict(design)
-        # A job does not depend on which others are asked for.
+        # A job does not depend on the other jobs of its design.
         for other in ("estimators", "splits", "losses"):
             del settings[other]
         code = code_digest([self.estimator])
@@ -145,5 +145,5 @@ class Job:
 
 
 def jobs(design: Design) -> list[Job]:
-    """Every job of a design, in the order of the report."""
+    """Return every job of a design, in the order of the report."""
     return [Job(estimator, split, loss) for split in design.splits for loss in design.losses for estimator in design.estimators]

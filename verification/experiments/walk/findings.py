@@ -1,4 +1,4 @@
-"""Means over seeds with their intervals, and which results belong together."""
+"""The results of a design: selections of them, and means over seeds with their intervals."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Findings"]
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Results with the design that they are of.
+    """Results together with their design.
 
     Attributes:
-        design: What was asked.
-        results: What is done.
+        design: The design.
+        results: The results of the finished jobs.
     """
 
     design: Design
@@ -31,7 +31,7 @@ class Findings:
     def select(
         self, *, split: Split | None = None, loss: Loss | None = None, names: Iterable[str] | None = None
     ) -> list[JobResult]:
-        """The results of one split, one loss, some estimators."""
+        """Return the results of one split, one loss and some estimators; None selects all."""
         chosen = None if names is None else set(names)
         return [
             each
@@ -43,30 +43,30 @@ class Findings:
 
     @property
     def evidence(self) -> Findings:
-        """Without the results that say nothing of a gradient: what crashed, did not apply or left the numbers."""
+        """The findings without results that say nothing about a gradient: crashed, not applicable, not finite."""
         return replace(self, results=tuple(each for each in self.results if each.status in ("descended", "no gradient")))
 
     def lost(self, names: Iterable[str]) -> list[JobResult]:
-        """The results of some estimators that should have been evidence, and crashed or left the numbers."""
+        """Return the results of these estimators that should be evidence but crashed or are not finite."""
         return [each for each in self.select(names=names) if each.status in ("crashed", "not finite")]
 
     def spread(self, result: JobResult, figure: FigureName, start: int) -> Spread:
-        """One figure over the seeds of one start, given by its place among the starts."""
+        """Return one figure over the seeds of one start, given by its place among the starts."""
         return Spread.of(result.figures[figure][start])
 
     def spreads(self, figure: FigureName, names: Iterable[str], split: Split | None = None) -> list[Spread]:
-        """One figure at every start and loss, of one split or all."""
+        """Return one figure at every start and loss, for one split or all."""
         places = range(len(self.design.starts))
         chosen = self.select(names=names, split=split)
         return [self.spread(result, figure, place) for result in chosen for place in places]
 
     @property
     def intervals(self) -> int:
-        """Number of gradient intervals in the whole design, which share one error rate of 5 %."""
+        """The number of gradient intervals in the whole design, which share one error rate of 5 %."""
         return len(jobs(self.design)) * (len(self.design.starts) + 1)
 
     def bias(self, measured: Accuracy) -> Spread:
-        """A gradient's bias with an interval; all of the design's intervals together are right 95 % of the time."""
+        """Return a gradient's bias with an interval; all intervals of the design together hold with 95 %."""
         bias = measured.mean - measured.exact
         reach = float(stats.t.isf((1 - CONFIDENCE) / 2 / self.intervals, measured.batches - 1)) * measured.error
         return Spread(mean=bias, low=bias - reach, high=bias + reach)

@@ -1,4 +1,4 @@
-"""How well a calibrated walk matches its baseline: all from exact laws, so that nothing here is simulation noise."""
+"""The fit of a calibrated walk to its baseline, from exact laws, so that no figure has simulation noise."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ _LONG_STRIDE = 20
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What calibrated parameters come to.
+    """The figures of calibrated parameters.
 
     Attributes:
-        figures: Name -> ``[points]``. ``error`` |theta - theta*|; ``train_mse``, ``test_mse`` between a simulated and a
-            baseline trajectory; ``train_mean_mse``, ``test_mean_mse`` between mean trajectories; ``wasserstein`` distance of
-            the marginals, mean over the test steps; ``variance_ratio`` simulated over baseline, test steps; and after 1,000
-            steps against the law at theta*: ``long_error`` of the mean position, ``long_wasserstein``, ``long_ratio``.
-        mean: Mean position at step 0 .. 100, ``[101, points]``.
-        ratio: Variance over the baseline's at step 1 .. 100, ``[100, points]``.
-        long_mean: Mean position at step 0, 20 .. 1000, ``[51, points]``.
+        figures: The figures by name, ``[points]`` each. ``error``: |theta - theta*|; ``train_mse``, ``test_mse``: the squared
+            error between a simulated and a baseline trajectory; ``train_mean_mse``, ``test_mean_mse``: that between the mean
+            trajectories; ``wasserstein``: the distance of the marginals, averaged over the test steps; ``variance_ratio``:
+            the simulated over the baseline's variance, test steps. After 1,000 steps against the law at theta*:
+            ``long_error`` of the mean position, ``long_wasserstein``, ``long_ratio``.
+        mean: The mean position at step 0 .. 100, ``[101, points]``.
+        ratio: The variance over the baseline's at step 1 .. 100, ``[100, points]``.
+        long_mean: The mean position at step 0, 20 .. 1000, ``[51, points]``.
     """
 
     figures: Mapping[FigureName, Array]
@@ -63,8 +64,8 @@ def fit(theta: Float[Tensor, "points"], baseline: Baseline) -> Fit:
     """Compare walks at theta with every point's own baseline.
 
     Args:
-        theta: ``[points]``, seeds innermost.
-        baseline: Of every seed.
+        theta: The points, ``[points]``, seeds innermost.
+        baseline: The baselines of all seeds.
     """
     theta = theta.detach().double().cpu()
     repeats = len(theta) // len(baseline.train)
@@ -91,14 +92,14 @@ def fit(theta: Float[Tensor, "points"], baseline: Baseline) -> Fit:
 
 
 def wasserstein(theta: Float[Tensor, "points"], paths: Float[Tensor, "points n steps"], first: int) -> Float[Tensor, "points"]:
-    """The mean over steps of the 1-Wasserstein distance between the walk's law and trajectories, ``[points]``.
+    """Return the mean over steps of the 1-Wasserstein distance between the walk's law and trajectories, ``[points]``.
 
-    On the integers it is the sum of the distribution functions' absolute differences.
+    On the integers it is the sum of the absolute differences of the distribution functions.
 
     Args:
-        theta: ``[points]``.
-        paths: ``[points, trajectories, steps]``.
-        first: How many steps come before the first of them.
+        theta: The points, ``[points]``.
+        paths: The trajectories, ``[points, trajectories, steps]``.
+        first: The number of steps before the first step of the trajectories.
     """
     steps = first + paths.shape[2]
     place = positions(steps)
@@ -112,12 +113,12 @@ def wasserstein(theta: Float[Tensor, "points"], paths: Float[Tensor, "points n s
 
 
 def _join_parts(train: Tensor, test: Tensor, test_start: int) -> Tensor:
-    """The trajectories from which both parts were taken, ``[points, trajectories, 100]``."""
+    """Return the trajectories from which both parts were taken, ``[points, trajectories, 100]``."""
     return torch.cat((train, test), 2 if test_start else 1)
 
 
 def _long_run(theta: Tensor) -> tuple[Tensor, dict[FigureName, Tensor]]:
-    """The mean position every 20 steps up to 1,000, and how far the law is from the one at theta* there."""
+    """Return the mean position every 20 steps up to 1,000, and the distance of the last law from that at theta*."""
     place = positions(LONG_STEPS)
     means = [torch.zeros(len(theta) + 1, dtype=torch.float64)]
     both = torch.cat((theta, torch.tensor([SHIFT], dtype=torch.float64)))

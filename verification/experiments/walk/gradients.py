@@ -1,4 +1,4 @@
-"""The gradient that the optimiser receives: a batch's mean at every point, all points in one call where that is possible."""
+"""The gradient that the optimiser receives: a batch's mean at every point, in one call for all points if possible."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _TRIAL_STEPS = 6
 
 @dataclass(frozen=True, eq=False)
 class BatchGradient:
-    """One estimator of the gradient of one loss, from batches.
+    """An estimate of the gradient of one loss from batches.
 
     Attributes:
-        estimator: What differentiates.
-        text: How the walk is written for it.
-        layout: How its program's rows belong to replicates; None where only one point fits into a call.
-        loss: What is differentiated.
-        batch: Evaluations a point.
+        estimator: The estimator.
+        text: The form of the walk's steps that the estimator supports.
+        layout: The layout of its program's rows; None if only one point fits into a call.
+        loss: The loss.
+        batch: The number of evaluations per point.
     """
 
     estimator: Estimator
@@ -42,19 +42,20 @@ class BatchGradient:
     def __call__(
         self, theta: Float[Tensor, "points"], baseline: Float[Tensor, "points n steps"], generator: torch.Generator
     ) -> Float[Tensor, "points"]:
-        """A batch's gradient at every point, each against its own baseline trajectories.
+        """Return a batch's gradient at every point, against that point's own baseline trajectories.
 
-        ``trajectory``: every replicate is compared with a baseline trajectory drawn at random. ``mean``: the residual
-        ``2 (mean X_k - mean b_k)`` comes from one half of the batch and the derivative of E X_k from the other, so that
-        their product has the product of the means as its mean. Relaxed walks give their own residual, others a hard one.
+        With the loss ``trajectory``, every replicate is compared with a baseline trajectory drawn at random. With the loss
+        ``mean``, the residual ``2 (mean X_k - mean b_k)`` comes from one half of the batch and the derivative of E X_k from the
+        other half, so that the mean of their product is the product of their means. The residual is that of relaxed walks if
+        the estimator's forward pass is relaxed, else that of hard walks.
 
         Args:
-            theta: ``[points]``.
-            baseline: ``[points, trajectories, steps]``.
-            generator: Source of randomness, on theta's device.
+            theta: The points, ``[points]``.
+            baseline: The baseline trajectories, ``[points, trajectories, steps]``.
+            generator: The source of randomness, on theta's device.
 
         Returns:
-            ``[points]``.
+            The gradients, ``[points]``.
         """
         if self.loss == "trajectory":
             replicates = self._replicates(self.batch)
@@ -65,11 +66,11 @@ class BatchGradient:
         return self._mean_rows(theta, replicates, residual.unsqueeze(1).expand(-1, replicates, -1), False, generator)
 
     def _replicates(self, evaluations: int) -> int:
-        """Replicates that so many evaluations pay for."""
+        """Return the number of replicates that so many evaluations pay for."""
         return max(1, evaluations // (describe(self.estimator).evaluations or 1))
 
     def _mean_rows(self, theta: Tensor, replicates: int, table: Tensor, squared: bool, generator: torch.Generator) -> Tensor:
-        """The mean replicate at every point; the table is ``[points, replicates, steps]``."""
+        """Return the mean replicate at every point; the table is ``[points, replicates, steps]``."""
         if self.layout is None:
             return torch.stack(
                 [self._alone(point, replicates, each, squared, generator) for point, each in zip(theta, table, strict=True)]
@@ -79,7 +80,7 @@ class BatchGradient:
         return rows.reshape(len(theta), replicates).mean(1)
 
     def _alone(self, point: Tensor, replicates: int, table: Tensor, squared: bool, generator: torch.Generator) -> Tensor:
-        """One point in a call of its own: all replicates share the mean of their tables, which has the same gradient."""
+        """Return one point's gradient from its own call; replicates share their mean table: the same gradient."""
         shared = RowLoss(torch.zeros_like(point).reshape(1), table.mean(0).unsqueeze(1), squared)
         program = shared.program(self.text, side_by_side)
         estimator = self.estimator
@@ -88,7 +89,7 @@ class BatchGradient:
         return estimator(program, point, replicates, generator).mean()
 
     def _mean_path(self, theta: Tensor, count: int, steps: int, generator: torch.Generator) -> Tensor:
-        """The mean of so many walks at every point, ``[points, steps]``."""
+        """Return the mean of `count` walks at every point, ``[points, steps]``."""
         points = theta.repeat_interleave(count)
         if describe(self.estimator).forward == "relaxed":
             paths = _record_positions(self.estimator, points, self.text, steps, generator)
@@ -98,15 +99,15 @@ class BatchGradient:
 
 
 def batch_gradient(estimator: Estimator, loss: Loss, batch: int) -> BatchGradient:
-    """A batch's gradient by an estimator, after a trial of how its rows belong to points.
+    """Return the batch gradient of an estimator, after a trial of how its rows belong to points.
 
     Raises:
         NotApplicableError: The estimator supports neither bits nor category indices, or does not apply to the walk.
-        NoGradientPathError: It ends the gradient.
+        NoGradientPathError: The estimator gives no gradient.
     """
     sites = describe(estimator).sites
     if not {Bernoulli, Categorical} & set(sites):
-        raise NotApplicableError(f"the walk is written with bits or indices; the estimator supports {sites}")
+        raise NotApplicableError(f"the estimator supports {sites}; the walk needs Bernoulli or Categorical")
     text: Text = "bit" if Bernoulli in sites else "categorical"
     layout = (
         None
@@ -117,7 +118,7 @@ def batch_gradient(estimator: Estimator, loss: Loss, batch: int) -> BatchGradien
 
 
 def _keeps_rows_apart(estimator: Estimator, text: Text, layout: Layout) -> bool:
-    """Whether a replicate's rows follow its own point alone: others' tables are changed, and it must stay as it is."""
+    """Return True if a replicate depends on its own point alone: changes to other tables must not change it."""
     count = len(_TRIAL_POINTS)
     table = torch.zeros(_TRIAL_STEPS, count, dtype=torch.float64)
     place = torch.arange(count)
@@ -143,14 +144,14 @@ def _rows(estimator: Estimator, loss: RowLoss, text: Text, layout: Layout, gener
 
 
 def _draw_trajectories(baseline: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """So many baseline trajectories a point, drawn with replacement, ``[points, count, steps]``."""
+    """Draw `count` baseline trajectories per point with replacement, ``[points, count, steps]``."""
     points, trajectories, _ = baseline.shape
     chosen = torch.randint(trajectories, (points, count), generator=generator, device=baseline.device)
     return baseline[torch.arange(points, device=baseline.device)[:, None], chosen]
 
 
 def _record_positions(estimator: Estimator, theta: Tensor, text: Text, steps: int, generator: torch.Generator) -> Tensor:
-    """The positions of the estimator's own first run, ``[rows, steps]``."""
+    """Return the positions in the estimator's own first run, ``[rows, steps]``."""
     seen: list[Tensor] = []
 
     def cost(position: Tensor, k: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the tutorial claims of Gumbel-Softmax."""
+"""The tutorial's claims about Gumbel-Softmax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["deviates", "drifts", "is_biased"]
 
 
 def deviates(findings: Findings) -> Statement | None:
-    """Held-out marginals of Gumbel-Softmax."""
+    """State whether Gumbel-Softmax's marginals deviate on the held-out part."""
     apart = findings.spreads("wasserstein", GUMBEL)
     if not apart:
         return None
@@ -22,12 +22,12 @@ def deviates(findings: Findings) -> Statement | None:
         claim="The tutorial claims that Gumbel-Softmax drifts early and deviates substantially in the testing region.",
         outcome=decide(all_far(apart), all_close(apart)),
         measured=f"Wasserstein distance on the held-out part {describe_span(apart)} positions",
-        note="Walks are drawn hard at the calibrated theta, as they would be used.",
+        note="The walks are drawn hard at the calibrated theta, as they would be in use.",
     )
 
 
 def drifts(findings: Findings) -> Statement | None:
-    """The long run of Gumbel-Softmax."""
+    """State whether Gumbel-Softmax accumulates an error over 1,000 steps."""
     errors = findings.spreads("long_error", GUMBEL)
     if not errors:
         return None
@@ -35,12 +35,12 @@ def drifts(findings: Findings) -> Statement | None:
         claim="The tutorial claims that over 1,000 steps Gumbel-Softmax accumulates a large position error.",
         outcome=decide(all_far(errors), all_close(errors)),
         measured=f"error of the mean position after 1,000 steps {describe_span(errors)}",
-        note="A settled walk forgets: nothing accumulates, and the error in theta is small.",
+        note="A settled walk forgets its start, so nothing accumulates; and the error of theta is small.",
     )
 
 
 def is_biased(findings: Findings) -> Statement | None:
-    """The bias of Gumbel-Softmax's gradient, and what it costs."""
+    """State whether Gumbel-Softmax's gradient is biased, and what the bias costs."""
     biases = Biases.of(findings, GUMBEL)
     if not biases.known:
         return None
@@ -49,5 +49,5 @@ def is_biased(findings: Findings) -> Statement | None:
         claim="The tutorial claims that Gumbel-Softmax's gradient is biased.",
         outcome="holds" if biases.seen else "open",
         measured=f"a bias is seen at {biases.seen} of {len(biases.known)} points, at most {biases.largest:.1%} of the gradient",
-        note=f"What it costs here: |theta - theta*| {describe_span(errors)} at the end.",
+        note=f"The cost of the bias here: at the end, |theta - theta*| is {describe_span(errors)}.",
     )

@@ -1,4 +1,4 @@
-"""What one job found, and its checkpoint."""
+"""The result of one job, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Status = Literal["descended", "no gradient", "not applicable", "not finite", "cr
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class JobResult:
-    """All starts and seeds of one estimator, split and loss.
+    """The result of all starts and seeds of one estimator, split and loss.
 
     Attributes:
-        job: Which.
-        status: ``descended``; ``no gradient``, ``not applicable`` or ``crashed`` where nothing could move theta;
-            ``not finite`` where it became NaN or infinite.
-        note: Why, where there was no descent.
-        theta: Over the iterations, ``[iterations + 1, starts, seeds]``.
-        figures: Of the last theta, see `Fit`; ``[starts, seeds]`` each.
-        mean: ``[101, starts, seeds]``.
-        ratio: ``[100, starts, seeds]``.
-        long_mean: ``[51, starts, seeds]``.
-        accuracy: At every start and at theta*.
-        seconds: Wall clock of the descents, all together.
-        cpu_seconds: Processor time of the same, this process alone.
+        job: The job.
+        status: ``descended``; ``no gradient``, ``not applicable`` or ``crashed`` if nothing could move theta; ``not finite`` if
+            theta became NaN or infinite.
+        note: The reason, if there was no descent.
+        theta: The values of theta over the iterations, ``[iterations + 1, starts, seeds]``.
+        figures: The figures of the last theta, see `Fit`; ``[starts, seeds]`` each.
+        mean: The mean position, ``[101, starts, seeds]``.
+        ratio: The variance ratio, ``[100, starts, seeds]``.
+        long_mean: The mean position over 1,000 steps, ``[51, starts, seeds]``.
+        accuracy: The measured gradients at every start and at theta*.
+        seconds: The wall-clock seconds of all descents together.
+        cpu_seconds: The processor seconds of the descents in this process.
     """
 
     job: Job
@@ -55,12 +55,12 @@ class JobResult:
 
 
 def save(result: JobResult, path: Path) -> None:
-    """Write a checkpoint; see `keep`."""
+    """Write a checkpoint; see `write_checkpoint`."""
     write_checkpoint(path, {name: _plain(getattr(result, name)) for name in JobResult.__dataclass_fields__})
 
 
 def load(path: Path) -> JobResult | None:
-    """Read a checkpoint; None where there is none, or none that can be read."""
+    """Read a checkpoint; None if there is none or it cannot be read."""
     data = read_checkpoint(path)
     if data is None:
         return None

@@ -24,14 +24,14 @@ __all__ = ["charts"]
 Array = NDArray[np.float64]
 
 _LEAST = 1e-3
-_STILL = 1e-3  # theta that moved by less did not move
+_STILL = 1e-3  # a theta that moved by less counts as not moved
 _SIDE_BY_SIDE = 0.6  # of the room between two starts
 
 _TITLES: dict[Loss, str] = {"trajectory": "MSE between trajectories", "mean": "MSE between mean trajectories"}
 
 
 def charts(findings: Findings) -> tuple[Chart, ...]:
-    """Every chart: theta for all splits, the others for the first, the tables hold theirs."""
+    """Return every chart: theta for all splits, the others for the first split only; tables cover the rest."""
     design = findings.design
     drawn = [_landscape(design, design.splits[0])]
     first = [_View(findings, design.splits[0], loss) for loss in design.losses]
@@ -59,15 +59,15 @@ class _View:
         return self.findings.select(split=self.split, loss=self.loss)
 
     @property
-    def under_each_other(self) -> str:
-        """A sentence on lines that cannot be told apart, for they are one: where theta stayed at its start."""
+    def coinciding_lines_note(self) -> str:
+        """A sentence on coinciding lines: estimators whose theta stayed at its start share one line."""
         still = [each.job.estimator for each in self.results if abs(each.theta[-1] - each.theta[0]).max() < _STILL]
-        return f" Theta does not move with {' and '.join(still)}, whose lines are one." if len(still) > 1 else ""
+        return f" Theta does not move with {' and '.join(still)}, whose lines coincide." if len(still) > 1 else ""
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """What is along a chart of one start, and its reference."""
+    """The abscissa of a chart of one start, and its reference line."""
 
     x: tuple[float, ...]
     x_label: str
@@ -77,13 +77,13 @@ class _Axes:
 
 
 def _from_start(view: _View, place: int, axes: _Axes, lines: Iterable[Array], *, name: str, title: str, caption: str) -> Chart:
-    """A chart of one start, a line an estimator: its values are ``[n, starts, seeds]``."""
+    """Return a chart of one start with one line per estimator, whose values are ``[n, starts, seeds]``."""
     start = f"{view.findings.design.starts[place]:g}"
     drawn = (make_curve(each.job.estimator, axes.x, y[:, place]) for each, y in zip(view.results, lines, strict=True))
     return Chart(
         name=f"{name}-from-{start.replace('-', 'minus').replace('.', 'point')}",
         title=f"{title} {start}",
-        caption=caption + view.under_each_other,
+        caption=caption + view.coinciding_lines_note,
         x_label=axes.x_label,
         y_label=axes.y_label,
         series=(axes.reference, *(replace(each, style="dashed") if each.label == EXACT else each for each in drawn)),
@@ -116,8 +116,8 @@ def _long_paths(view: _View, place: int) -> Chart:
         [each.long_mean for each in view.results],
         name="walk-1000-steps",
         title="1,000 steps, started at theta =",
-        caption=f"Mean position of the walks calibrated on {_TITLES[view.loss]}, {view.split} split, ten times further. Bands: "
-        "95 % over seeds.",
+        caption=f"Mean position of the walks calibrated on {_TITLES[view.loss]}, {view.split} split, ten times further. "
+        "Bands: 95 % over seeds.",
     )
 
 
@@ -130,9 +130,9 @@ def _ratios(view: _View, place: int) -> Chart:
         [each.ratio for each in view.results],
         name="walk-variance-ratio",
         title="Variance ratio, started at theta =",
-        caption="Variance of the calibrated walk's position over that of the baseline trajectories, step by step. One is a "
-        "match; once a walk has settled its variance does not depend on theta, so there the ratio is one for any theta. Means "
-        "over seeds; their common wiggle is the baselines' noise.",
+        caption="Variance of the calibrated walk's position, divided by that of the baselines, step by step. One is a "
+        "match. The variance of a settled walk does not depend on theta, so there the ratio is one for any theta. Means over "
+        "seeds; their common fluctuation is the baselines' noise.",
     )
     return replace(chart, series=tuple(replace(each, low=(), high=()) for each in chart.series))
 
@@ -140,7 +140,7 @@ def _ratios(view: _View, place: int) -> Chart:
 def _theta(view: _View, place: int) -> Chart:
     design = view.findings.design
     iterations = _floats(range(design.iterations + 1))
-    # The first split's charts have names without it.
+    # The names of the first split's charts do not contain the split.
     split = "" if view.split == design.splits[0] else f"{view.split}-"
     return _from_start(
         view,
@@ -149,7 +149,7 @@ def _theta(view: _View, place: int) -> Chart:
         [_hold_first_row(each.theta, len(iterations)) for each in view.results],
         name=f"walk-theta-{split}{view.loss}",
         title=f"theta over the iterations, {_TITLES[view.loss]}, {view.split} split, from",
-        caption="Means over seeds. Bands: 95 % over seeds. A flat line is an estimator that gives no gradient.",
+        caption="Means and 95 % bands over seeds. A flat line belongs to an estimator that gives no gradient.",
     )
 
 
@@ -159,7 +159,7 @@ def _error(view: _View) -> Chart:
         "error",
         name=f"walk-error-{view.loss}",
         title="|theta - theta*| by start",
-        caption=f"At the last iteration, {view.split} split. Bars: 95 % over seeds, cut off at {_LEAST}.",
+        caption=f"Values at the last iteration, {view.split} split. Bars: 95 % over seeds, cut off at {_LEAST}.",
         y_label="|theta - theta*|",
     )
     cut = (replace(each, low=tuple(max(low, _LEAST) for low in each.low)) for each in chart.series)
@@ -172,14 +172,14 @@ def _ratio(view: _View) -> Chart:
         "variance_ratio",
         name=f"walk-variance-ratio-{view.loss}",
         title="Variance ratio by start",
-        caption=f"At the last iteration, {view.split} split, over the test part. Bars: 95 % over seeds, whose baselines they "
-        "share: the ratio of a walk that found theta* is that of its baselines' own noise.",
+        caption=f"Values at the last iteration, {view.split} split, over the test part. Bars: 95 % over seeds. The ratio of a "
+        "walk at theta* differs from one only by the noise of its baselines, which all estimators share.",
         y_label="variance ratio, simulated / baseline",
     )
 
 
 def _by_start(view: _View, figure: FigureName, *, name: str, title: str, caption: str, y_label: str) -> Chart:
-    """One figure of every estimator, a point a start; the points of one start stand side by side."""
+    """Return a chart of one figure with one point per estimator and start, side by side at each start."""
     starts = view.findings.design.starts
     room = _SIDE_BY_SIDE * min((abs(a - b) for a in starts for b in starts if a != b), default=1.0)
     estimators = [each for each in view.results if each.job.estimator != EXACT]
@@ -199,7 +199,7 @@ def _by_start(view: _View, figure: FigureName, *, name: str, title: str, caption
 
 
 def _landscape(design: Design, split: Split) -> Chart:
-    """The slope of both losses around theta*: where it crosses zero the loss is least."""
+    """Return a chart of both losses' slopes around theta*; a loss is least where its slope is zero."""
     places = torch.linspace(SHIFT - 1, SHIFT + 1, 41, dtype=torch.float64)
     target = Target.law(SHIFT, TRAIN_STEPS if split == "time" else PATH_STEPS)
     slopes = {loss: exact_gradient(places, target, loss).tolist() for loss in design.losses}
@@ -207,7 +207,7 @@ def _landscape(design: Design, split: Split) -> Chart:
     return Chart(
         name="walk-loss-slope",
         title="Derivative of the losses around theta*",
-        caption=f"Exact, for infinitely many baseline trajectories, {split} split. A loss is least where it is zero.",
+        caption=f"Exact, for infinitely many baseline trajectories, {split} split. A loss is least where this is zero.",
         x_label="theta",
         y_label="derivative of the loss",
         series=(
@@ -218,20 +218,20 @@ def _landscape(design: Design, split: Split) -> Chart:
 
 
 def _regions(split: Split) -> tuple[Region, ...]:
-    """The training and the testing region of the tutorial's figure; trajectories are split without any."""
+    """Return the training and testing regions of the tutorial's figure; splitting trajectories has no regions."""
     if split == "trajectories":
         return ()
     return Region(start=0, end=TRAIN_STEPS, label="training"), Region(start=TRAIN_STEPS, end=PATH_STEPS, label="testing")
 
 
 def _mean_path(steps: int) -> Array:
-    """The mean position at theta*, ``[steps + 1]``."""
+    """Return the mean position at theta*, ``[steps + 1]``."""
     law = path_moments(torch.tensor([SHIFT], dtype=torch.float64), steps)
     return np.concatenate(([0.0], law.mean[:, 0].numpy()))
 
 
 def _hold_first_row(theta: Array, count: int) -> Array:
-    """One row an iteration, also where theta could not be moved and there is only the first."""
+    """Return one row per iteration; if theta never moved there is only a first row, which is repeated."""
     return theta if len(theta) == count else theta[:1].repeat(count, 0)
 
 

@@ -1,4 +1,4 @@
-"""The two losses: of whole batches, exactly; and of single paths, as programs that estimators differentiate."""
+"""The two losses: exactly for whole batches, and for single paths as programs that estimators differentiate."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ __all__ = [
 _SECANT_STEPS = 7
 
 Layout = Callable[[Tensor, int], Tensor]
-"""How a program's rows belong to replicates: one number a replicate and the number of lanes, in; one a row, out."""
+"""A function that spreads one number per replicate over the program's rows, given the number of lanes."""
 
 
 class LayoutError(ValueError):
-    """A program was run with a number of rows that is no multiple of the replicates."""
+    """A program was run with a number of rows that is not a multiple of the replicates."""
 
 
 def side_by_side(table: Tensor, lanes: int) -> Tensor:
-    """All lanes of a replicate side by side."""
+    """Place all lanes of a replicate side by side."""
     return table if lanes == 1 else table.repeat_interleave(lanes)
 
 
 def one_behind_another(table: Tensor, lanes: int) -> Tensor:
-    """The whole batch once a lane."""
+    """Place the whole batch once per lane, one lane after another."""
     return table if lanes == 1 else table.repeat(lanes)
 
 
 LAYOUTS: tuple[Layout, ...] = (side_by_side, one_behind_another)
-"""What estimators do."""
+"""The layouts that estimators use."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowLoss:
-    """A loss of one path for every replicate, each at a point of its own.
+    """A loss of one path for every replicate, each at its own point.
 
-    The mean over the steps of ``(X_k - target_k)^2``, or of ``slope_k X_k``.
+    The loss is the mean over the steps of ``(X_k - target_k)^2``, or of ``slope_k X_k``.
 
     Attributes:
-        theta: Where each replicate walks, ``[replicates]``.
-        table: Targets or slopes, ``[steps, replicates]``.
-        squared: Whether the table holds targets, not slopes.
+        theta: The point of each replicate, ``[replicates]``.
+        table: The targets or slopes, ``[steps, replicates]``.
+        squared: True if the table holds targets, False if it holds slopes.
     """
 
     theta: Float[Tensor, "replicates"]
@@ -67,12 +67,12 @@ class RowLoss:
     squared: bool
 
     def program(self, text: Text, layout: Layout) -> MarkovProgram:
-        """The program of a scalar parameter that is added to every replicate's theta: differentiate it at zero."""
+        """Return the program of a scalar that is added to every replicate's theta; differentiate it at zero."""
         steps, replicates = self.table.shape
 
         def spread(table: Tensor, rows: int) -> Tensor:
             if rows % replicates:
-                raise LayoutError(f"{rows} rows for {replicates} replicates; expected the same number for each")
+                raise LayoutError(f"{rows} rows for {replicates} replicates; expected a multiple of {replicates}")
             return layout(table, rows // replicates)
 
         def cost(position: Tensor, k: int) -> Tensor:
@@ -84,11 +84,11 @@ class RowLoss:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a loss needs of baseline trajectories.
+    """The moments of baseline trajectories that a loss needs.
 
     Attributes:
-        mean: Their mean, ``[steps, points]``, or ``[steps, 1]`` for one baseline.
-        variance: Their variance, of the same shape.
+        mean: The mean, ``[steps, points]``, or ``[steps, 1]`` for one baseline.
+        variance: The variance, of the same shape.
     """
 
     mean: Float[Tensor, "steps points"]
@@ -96,27 +96,27 @@ class Target:
 
     @classmethod
     def of(cls, paths: Float[Tensor, "points n steps"]) -> Target:
-        """Of trajectories, on the CPU in float64."""
+        """Return the moments of trajectories, on the CPU in float64."""
         paths = paths.double()
         return cls(paths.mean(1).T.cpu(), paths.var(1, correction=0).T.cpu())
 
     @classmethod
     def law(cls, theta: float, steps: int) -> Target:
-        """Of infinitely many trajectories at theta."""
+        """Return the moments of infinitely many trajectories at theta."""
         moments = path_moments(torch.tensor([theta], dtype=torch.float64), steps)
         return cls(moments.mean, moments.variance)
 
 
 def exact_loss(theta: Float[Tensor, "points"], target: Target, loss: Loss) -> Float[Tensor, "points"]:
-    """Each point's loss against its own baseline trajectories, ``[points]``; differentiable in theta.
+    """Return each point's loss against its own baseline trajectories, ``[points]``; differentiable in theta.
 
-    ``trajectory``: mean over steps and trajectories b of E (X_k - b_k)^2; ``mean``: mean over steps of (E X_k - mean b_k)^2.
-    The first is the second plus Var X_k and the baseline's variance, so it also rewards a small variance.
+    The loss ``trajectory`` is the mean over steps and trajectories b of E (X_k - b_k)^2, and ``mean`` is the mean over steps of
+    (E X_k - mean b_k)^2. The first is the second plus Var X_k and the baseline's variance, so it also rewards a small variance.
 
     Args:
         theta: The points, ``[points]``.
-        target: What they are compared with.
-        loss: Which of the two.
+        target: The moments of the baselines.
+        loss: The loss.
     """
     moments = path_moments(theta.double().cpu(), len(target.mean))
     centre = (moments.mean - target.mean) ** 2
@@ -124,22 +124,22 @@ def exact_loss(theta: Float[Tensor, "points"], target: Target, loss: Loss) -> Fl
 
 
 def exact_gradient(theta: Float[Tensor, "points"], target: Target, loss: Loss) -> Float[Tensor, "points"]:
-    """The derivative of `exact_loss` in every point's own theta, ``[points]``."""
+    """Return the derivative of `exact_loss` in every point's own theta, ``[points]``."""
     leaf = theta.detach().double().cpu().requires_grad_()
     (gradient,) = torch.autograd.grad(exact_loss(leaf, target, loss).sum(), leaf)
     return gradient
 
 
 def minimisers(target: Target, loss: Loss) -> Float[Tensor, "points"]:
-    """Where each target's exact loss is least, ``[points]``: the zero of its derivative near theta*, by the secant method.
+    """Return where each target's exact loss is least, ``[points]``, by the secant method from near theta*.
 
-    The derivative is close to 2 (theta - least), so that a few steps reach rounding.
+    The minimum is the zero of the derivative, which is close to 2 (theta - least), so a few steps reach rounding error.
     """
     before = torch.full((target.mean.shape[1],), SHIFT - 1, dtype=torch.float64)
     theta = before + 2
     slope_before, slope = (exact_gradient(each, target, loss) for each in (before, theta))
     for _ in range(_SECANT_STEPS):
-        # Where two slopes are equal the last step has converged, and nothing moves any more.
+        # If two slopes are equal the iteration has converged, and theta stays.
         rise = torch.where(slope == slope_before, 1.0, (slope - slope_before) / (theta - before))
         step = torch.where(slope == slope_before, 0.0, slope / rise)
         before, slope_before = theta, slope

@@ -20,23 +20,23 @@ from .walk_tables import accuracy_tables, fit_tables, minimiser_table, reason_ta
 __all__ = ["walk_record", "walk_study"]
 
 _TEXT = (
-    "The walk: X starts at 0 and moves up by one with probability exp(-(X + theta) / 20), clipped to at most one, else down "
-    "by one; unlike in the variance problem nothing is overridden at 0. A baseline of trajectories of 100 steps is made with "
-    "theta* = 20; theta is to be found from it. The walk settles near 20 ln 2 - theta, with a variance that does not depend on "
-    "theta.",
-    "Each estimator descends with Adam from every start. Its batch may spend the same number of evaluations of the walk in "
-    "every iteration, whatever a replicate costs; every seed has a baseline of its own. Where mean trajectories are compared, "
+    "The walk X starts at 0. It moves up by one with probability exp(-(X + theta) / 20), clipped to at most one, and else down "
+    "by one; unlike in the variance problem, nothing is overridden at 0. Baseline trajectories of 100 steps are simulated with "
+    "theta* = 20, and the experiment recovers theta from them. The walk settles near 20 ln 2 - theta, with a variance that "
+    "does not depend on theta.",
+    "Each estimator descends with Adam from every start. All estimators spend the same number of evaluations of the walk in "
+    "every iteration, whatever a replicate costs, and every seed has its own baseline. When mean trajectories are compared, "
     "the residual comes from one half of the batch and the derivative from the other. The time split trains on the first 70 "
     "steps and tests on the other 30; the trajectories split trains on 70 % of the trajectories.",
-    "Everything about a calibrated walk is computed from its exact law (infinitely many simulated walks, drawn hard), so that "
-    "intervals over seeds hold the optimisation's and the baseline's noise and nothing else. exact_gradient descends along the "
-    "exact derivative and shows what loss and optimiser do by themselves. At theta = 0 the start itself lies on the clip: from "
-    "there a downward move has probability zero, and the left derivative is meant.",
+    "Every figure of a calibrated walk is computed from its exact law (infinitely many simulated walks, drawn hard), so the "
+    "intervals over seeds contain only the noise of the optimisation and of the baseline. exact_gradient descends along the "
+    "exact derivative and shows what loss and optimiser do by themselves. The start theta = 0 lies on the clip: a downward "
+    "move has probability zero there, and the derivative is the left one.",
 )
 
 
 def walk_study(findings: Findings) -> Study:
-    """Statements, tables and charts of what is done."""
+    """Return the statements, tables and charts of the findings."""
     return Study(
         name="walk",
         title="Walk calibration",
@@ -57,15 +57,15 @@ def walk_study(findings: Findings) -> Study:
 
 
 def walk_record(design: Design, outcome: Outcome, *, command: str, size: SizeName, started: float, seconds: float) -> Record:
-    """The record of a session; jobs that crashed are cells too.
+    """Return the record of a session; crashed jobs are also cells.
 
     Args:
-        design: What was asked.
-        outcome: What is done.
-        command: How it was asked for.
+        design: The design.
+        outcome: The finished jobs.
+        command: The command that asked for the study.
         size: ``small`` or ``full``.
-        started: Seconds since 1970.
-        seconds: Wall clock.
+        started: The time of the start, in seconds since 1970.
+        seconds: The wall-clock seconds.
     """
     head = run_head(
         command=command,

@@ -37,7 +37,7 @@ _FIGURES: dict[str, dict[FigureName, str]] = {
         "long_ratio": "1,000 steps: variance ratio",
     },
 }
-"""End of a table's title -> its figures, with their names for a reader."""
+"""The end of a table's title -> its figures with their names for a reader."""
 
 _ACCURACY = (
     "estimator",
@@ -55,7 +55,7 @@ _LOG_QUANTILE = 1.96
 
 
 def fit_tables(findings: Findings) -> tuple[Table, ...]:
-    """For each split and loss: what every estimator ends at from every start, in two tables."""
+    """Tabulate, per split and loss, where every estimator ends from every start, in two tables."""
     design = findings.design
     return tuple(
         Table(
@@ -73,8 +73,8 @@ def fit_tables(findings: Findings) -> tuple[Table, ...]:
                 ),
             ),
             caption="Means with 95 % intervals over seeds. The first row is the walk at theta* itself, which differs from the "
-            "trajectories only because they are finitely many. MSE in positions squared, Wasserstein and position "
-            "error in positions.",
+            "trajectories only because their number is finite. MSE is in positions squared; Wasserstein and position error "
+            "are in positions.",
         )
         for split, loss in product(design.splits, design.losses)
         for part, figures in _FIGURES.items()
@@ -92,30 +92,30 @@ def _floor_row(design: Design, split: Split, figures: Iterable[FigureName]) -> t
 
 
 def _limits(values: Iterable[NDArray[np.float64]]) -> Iterator[float]:
-    """Mean and limits of some figures, none of which can be negative."""
+    """Yield the mean and limits of figures that cannot be negative."""
     for each in values:
         spread = Spread.of(each)
         yield from (spread.mean, max(spread.low, 0.0), spread.high)
 
 
 def reason_tables(findings: Findings) -> tuple[Table, ...]:
-    """Why some calibrations could not move theta, once for each estimator; no table where all could."""
+    """Tabulate, once per estimator, why some calibrations could not move theta; no table if all could."""
     reasons = {(each.job.estimator, each.status, each.note): None for each in findings.results if each.status != "descended"}
     if not reasons:
         return ()
-    return (Table(title="What could not descend", columns=("estimator", "status", "reason"), rows=tuple(reasons)),)
+    return (Table(title="Estimators that could not descend", columns=("estimator", "status", "reason"), rows=tuple(reasons)),)
 
 
 def accuracy_tables(findings: Findings) -> tuple[Table, ...]:
-    """For each split and loss: bias and variance of a batch's gradient at every start and at theta*."""
+    """Tabulate, per split and loss, the bias and variance of a batch's gradient at every start and at theta*."""
     return tuple(
         Table(
             title=f"Gradient of a batch: {split} split, {loss} loss",
             columns=_ACCURACY,
             rows=tuple(row for result in findings.select(split=split, loss=loss) for row in _accuracy_rows(findings, result)),
-            caption="What one step of the optimiser receives, against the first seed's baseline. All bias intervals of the "
-            "study together are right 95 % of the time; each variance interval is a 95 % interval that allows for kurtosis. "
-            "At theta* the exact gradient is nearly zero, so that no relative bias is given.",
+            caption="The gradient that one optimiser step receives, for the first seed's baseline. All bias intervals of the "
+            "study together hold with 95 %; each variance interval holds with 95 % and allows for kurtosis. At theta* the "
+            "exact gradient is nearly zero, so no relative bias is given.",
         )
         for split in findings.design.splits
         for loss in findings.design.losses
@@ -136,32 +136,32 @@ def _accuracy_rows(findings: Findings, result: JobResult) -> list[tuple[Value, .
 
 @cache
 def least_at_law(split: Split, loss: Loss) -> float:
-    """Where a split's and loss's exact loss is least when the baseline is the law at theta* itself."""
+    """Return where a split's and loss's exact loss is least if the baseline is the law at theta* itself."""
     steps = TRAIN_STEPS if split == "time" else PATH_STEPS
     return float(minimisers(Target.law(SHIFT, steps), loss)[0])
 
 
 def minimiser_table(design: Design) -> Table:
-    """Where each loss is least: for infinitely many baseline trajectories, and for those of the seeds."""
+    """Tabulate where each loss is least: for infinitely many baseline trajectories, and for those of the seeds."""
     rows = []
     for split, loss in product(design.splits, design.losses):
         least = least_at_law(split, loss)
         spread = Spread.of(np.asarray(minimisers(Target.of(baseline(design, split).train), loss)))
         rows.append((split, loss, least, least - SHIFT, spread.mean, spread.low, spread.high))
     return Table(
-        title="Where the losses are least",
+        title="Minima of the losses",
         columns=("split", "loss", "theta, exact law", "minus theta*", "theta, seeds' baselines", "low", "high"),
         rows=tuple(rows),
-        caption="Where the exact derivative is zero. The squared distance between single trajectories holds the walk's own "
-        "variance, so theta moves to where that is smaller.",
+        caption="Points at which the exact derivative is zero. The squared distance between single trajectories includes the "
+        "walk's own variance, so its minimum is shifted to where that variance is smaller.",
     )
 
 
 def seconds_table(findings: Findings) -> Table:
-    """How long the descents took: all starts and seeds of a job together."""
+    """Tabulate how long the descents took, all starts and seeds of a job together."""
     return Table(
         title="Seconds",
-        columns=("estimator", "split", "loss", "seconds", "processor seconds", "processor milliseconds an iteration"),
+        columns=("estimator", "split", "loss", "seconds", "processor seconds", "processor milliseconds per iteration"),
         rows=tuple(
             (
                 each.job.estimator,
@@ -173,5 +173,5 @@ def seconds_table(findings: Findings) -> Table:
             )
             for each in findings.results
         ),
-        caption="Of a job's descents, all starts and seeds in one batch, one thread.",
+        caption="Time of a job's descents: all starts and seeds in one batch, on one thread.",
     )

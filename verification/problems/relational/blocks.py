@@ -1,4 +1,4 @@
-"""The block that every network of the study is built from."""
+"""The block that every network of relational inference is built from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class MLP(nn.Module):
     Weights are Xavier-normal, biases 0.1.
 
     Args:
-        inputs: Features in.
-        hidden: Features between and out.
-        dropout: Probability of dropping a feature in training.
+        inputs: The number of input features.
+        hidden: The number of hidden and output features.
+        dropout: The probability of dropping a feature in training.
     """
 
     def __init__(self, inputs: int, hidden: int, dropout: float = 0.0) -> None:
@@ -29,7 +29,7 @@ class MLP(nn.Module):
         self.dropout = dropout
 
     def forward(self, values: Tensor) -> Tensor:
-        """``[B, items, inputs]`` to ``[B, items, hidden]``."""
+        """Map ``[B, items, inputs]`` to ``[B, items, hidden]``."""
         between = functional.dropout(functional.elu(self.first(values)), self.dropout, self.training)
         after: Tensor = functional.elu(self.second(between))
         normed: Tensor = self.norm(after.flatten(0, -2))
@@ -37,7 +37,7 @@ class MLP(nn.Module):
 
 
 def initialise(layer: nn.Linear) -> nn.Linear:
-    """The layer with Xavier-normal weights and biases of 0.1."""
+    """Set Xavier-normal weights and biases of 0.1, and return the layer."""
     nn.init.xavier_normal_(layer.weight)
     nn.init.constant_(layer.bias, _BIAS)
     return layer

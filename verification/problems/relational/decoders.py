@@ -1,4 +1,4 @@
-"""Decoders: trajectories and the edges' types in, predicted trajectories out.
+"""Decoders: from trajectories and the edges' types to predicted trajectories.
 
 A decoder's edges are weights ``z [B, N (N - 1), K]``, one-hot or relaxed, so that a gradient can flow into them.
 """
@@ -19,34 +19,34 @@ __all__ = ["DECODERS", "Decoder", "DecoderName", "MLPDecoder", "RecurrentDecoder
 DecoderName = Literal["mlp", "rnn"]
 
 DECODERS: tuple[str, ...] = get_args(DecoderName)
-"""Names of the decoders."""
+"""The names of the decoders."""
 
 _FEATURES = 4
 
 
 class Decoder(Protocol):
-    """Two ways to predict: along a trajectory with the truth fed in, and beyond it."""
+    """A network that predicts along a trajectory that is fed in, and beyond it."""
 
     def __call__(self, frames: Tensor, edges: Tensor, horizon: int) -> Tensor:
-        """Predictions of the frames 1 .. T - 1, ``[B, N, T - 1, 4]``, at most ``horizon`` steps after a true one."""
+        """Predict the frames 1 .. T - 1, ``[B, N, T - 1, 4]``, each at most ``horizon`` steps after a true one."""
         ...
 
     def forecast(self, frames: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """Predictions of the ``steps`` frames that follow the given ones, ``[B, N, steps, 4]``."""
+        """Predict the ``steps`` frames that follow the given ones, ``[B, N, steps, 4]``."""
         ...
 
 
 class MLPDecoder(nn.Module):
-    """A Markov decoder: the next state from this one, by messages of each edge type.
+    """A Markov decoder: it predicts the next state from the current one, by messages of each edge type.
 
     ``m_j->i = sum_k z_k relu(B_k relu(A_k [x_j, x_i]))``, ``x' = x + Linear(relu(Linear(relu(Linear [x, sum_j m_j->i]))))``.
-    It restarts from the truth every ``horizon`` frames; the restarts are one batch.
+    The decoder restarts from a true frame every ``horizon`` frames; the restarts are one batch.
 
     Args:
-        hidden: h.
-        types: K.
-        skip_first: Type 0 sends no message.
-        dropout: In messages and output.
+        hidden: The width, h.
+        types: The number of edge types, K.
+        skip_first: Whether type 0 sends no message.
+        dropout: The dropout probability in messages and output.
 
     References:
         Kipf, Fetaya, Wang, Welling and Zemel (2018), arXiv 1802.04687.
@@ -64,7 +64,7 @@ class MLPDecoder(nn.Module):
     def forward(
         self, frames: Float[Tensor, "batch particles time 4"], edges: Float[Tensor, "batch edges types"], horizon: int
     ) -> Float[Tensor, "batch particles predicted 4"]:
-        """Predictions of the frames 1 .. T - 1, each at most ``horizon`` steps after a true one."""
+        """Predict the frames 1 .. T - 1, each at most ``horizon`` steps after a true one."""
         targets = frames.shape[2] - 1
         starts = frames[:, :, 0:targets:horizon].transpose(1, 2)
         states = self._rolled(starts, edges, min(horizon, targets))
@@ -72,11 +72,11 @@ class MLPDecoder(nn.Module):
         return states.permute(1, 3, 2, 0, 4).flatten(2, 3)[:, :, :targets]
 
     def forecast(self, frames: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """Predictions of the frames that follow, from the last of those given."""
+        """Predict the frames that follow, from the last of those given."""
         return self._rolled(frames[:, :, -1:].transpose(1, 2), edges, steps)[:, :, 0].permute(1, 2, 0, 3)
 
     def _rolled(self, state: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """``[B, starts, N, 4]`` to ``[steps, B, starts, N, 4]``."""
+        """Map ``[B, starts, N, 4]`` to ``[steps, B, starts, N, 4]``."""
         weights = _by_receiver(edges, state.shape[-2]).unsqueeze(1)
         states = []
         for _ in range(steps):
@@ -102,15 +102,15 @@ class MLPDecoder(nn.Module):
 class RecurrentDecoder(nn.Module):
     """A recurrent decoder: messages between hidden states, a gated update, and a residual prediction.
 
-    Messages are tanh-tanh of both hidden states, weighted by z_k, divided by the types in use and by N - 1. With
-    ``r, i = sigmoid(W x + U m)``, ``n = tanh(W x + r U m)``: ``h' = (1 - i) n + i h``. Fed the truth up to the last
-    ``horizon`` steps and its own predictions from there.
+    Messages are tanh-tanh of both hidden states, weighted by z_k, divided by the number of types in use and by N - 1. The
+    update is ``h' = (1 - i) n + i h`` with ``r, i = sigmoid(W x + U m)`` and ``n = tanh(W x + r U m)``. The decoder is fed
+    true frames up to the last ``horizon`` steps, and its own predictions from there.
 
     Args:
-        hidden: h.
-        types: K.
-        skip_first: Type 0 sends no message.
-        dropout: In messages and output.
+        hidden: The width, h.
+        types: The number of edge types, K.
+        skip_first: Whether type 0 sends no message.
+        dropout: The dropout probability in messages and output.
     """
 
     def __init__(self, hidden: int, types: int, *, skip_first: bool, dropout: float = 0.0) -> None:
@@ -128,16 +128,16 @@ class RecurrentDecoder(nn.Module):
     def forward(
         self, frames: Float[Tensor, "batch particles time 4"], edges: Float[Tensor, "batch edges types"], horizon: int
     ) -> Float[Tensor, "batch particles predicted 4"]:
-        """Predictions of the frames 1 .. T - 1; the last ``horizon`` of them from predictions."""
+        """Predict the frames 1 .. T - 1; the last ``horizon`` of them from predictions."""
         return self._rolled(frames, edges, frames.shape[2] - horizon, frames.shape[2] - 1)
 
     def forecast(self, frames: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """Predictions of the frames that follow, after all of those given."""
+        """Predict the frames that follow, after all of those given."""
         given = frames.shape[2]
         return self._rolled(frames, edges, given, given + steps - 1)[:, :, -steps:]
 
     def _rolled(self, frames: Tensor, edges: Tensor, true: int, steps: int) -> Tensor:
-        """Predictions of ``steps`` frames, of which the first ``true`` inputs are the truth; at least one is."""
+        """Predict ``steps`` frames, of which the first ``true`` inputs are the truth; at least one is."""
         weights = _by_receiver(edges, frames.shape[1])
         hidden = frames.new_zeros(*frames.shape[:2], self.hidden)
         predicted: list[Tensor] = []
@@ -169,21 +169,21 @@ class RecurrentDecoder(nn.Module):
 def make_decoder(
     name: DecoderName, hidden: int, types: int, *, skip_first: bool, dropout: float = 0.0
 ) -> MLPDecoder | RecurrentDecoder:
-    """The decoder of that name."""
+    """Return the decoder with the given name."""
     kind = MLPDecoder if name == "mlp" else RecurrentDecoder
     return kind(hidden, types, skip_first=skip_first, dropout=dropout)
 
 
 def _by_receiver(edges: Tensor, particles: int) -> Tensor:
-    """``[B, N (N - 1), K]`` to ``[B, N, N - 1, K]``."""
+    """Group ``[B, N (N - 1), K]`` by receiver, ``[B, N, N - 1, K]``."""
     grouped: Tensor = edges.unflatten(1, (particles, particles - 1))
     return grouped
 
 
 def _apply_to_pairs(layer: nn.Module, nodes: Tensor) -> Tensor:
-    """A linear layer of [sender, receiver] at every edge, ``[..., N, N - 1, h]``.
+    """Apply a linear layer to [sender, receiver] at every edge, ``[..., N, N - 1, h]``.
 
-    Both halves are applied to particles and added at edges: N - 1 times less to multiply than at the edges themselves.
+    Both halves are applied to particles and added at edges, which takes N - 1 times fewer multiplications than at the edges.
     """
     of_sender, of_receiver = layer.weight.chunk(2, dim=1)  # type: ignore[operator]
     arriving = gather_senders(functional.linear(nodes, of_sender))
@@ -191,5 +191,5 @@ def _apply_to_pairs(layer: nn.Module, nodes: Tensor) -> Tensor:
 
 
 def _sum_weighted(weights: Tensor, messages: Tensor) -> Tensor:
-    """The sum over senders of weighted messages, ``[..., N, h]``."""
+    """Sum weighted messages over senders, ``[..., N, h]``."""
     return (weights.unsqueeze(-1) * messages).sum(-2)

@@ -26,23 +26,22 @@ __all__ = ["edges"]
 
 _HIDDEN = 8
 _STEPS = 3
-_SEED = 9  # under which no edge's gradient is lost among the others'
+_SEED = 9  # no edge's gradient is negligible beside the others'
 _SPREAD = 0.5
 
 
 def edges(particles: int) -> list[Problem]:
-    """The expected negative log-likelihood of a trajectory, differentiated in the edges' logits, ``[N (N - 1), 2]``.
+    """Return the expected negative log-likelihood of a trajectory, differentiated in the edges' logits, ``[N (N - 1), 2]``.
 
-    The trajectory is the frozen decoder's own under a true graph, a path, so that the edges decide the loss as they do for a
-    decoder that has learned. The loss is very nearly quadratic in hard edges: terms of third and higher order carry less than a
-    thousandth of its variance over the graphs. Two texts: ``one_hot``, and ``index``, where an edge's type i enters as
-    (1 - i, i).
+    The trajectory is the frozen decoder's own under a true graph, a path, so that the edges determine the loss as they do for a
+    trained decoder. The loss is nearly quadratic in hard edges: terms of third and higher order carry less than a thousandth of
+    its variance over the graphs. There are two forms: ``one_hot``, and ``index``, where an edge's type i enters as (1 - i, i).
 
     Raises:
         ValueError: Fewer than two particles.
     """
     if particles < 2:
-        raise ValueError(f"edges need two particles, found {particles}")
+        raise ValueError(f"{particles} particles; edges need at least 2")
     logits = _frozen(particles, "cpu", torch.float64).logits
     return [
         Problem(
@@ -59,7 +58,7 @@ def edges(particles: int) -> list[Problem]:
 
 @dataclass(frozen=True)
 class _Program:
-    """Draw the edges, roll the decoder out, compare with the trajectory."""
+    """The program that draws the edges, rolls the decoder out, and compares the result with the trajectory."""
 
     particles: int
     draw: Callable[[Tensor, Sample], Tensor]

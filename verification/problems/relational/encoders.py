@@ -1,4 +1,4 @@
-"""Encoders: trajectories in, the logits of every edge's type out."""
+"""Encoders: from trajectories to the logits of every edge's type."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["ENCODERS", "CNNEncoder", "Encoder", "EncoderName", "MLPEncoder", "ma
 EncoderName = Literal["mlp", "cnn"]
 
 ENCODERS: tuple[str, ...] = get_args(EncoderName)
-"""Names of the encoders."""
+"""The names of the encoders."""
 
 _FEATURES = 4
 _KERNEL = 5
 
 
 class Encoder(Protocol):
-    """Trajectories ``[B, N, T, 4]`` to logits ``[B, N (N - 1), K]``."""
+    """A network from trajectories ``[B, N, T, 4]`` to logits ``[B, N (N - 1), K]``."""
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Logits of every edge's type."""
+        """Return the logits of every edge's type."""
         ...
 
 
@@ -38,10 +38,10 @@ class MLPEncoder(nn.Module):
     particles -> MLP -> edges -> MLP (kept) -> particles -> MLP -> edges, the kept ones beside them -> MLP -> Linear(K).
 
     Args:
-        frames: T.
-        hidden: h.
-        types: K.
-        dropout: Of every block.
+        frames: The number of frames, T.
+        hidden: The width, h.
+        types: The number of edge types, K.
+        dropout: The dropout probability of every block.
 
     References:
         Kipf, Fetaya, Wang, Welling and Zemel (2018), arXiv 1802.04687.
@@ -56,7 +56,7 @@ class MLPEncoder(nn.Module):
         self.logits = initialise(nn.Linear(hidden, types))
 
     def forward(self, frames: Float[Tensor, "batch particles time 4"]) -> Float[Tensor, "batch edges types"]:
-        """Logits of every edge's type."""
+        """Return the logits of every edge's type."""
         kept = self.edges(nodes_to_edges(self.nodes(frames.flatten(2))))
         return _second_round(self, kept, frames.shape[1])
 
@@ -64,14 +64,15 @@ class MLPEncoder(nn.Module):
 class CNNEncoder(nn.Module):
     """A convolution over each edge's own pair of trajectories, pooled by attention, then one round of messages.
 
-    Per edge the sender's and the receiver's channels (8 x T): Conv(5), ReLU, batch norm, MaxPool(2), Conv(5), ReLU, batch norm,
-    then a prediction and an attention (softmax over time), both 1 x 1; the feature is the mean over time of their product.
+    The channels of an edge are the sender's and the receiver's (8 x T). They pass Conv(5), ReLU, batch norm, MaxPool(2),
+    Conv(5), ReLU and batch norm, then a prediction and an attention (softmax over time), both 1 x 1. The feature is the mean
+    over time of the product of these two.
 
     Args:
-        frames: T, at least 14.
-        hidden: h.
-        types: K.
-        dropout: Of every block.
+        frames: The number of frames, T, at least 14.
+        hidden: The width, h.
+        types: The number of edge types, K.
+        dropout: The dropout probability of every block.
 
     Raises:
         ValueError: T is too short for the two convolutions.
@@ -80,7 +81,7 @@ class CNNEncoder(nn.Module):
     def __init__(self, frames: int, hidden: int, types: int, dropout: float = 0.0) -> None:
         super().__init__()
         if frames < 3 * _KERNEL - 1:
-            raise ValueError(f"the CNN encoder needs at least {3 * _KERNEL - 1} frames, found {frames}")
+            raise ValueError(f"{frames} frames; the CNN encoder needs at least {3 * _KERNEL - 1}")
         self.first = _convolution(2 * _FEATURES, hidden, _KERNEL)
         self.first_norm = nn.BatchNorm1d(hidden)
         self.second = _convolution(hidden, hidden, _KERNEL)
@@ -94,7 +95,7 @@ class CNNEncoder(nn.Module):
         self.dropout = dropout
 
     def forward(self, frames: Float[Tensor, "batch particles time 4"]) -> Float[Tensor, "batch edges types"]:
-        """Logits of every edge's type."""
+        """Return the logits of every edge's type."""
         batch, particles, time, features = frames.shape
         pairs = nodes_to_edges(frames.flatten(2)).unflatten(-1, (2, time, features))
         channels = pairs.permute(0, 1, 2, 4, 3).reshape(-1, 2 * features, time)
@@ -106,13 +107,13 @@ class CNNEncoder(nn.Module):
 
 
 def make_encoder(name: EncoderName, frames: int, hidden: int, types: int, dropout: float = 0.0) -> MLPEncoder | CNNEncoder:
-    """The encoder of that name."""
+    """Return the encoder with the given name."""
     kind = MLPEncoder if name == "mlp" else CNNEncoder
     return kind(frames, hidden, types, dropout)
 
 
 def _second_round(network: MLPEncoder | CNNEncoder, kept: Tensor, particles: int) -> Tensor:
-    """Edges to particles and back, the kept edges beside what comes back."""
+    """Pass messages from edges to particles and back, and join the kept edges to the result."""
     nodes = network.gathered(edges_to_nodes(kept, particles) / particles)
     joined = network.joined(torch.cat((nodes_to_edges(nodes), kept), dim=-1))
     logits: Tensor = network.logits(joined)

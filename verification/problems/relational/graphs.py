@@ -16,12 +16,12 @@ __all__ = ["edge_labels", "edges_to_nodes", "gather_senders", "nodes_to_edges", 
 
 
 def num_edges(particles: int) -> int:
-    """``N (N - 1)``."""
+    """Return the number of edges, ``N (N - 1)``."""
     return particles * (particles - 1)
 
 
 def receivers(particles: int) -> Int[Tensor, " edges"]:
-    """The receiver of every edge, ``[N (N - 1)]``.
+    """Return the receiver of every edge, ``[N (N - 1)]``.
 
     Example:
         >>> receivers(3).tolist()
@@ -31,7 +31,7 @@ def receivers(particles: int) -> Int[Tensor, " edges"]:
 
 
 def senders(particles: int) -> Int[Tensor, " edges"]:
-    """The sender of every edge, ``[N (N - 1)]``.
+    """Return the sender of every edge, ``[N (N - 1)]``.
 
     Example:
         >>> senders(3).tolist()
@@ -42,7 +42,7 @@ def senders(particles: int) -> Int[Tensor, " edges"]:
 
 
 def edge_labels(matrix: Tensor) -> Tensor:
-    """The entries of ``[..., N, N]`` matrices (row = receiver) in the order of the edges, ``[..., N (N - 1)]``.
+    """Return the entries of ``[..., N, N]`` matrices (row = receiver) in edge order, ``[..., N (N - 1)]``.
 
     Example:
         >>> edge_labels(torch.arange(9).reshape(3, 3)).tolist()
@@ -53,7 +53,7 @@ def edge_labels(matrix: Tensor) -> Tensor:
 
 
 def gather_senders(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch particles others features"]:
-    """What every particle is sent: the values of the other N - 1, ``[..., N, N - 1, F]``."""
+    """Return, for every particle, the values of the other N - 1, ``[..., N, N - 1, F]``."""
     particles = nodes.shape[-2]
     index = _senders_on(particles, nodes.device)
     arriving: Tensor = nodes.index_select(-2, index).unflatten(-2, (particles, particles - 1))
@@ -62,18 +62,18 @@ def gather_senders(nodes: Float[Tensor, "*batch particles features"]) -> Float[T
 
 @cache
 def _senders_on(particles: int, device: torch.device) -> Tensor:
-    """Made once: a copy to a GPU at every message would keep it waiting."""
+    """Return the senders on a device, made once: a copy to a GPU at every message would keep it waiting."""
     return senders(particles).to(device)
 
 
 def nodes_to_edges(nodes: Float[Tensor, "*batch particles features"]) -> Float[Tensor, "*batch edges doubled"]:
-    """Sender's values, then receiver's, for every edge, ``[..., N (N - 1), 2 F]``."""
+    """Return the sender's values, then the receiver's, for every edge, ``[..., N (N - 1), 2 F]``."""
     others = gather_senders(nodes)
     own = nodes.unsqueeze(-2).expand_as(others)
     return torch.cat((others, own), dim=-1).flatten(-3, -2)
 
 
 def edges_to_nodes(edges: Float[Tensor, "*batch edges features"], particles: int) -> Float[Tensor, "*batch particles features"]:
-    """The sum over each particle's incoming edges, ``[..., N, F]``."""
+    """Return the sum over each particle's incoming edges, ``[..., N, F]``."""
     total: Tensor = edges.unflatten(-2, (particles, particles - 1)).sum(-2)
     return total

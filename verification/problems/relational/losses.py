@@ -1,4 +1,4 @@
-"""The evidence lower bound, graph by graph: the trajectory's likelihood, and the distance from the uniform prior."""
+"""The evidence lower bound of each graph: the trajectory's likelihood, and the divergence from the uniform prior."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from torch import Tensor
 __all__ = ["VARIANCE", "kl_as_plotted", "trajectory_nll", "true_kl"]
 
 VARIANCE = 5e-5
-"""Of the Gaussian around a prediction, in normalised units squared."""
+"""The variance of the Gaussian around a prediction, in normalised units squared."""
 
 
 def trajectory_nll(
     predicted: Float[Tensor, "*batch particles time 4"], frames: Float[Tensor, "*batch particles time 4"]
 ) -> Float[Tensor, "*batch"]:
-    """``sum over t, d of (predicted - x)^2 / (2 variance)``, the mean over particles; its constant is dropped.
+    """Return ``sum over t, d of (predicted - x)^2 / (2 variance)``, averaged over particles, without its constant.
 
     Args:
-        predicted: Predictions of the frames 1 .. T - 1.
-        frames: Those frames.
+        predicted: The predictions of the frames 1 .. T - 1.
+        frames: The true frames 1 .. T - 1.
 
     Returns:
-        One number a graph, in nats a particle.
+        One number per graph, in nats per particle.
     """
     return (predicted - frames).square().sum((-3, -2, -1)) / (2 * VARIANCE * frames.shape[-3])
 
 
 def true_kl(logits: Float[Tensor, "*batch edges types"], particles: int) -> Float[Tensor, "*batch"]:
-    """The divergence from the uniform prior, ``sum q ln q / N + (N - 1) ln K``, in [0, (N - 1) ln K] nats a particle.
+    """Return the KL from the uniform prior, ``sum q ln q / N + (N - 1) ln K``, in [0, (N - 1) ln K] nats per particle.
 
     Example:
         >>> import torch
@@ -40,9 +40,9 @@ def true_kl(logits: Float[Tensor, "*batch edges types"], particles: int) -> Floa
 
 
 def kl_as_plotted(logits: Float[Tensor, "*batch edges types"], particles: int) -> Float[Tensor, "*batch"]:
-    """The same without its constant, ``sum q ln q / N``: negative, and ``-(N - 1) ln K`` where nothing is known.
+    """Return the KL without its constant, ``sum q ln q / N``: negative, and ``-(N - 1) ln K`` if nothing is known.
 
-    The tutorial plots this one, which reads as if a smaller number were a better one.
+    The tutorial plots this one, which looks as if a smaller number were better.
 
     Example:
         >>> import torch

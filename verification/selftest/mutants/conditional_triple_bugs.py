@@ -18,22 +18,22 @@ from ....estimators.sites.reading import FiniteSite, finite_site_of
 __all__ = ["FaultyConditionalTriple"]
 
 _Lane = tuple[Tensor, Tensor]
-"""States ``[rows]`` and what they weigh ``[rows]``."""
+"""States ``[rows]`` and their weights ``[rows]``."""
 
 
 @dataclass(frozen=True)
 class FaultyConditionalTriple:
     """Conditional triples on a short Markov program with a scalar parameter and bits, with one fault.
 
-    ``dropped``: the last step has no flow. ``unscaled``: the flow is ``|dp|`` where ``|dp| / P(z)`` is right. ``vanishing``: a
-    lane that does not repeat the primal's move is gone. ``unclipped``: it repeats the move with weight ``P'(z) / P(z)`` even
-    above one, and takes the residual too. No lanes are merged, so their number doubles at every step.
+    ``dropped``: the last step has no flow. ``unscaled``: the flow is ``|dp|``, but ``|dp| / P(z)`` is right. ``vanishing``: a
+    lane that does not repeat the primal's move is lost. ``unclipped``: a lane repeats the move with weight ``P'(z) / P(z)``
+    even above one, and takes the residual too. No lanes are merged, so their number doubles at every step.
     """
 
     fault: Literal["dropped", "unscaled", "vanishing", "unclipped"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates, ``[num_samples]``."""
+        """Return replicates, ``[num_samples]``."""
         if not isinstance(program, MarkovProgram):
             raise NotApplicableError("this planted bug needs a Markov program")
         lanes: list[_Lane] = []
@@ -58,14 +58,14 @@ class FaultyConditionalTriple:
             return torch.stack(gains).sum(0) + direct
 
     def _flow(self, site: FiniteSite, tangent: Tensor, bit: Tensor) -> Tensor:
-        """The one-sided flow from the drawn bit to the other."""
+        """Return the one-sided flow from the drawn bit to the other."""
         rate = torch.where(bit, -tangent, tangent).clamp(min=0)
         return rate if self.fault == "unscaled" else rate / site.probability(bit)
 
     def _moved(
         self, lane: _Lane, program: MarkovProgram, points: Tensor, site: FiniteSite, bit: Tensor, k: int
     ) -> tuple[_Lane, ...]:
-        """A lane after a step: the part that repeats the primal's bit, and the part that takes the other."""
+        """Return a lane after a step: the part that repeats the primal's bit, and the part that takes the other."""
         state, weight = lane
         ratio = finite_site_of(program.site(points, state, k), len(points)).probability(bit) / site.probability(bit)
         repeats = ratio.clamp(max=1)

@@ -29,7 +29,7 @@ class FaultyDisARM:
     fault: Literal["signed", "shared", "independent"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate_jointly(self._coupling, program, params, num_samples, generator, 2)
 
     def _coupling(self, site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
@@ -43,7 +43,7 @@ class FaultyDisARM:
 
 
 def _share_uniform(site: FiniteSite, generator: torch.Generator) -> Joint:
-    """Antithetic bits of every coordinate from one uniform a row."""
+    """Return antithetic bits of every coordinate from one uniform per row."""
     probs = site.probs.detach()
     uniform = torch.rand(len(probs), 1, *(1 for _ in probs.shape[2:]), generator=generator, dtype=site.dtype)
     index = site.index_from(torch.cat((1 - uniform, uniform), 1).expand_as(probs))
@@ -59,7 +59,7 @@ class FaultyARMS:
     copies: int
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate_jointly(self._coupling, program, params, num_samples, generator, self.copies)
 
     def _coupling(self, site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
@@ -85,7 +85,7 @@ class FaultyDifference:
     fault: Literal["forward", "half", "independent"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates; the parameter is a scalar."""
+        """Return replicates; the parameter must be a scalar."""
         step = difference_steps(params, self.step)[0]
         points = torch.stack((params + step, params if self.fault == "forward" else params - step))
         with torch.no_grad():

@@ -20,11 +20,11 @@ __all__ = ["ShiftedGeometric"]
 class ShiftedGeometric:
     """The measure-valued derivative of a geometric law that counts from 0, with the phase of one that counts from 1.
 
-    ``dp / p (f(x) - f(x + y))``, where ``f(x + y + 1)`` is meant.
+    It computes ``dp / p (f(x) - f(x + y))``, but ``f(x + y + 1)`` is meant.
     """
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate_forced(_phases, program, params, num_samples, generator)
 
 

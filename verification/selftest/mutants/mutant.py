@@ -14,14 +14,14 @@ class Mutant:
     """One row of the kill matrix.
 
     Attributes:
-        name: A few words, unique.
+        name: A unique name of a few words.
         estimator: The estimator with the bug.
-        original: The same estimator without it.
-        problem: Key of the problem on which the bug shows best, see `sensitive`.
-        size: Its bias relative to the gradient's scale, in the coordinate or along the gradient, wherever that is larger. Zero
-            where the mean is right and something else is wrong; None where no number describes it (NaN, no gradient).
-        gap: Why no check can find it; empty where one should.
-        fast: Part of the fast profile.
+        original: The estimator without the bug.
+        problem: The key of the problem on which the bug shows best, see `sensitive`.
+        size: The bias relative to the gradient's scale, in a coordinate or along the gradient, whichever is larger. It is zero
+            if the mean is right and something else is wrong, and None if no number describes the bug (NaN, no gradient).
+        gap: The reason why no check can find it; empty if one should.
+        fast: True if it is part of the fast profile.
     """
 
     name: str
@@ -34,5 +34,5 @@ class Mutant:
 
     @property
     def mean_is_right(self) -> bool:
-        """Whether no test of the mean can find it."""
+        """True if no test of the mean can find it."""
         return self.size == 0

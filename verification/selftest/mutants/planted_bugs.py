@@ -1,4 +1,4 @@
-"""The kill matrix's rows: every planted bug, where it shows best, and how large it is there."""
+"""The rows of the kill matrix: every planted bug, the problem where it shows best, and its size there."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ WALK = "random_walk:10/square/p"
 
 @cache
 def mutants() -> tuple[Mutant, ...]:
-    """Every planted bug."""
+    """Return every planted bug."""
     return (*_scores(), *_wrapped(), *_structural(), *_couplings(), *_relaxations(), *_summations(), *_triples())
 
 
 def find_mutant(name: str) -> Mutant:
-    """The planted bug of that name."""
+    """Return the planted bug with the given name."""
     return next(each for each in mutants() if each.name == name)
 
 

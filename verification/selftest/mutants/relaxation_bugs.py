@@ -29,11 +29,11 @@ class FaultyReinMax:
     second: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with the weighted gradient."""
+        """Return the hard sample with the weighted gradient."""
         drawn = one_hot(site, draw(site, generator))
         logits, probabilities = site.log_probabilities(), site.probabilities()
         shift = ((probabilities.detach() + drawn) / 2).log() - logits.detach()
@@ -43,14 +43,14 @@ class FaultyReinMax:
 
 @dataclass(frozen=True)
 class SoftForward:
-    """Straight-through the wrong way round: the gradient is right, the program sees probabilities for samples."""
+    """Straight-through the wrong way round: the gradient is right, but the program sees probabilities in place of samples."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """``p + (D - sg(D))``, where ``D + (p - sg(p))`` was meant."""
+        """Return ``p + (D - sg(D))``, where ``D + (p - sg(p))`` was meant."""
         drawn = one_hot(site, draw(site, generator))
         return site.probabilities() + (drawn - drawn.detach())
 
@@ -60,11 +60,11 @@ class IntegerOutput:
     """Samples returned as integers, which end the gradient."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The one-hot sample, cast."""
+        """Return the one-hot sample, cast to integers."""
         return one_hot(site, draw(site, generator)).long()
 
 
@@ -73,7 +73,7 @@ class FaultySmoothedTriple:
     """Smoothed triples of an index with the cumulative sum to the left off by one: it runs to i where i - 1 is meant."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         leaf = row_leaf(params, num_samples)
 
         def sample(distribution: Distribution) -> Tensor:
@@ -104,7 +104,7 @@ class FaultyRebar:
     fault: Literal["detached", "twice", "uncut", "late"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         site, drawn = run.tape.draws[0].site, one_hot(run.tape.draws[0].site, run.tape.draws[0].index)
         logits = site.log_probabilities()
@@ -118,7 +118,7 @@ class FaultyRebar:
         return row_gradients(surrogate + run.objective, run.leaf)
 
     def _perturbed(self, logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
-        """Perturbed logits given the category drawn, right but for the faults of the noise itself."""
+        """Return perturbed logits given the drawn category, correct but for the faults of the noise itself."""
         if self.fault in ("detached", "twice"):
             return conditional_gumbels(logits, drawn, generator)
         times = torch.empty_like(logits).exponential_(generator=generator).log()
@@ -136,7 +136,7 @@ class WrongGumbel:
     """A score function whose categories are drawn by ``argmax(log p - log u)``: exponential noise where Gumbel is due."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         leaf = row_leaf(params, num_samples)
         tape: Tape[FiniteSite] = Tape()
 

@@ -35,17 +35,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OwnSampleBaseline:
-    """The group's mean as everyone's baseline, own sample included: times 1 - 1 / K."""
+    """The group's mean as everyone's baseline, own sample included: the factor is 1 - 1 / K."""
 
     group: int
 
     @property
     def evaluations(self) -> int:
-        """K."""
+        """The number of evaluations, K."""
         return self.group
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples * self.group, generator)
         groups = run.objective.detach().reshape(num_samples, self.group)
         advantage = groups - groups.mean(1, keepdim=True)
@@ -58,7 +58,7 @@ class BatchMeanBaseline:
     """The mean over all rows of the call as baseline: rows are coupled, and the factor is 1 - 1 / rows."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         advantage = run.objective.detach() - run.objective.detach().mean()
         return row_gradients(advantage * run.score + run.objective, run.leaf)
@@ -66,14 +66,14 @@ class BatchMeanBaseline:
 
 @dataclass(frozen=True)
 class UpdatedBeforeUse:
-    """A moving average that takes in the batch of N rows before it serves it: times 1 - (1 - beta) / N."""
+    """A moving average that takes in the batch of N rows before serving it: the factor is 1 - (1 - beta) / N."""
 
     baseline: float
     decay: float
     batch: int = 1
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples * self.batch, generator)
         batches = run.objective.detach().reshape(num_samples, self.batch)
         average = self.decay * self.baseline + (1 - self.decay) * batches.mean(1, keepdim=True)
@@ -83,12 +83,12 @@ class UpdatedBeforeUse:
 
 @dataclass(frozen=True)
 class OutcomeBaseline:
-    """A baseline that reads the outcome it is meant to be blind to."""
+    """A baseline that reads the outcome that it must not depend on."""
 
     weight: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         peeked = _per_row(run.values[0])
         return row_gradients((run.objective.detach() - self.weight * peeked) * run.score + run.objective, run.leaf)
@@ -96,22 +96,22 @@ class OutcomeBaseline:
 
 @dataclass(frozen=True)
 class AttachedObjective:
-    """``f log p`` with f not detached: ``log p grad f`` comes in as well."""
+    """The term ``f log p`` with f not detached, which adds ``log p grad f``."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         return row_gradients(run.objective * _log_probability(run.tape) + run.objective, run.leaf)
 
 
 @dataclass(frozen=True)
 class AttachedBaseline:
-    """A baseline that follows the parameters and is not detached: ``-log p grad b`` comes in."""
+    """A baseline that follows the parameters and is not detached, which adds ``-log p grad b``."""
 
     slope: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         baseline = self.slope * run.leaf.reshape(num_samples, -1).sum(1)
         return row_gradients((run.objective.detach() - baseline) * _log_probability(run.tape) + run.objective, run.leaf)
@@ -122,7 +122,7 @@ class NoDirectTerm:
     """The objective's own derivative at fixed outcomes left out."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         return row_gradients(run.objective.detach() * run.score, run.leaf)
 
@@ -134,7 +134,7 @@ class DroppedScoreTerm:
     site: int
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, 2 * num_samples, generator)
         kept = [each for number, each in enumerate(run.tape.draws) if number != self.site % len(run.tape.draws)]
         pairs = run.objective.detach().reshape(num_samples, 2)
@@ -150,7 +150,7 @@ class ClippedScore:
     limit: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         terms = [
             each.site.probability(each.index) * each.site.detach().probability(each.index).reciprocal().clamp(max=self.limit)
@@ -162,12 +162,12 @@ class ClippedScore:
 
 @dataclass(frozen=True)
 class FlooredDenominator:
-    """``(b - p) / (p (1 - p) + eps)``: a small number that was to prevent a division by zero."""
+    """The score ``(b - p) / (p (1 - p) + eps)``: a small number meant to prevent a division by zero."""
 
     epsilon: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         score = torch.zeros_like(run.score)
         for each in run.tape.draws:
@@ -182,7 +182,7 @@ class ScoreOfProbabilities:
     """Probabilities passed where logits were expected: the score of ``softmax(p)``."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         score = torch.zeros_like(run.score)
         for each in run.tape.draws:
@@ -194,12 +194,12 @@ class ScoreOfProbabilities:
 
 @dataclass(frozen=True)
 class ScoreWithoutRareOutcome:
-    """A branch that is hardly ever taken left out of the estimate."""
+    """A rarely taken branch left out of the estimate."""
 
     category: int
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         common = (run.tape.draws[0].index != self.category).to(run.score.dtype)
         return row_gradients(common * run.objective.detach() * run.score + run.objective, run.leaf)
@@ -207,10 +207,10 @@ class ScoreWithoutRareOutcome:
 
 @dataclass(frozen=True)
 class SinglePrecisionScore:
-    """``b log p + (1 - b) log(1 - p)`` in float32, where 1 - p rounds to zero."""
+    """The score ``b log p + (1 - b) log(1 - p)`` in float32, where 1 - p rounds to zero."""
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         run = HardRun.of(program, params, num_samples, generator)
         score = torch.zeros_like(run.score)
         for each in run.tape.draws:
@@ -221,12 +221,12 @@ class SinglePrecisionScore:
 
 @dataclass(frozen=True)
 class CoarseUniforms:
-    """Outcomes drawn from uniforms of a few binary digits: p is rounded up to the grid, the score is not."""
+    """Outcomes drawn from uniforms of a few binary digits: p is rounded up to the grid, but the score is not."""
 
     digits: int
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         leaf = row_leaf(params, num_samples)
         tape: Tape[FiniteSite] = Tape()
 
@@ -243,12 +243,12 @@ class CoarseUniforms:
         return site.with_probs((site.probs.detach() * grid).ceil() / grid)
 
 
-def _log_probability(tape: Tape[FiniteSite]) -> Tensor:
-    """The log-probability of a whole path itself, ``[rows]``, which the score's surrogate is not."""
+def _log_probability(tape: Tape) -> Tensor:
+    """Return the log-probability of a whole path, ``[rows]``, which differs from the score's surrogate."""
     terms = [_per_row(each.site.probability(each.index).log()) for each in tape.draws]
     return torch.stack(terms).sum(0)
 
 
 def _per_row(values: Tensor) -> Tensor:
-    """``[rows, *batch]`` summed over the batch, ``[rows]``."""
+    """Sum ``[rows, *batch]`` over the batch, ``[rows]``."""
     return values.reshape(len(values), -1).sum(1)

@@ -31,7 +31,7 @@ class FaultySumAndSample:
     forward: ClassVar[str] = "forced"
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         outcomes = joint_outcomes("sum-and-sample", program, params, _LIMIT)
         summed = outcomes.probs.argsort(descending=True, stable=True)[: self.top]
         rest = outcomes.probs.index_fill(0, summed, 0.0)

@@ -1,4 +1,4 @@
-"""Bugs in stochastic triples: which alternative is kept, what it weighs, when it is dropped, how it goes on."""
+"""Bugs in stochastic triples: which alternative is kept, its weight, when it is dropped, and how it continues."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["FaultyTriple"]
 class FaultyTriple:
     """Pruned triples on a Markov program with a scalar parameter and bits, with one fault.
 
-    ``unweighted_merge``: of two alternatives either is kept with probability 1/2. ``newest``: a new alternative replaces
-    the old one, whose weight is lost. ``unsigned``: the direction of the jump ignored. ``unscaled``: the rate taken as
-    ``|dp|`` where ``|dp| / p`` is right. ``frozen``: the alternative repeats the primal's later moves whatever its own
-    probabilities. ``kept``: an alternative that met the primal is not dropped; the mean is right.
+    ``unweighted_merge``: of two alternatives, either is kept with probability 1/2. ``newest``: a new alternative replaces the
+    old one, whose weight is lost. ``unsigned``: the direction of the jump is ignored. ``unscaled``: the rate is ``|dp|``, but
+    ``|dp| / p`` is right. ``frozen``: the alternative repeats the primal's later moves whatever its own probabilities.
+    ``kept``: an alternative that met the primal is not dropped; the mean is right.
     """
 
     fault: Literal["unweighted_merge", "newest", "unsigned", "unscaled", "frozen", "kept"]
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates, ``[num_samples]``."""
+        """Return replicates, ``[num_samples]``."""
         if not isinstance(program, MarkovProgram):
             raise NotApplicableError("this planted bug needs a Markov program")
         with torch.no_grad(), forward_ad.dual_level():
@@ -64,7 +64,7 @@ class FaultyTriple:
         return Jump(jump.rate * site.probability(index), jump.alternative, None) if self.fault == "unscaled" else jump
 
     def _merged(self, alive: Tensor, rate: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Whether the new alternative is kept, and what the kept one weighs."""
+        """Return a mask where the new alternative is kept, and the weight of the kept one."""
         total = alive + rate
         if self.fault == "newest":
             return rate > 0, torch.where(rate > 0, rate, alive)

@@ -39,7 +39,7 @@ class Scaled:
     factor: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return self.factor * self.inner(program, params, num_samples, generator)
 
 
@@ -52,7 +52,7 @@ class FlippedCoordinate:
     factor: float = -1.0
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         factors = torch.ones_like(rows[0]).reshape(-1)
         factors[self.coordinate % len(factors)] = self.factor
@@ -67,7 +67,7 @@ class ClippedRows:
     limit: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return self.inner(program, params, num_samples, generator).clamp(-self.limit, self.limit)
 
 
@@ -79,7 +79,7 @@ class DroppedLargeRows:
     limit: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         beyond = (rows.abs() > self.limit).reshape(num_samples, -1).any(1)
         return rows.masked_fill(beyond.reshape(-1, *(1 for _ in params.shape)), 0.0)
@@ -93,7 +93,7 @@ class AddedNoise:
     deviation: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         sign = torch.randint(0, 2, rows.shape, generator=generator, device=rows.device).to(rows.dtype) * 2 - 1
         return rows + self.deviation * sign
@@ -106,7 +106,7 @@ class PooledRows:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         return (rows + rows.mean(0)) / 2
 
@@ -119,7 +119,7 @@ class SharedNoise:
     deviation: float
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         return rows + self.deviation * torch.randn((), generator=generator, dtype=rows.dtype, device=rows.device)
 
@@ -131,7 +131,7 @@ class LogOfUniform:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         return rows + 0 * torch.rand(rows.shape, generator=generator, device=rows.device).log()
 
@@ -144,7 +144,7 @@ class PassingNan:
     calls: list[int] = field(default_factory=list, compare=False, repr=False)
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, num_samples, generator)
         if num_samples >= 2048:
             self.calls.append(num_samples)
@@ -159,7 +159,7 @@ class RepeatedRows:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         half = self.inner(program, params, (num_samples + 1) // 2, generator)
         return half.repeat_interleave(2, 0)[:num_samples]
 
@@ -171,7 +171,7 @@ class RepeatedHalves:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         half = self.inner(program, params, (num_samples + 1) // 2, generator)
         return torch.cat((half, half))[:num_samples]
 
@@ -184,7 +184,7 @@ class ShortPeriod:
     period: int
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         rows = self.inner(program, params, min(num_samples, self.period), generator)
         return rows.repeat(-(-num_samples // self.period), *(1 for _ in params.shape))[:num_samples]
 
@@ -196,7 +196,7 @@ class StaleSeed:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return self.inner(program, params, num_samples, torch.Generator(params.device).manual_seed(0))
 
 
@@ -207,7 +207,7 @@ class OneStream:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         first = generator.initial_seed() % 2**12
         return self.inner(program, params, first + num_samples, torch.Generator(params.device).manual_seed(0))[first:]
 
@@ -219,7 +219,7 @@ class GlobalNoise:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         seed = int(torch.randint(2**31, ()))
         return self.inner(program, params, num_samples, torch.Generator(params.device).manual_seed(seed))
 
@@ -231,7 +231,7 @@ class GlobalReseed:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         torch.manual_seed(0)
         return self.inner(program, params, num_samples, generator)
 
@@ -243,7 +243,7 @@ class Attached:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return self.inner(program, params, num_samples, generator).requires_grad_()
 
 
@@ -254,5 +254,5 @@ class SinglePrecision:
     inner: Estimator
 
     def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
-        """Replicates."""
+        """Return replicates."""
         return self.inner(program, params.float(), num_samples, generator)

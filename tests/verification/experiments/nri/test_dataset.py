@@ -86,5 +86,5 @@ def test_each_specification_has_a_file_of_its_own() -> None:
 
 
 def test_an_empty_split_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs a simulation in every split"):
+    with pytest.raises(ValueError, match="needs at least one simulation in every split"):
         DataSpec(test=0)

@@ -149,7 +149,7 @@ def test_a_batch_that_is_not_finite_shows_no_absence_of_bias() -> None:
     (said,) = (each for each in statements(Findings(DESIGN, tuple(results))) if "declare themselves unbiased" in each.claim)
     assert said.outcome == "open"
     assert "0 of 1 points" in said.measured
-    assert "at 1 more a batch was not finite" in said.measured
+    assert "a batch was not finite at 1 more" in said.measured
     (gumbel,) = (each for each in statements(Findings(DESIGN, tuple(results))) if "gradient is biased" in each.claim)
     assert "nan" not in gumbel.measured
 
