@@ -66,13 +66,13 @@ class StochasticTriple:
 
     @property
     def evaluations(self) -> int | None:
-        """One primal run and the alternatives."""
+        """The number of runs: the primal run and the alternatives."""
         return 1 + self.lanes
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         params = params.detach()
         if isinstance(program, MarkovProgram):
             carried = carried_one_sided if params.dim() == 0 else carried_leave_one_out
@@ -140,7 +140,7 @@ class _Branch:
 
 
 def _flow(tape: Tape[FiniteSite], jumps: list[Jump], branch: _Branch, gain: Tensor) -> Tensor:
-    """``gain / (rate density) p_s(j)``, whose gradient is that of the kept jump alone, ``[rows]``."""
+    """Return ``gain / (rate density) p_s(j)``, ``[rows]``, whose gradient is that of the kept jump alone."""
     total = torch.zeros_like(gain)
     for number, (each, jump) in enumerate(zip(tape.draws, jumps, strict=True)):
         if not each.site.requires_grad or jump.density is None:

@@ -21,8 +21,8 @@ class Alternatives:
     """Outcomes to force the elements of one site to, each element by itself.
 
     Attributes:
-        index: A outcomes of every element, ``[A, rows, *batch]``; the element's own outcome asks for nothing.
-        term: What the objective's gain counts, connected to the parameters, ``[A, rows, *batch]``.
+        index: A outcomes of every element, ``[A, rows, *batch]``; an element's own outcome requests nothing.
+        term: The weight of the objective's gain, connected to the parameters, ``[A, rows, *batch]``.
     """
 
     index: Tensor
@@ -34,7 +34,7 @@ Propose = Callable[[Distribution, FiniteSite, Tensor, Tensor, torch.Generator], 
 
 
 def differentiate_forced(propose: Propose, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """The gradient of ``sum term (f(forced run) - f(run)) + f``, the sum over all alternatives of all elements of all sites.
+    """Return the gradient of ``sum term (f(forced run) - f(run)) + f`` over all alternatives of all elements of all sites.
 
     Sites before the forced one repeat their outcomes; later ones are drawn from the run's own uniforms, the same for all
     alternatives. Sites without a gradient are not forced. All forced runs are one batch of ``rows`` times their number.
@@ -43,8 +43,8 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
         propose: The alternatives of a site.
         program: The program.
         params: ``[*param]``.
-        rows: Number of replicates.
-        generator: Source of randomness.
+        rows: The number of replicates.
+        generator: The source of randomness.
 
     Returns:
         Replicates, ``[rows, *param]``.
@@ -72,7 +72,7 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
 
 
 def other_categories(index: Tensor, possible: Tensor) -> Tensor:
-    """The K - 1 other categories of every element, its own in place of impossible ones.
+    """Return the K - 1 other categories of every element, with its own in place of impossible ones.
 
     Args:
         index: ``[rows, *batch]``.
@@ -97,7 +97,7 @@ def _gains(
     objective: Tensor,
     generator: torch.Generator,
 ) -> list[Tensor]:
-    """``f(forced run) - f(run)`` of every alternative, shaped like its index, zero where it is the element's own outcome."""
+    """Return ``f(forced run) - f(run)`` of every alternative, shaped like its index, zero at the element's own outcome."""
     rows = len(objective)
     targets = [each.index.reshape(*each.index.shape[:2], -1).movedim(2, 1) for each in proposals.values()]
     counts = [each.shape[0] * each.shape[1] for each in targets]

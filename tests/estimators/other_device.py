@@ -83,7 +83,7 @@ class _Generator(torch.Generator):
 
 
 class _Constructors(TorchFunctionMode):
-    """What does not come by the dispatcher: tensors of Python numbers, and their way back."""
+    """Patch what does not come by the dispatcher: tensors of Python numbers, and their way back."""
 
     def __init__(self, waits: list[str]) -> None:
         super().__init__()

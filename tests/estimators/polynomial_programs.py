@@ -140,7 +140,7 @@ def z_scores(rows: Tensor, exact: Tensor) -> Tensor:
 
 
 def agrees(rows: Tensor, exact: Tensor) -> bool:
-    """Whether the mean of rows equals its exact value, at `FALSE_FAIL_RATE` over all coordinates (|z| < 5.6 at most)."""
+    """Return True if the mean of rows equals its exact value, at `FALSE_FAIL_RATE` over all coordinates (|z| < 5.6 at most)."""
     bound = -torch.special.ndtri(torch.tensor(FALSE_FAIL_RATE / 2 / exact.numel(), dtype=torch.float64))
     return bool((z_scores(rows.double(), exact).abs() < bound).all())
 

@@ -72,7 +72,7 @@ def supports(estimator: Estimator, case: Case) -> bool:
 
 @cache
 def applies(estimator: Estimator, case: Case) -> bool:
-    """Whether an estimator that supports a case's sites does not refuse its structure either."""
+    """Return True if an estimator that supports the sites of a case does not refuse its structure either."""
     if not supports(estimator, case):
         return False
     try:

@@ -7,7 +7,6 @@ from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
 
 import jaxtyping
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
