@@ -171,7 +171,7 @@ class ConditionalTripleControlVariate:
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
         """Return the same estimator with the shares of least variance on `num_samples` pilot rows."""
-        flows = [{each: 1.0} for each in ("leave_one_out", "upward", "downward")]
+        flows = [{flow: 1.0} for flow in ("leave_one_out", "upward", "downward")]
         rows = conditional_estimates(flows, program, params, num_samples, self.lanes, generator)
         base, *others = (each.reshape(num_samples, -1).double() for each in rows)
         scale = base.std(0, correction=0)

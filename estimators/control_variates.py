@@ -159,7 +159,7 @@ def _mean_field(program: Program, params: Tensor) -> tuple[Tensor, list[Tensor]]
 
     objective = evaluate(program, params, sample)
     if not objective.requires_grad:
-        return objective, [torch.zeros_like(each) for each in values]
-    found = torch.autograd.grad(objective.sum(), values, allow_unused=True)
-    slopes = [torch.zeros_like(value) if each is None else each for each, value in zip(found, values, strict=True)]
+        return objective, [torch.zeros_like(value) for value in values]
+    gradients = torch.autograd.grad(objective.sum(), values, allow_unused=True)
+    slopes = [torch.zeros_like(value) if slope is None else slope for slope, value in zip(gradients, values, strict=True)]
     return objective.detach(), [each.detach() for each in slopes]

@@ -63,8 +63,8 @@ class DiCE:
         tape: Tape[Site] = Tape()
         objective = evaluate(program, params, recording(len(params), generator, tape))
         box = torch.ones_like(objective, requires_grad=False)
-        for each in tape.draws:
-            box = box * _ratio(each.site, each.index).reshape(len(box), -1).prod(1)
+        for entry in tape.draws:
+            box = box * _ratio(entry.site, entry.index).reshape(len(box), -1).prod(1)
         return objective * box + self.baseline * (1 - box)
 
 

@@ -129,7 +129,7 @@ def _categories(program: Program, params: Tensor) -> list[int]:
     with torch.no_grad():
         generator = torch.Generator(params.device).manual_seed(0)
         evaluate(program, params.unsqueeze(0), recording(1, generator, tape, finite_site_of))
-    return [each.site.num_categories for each in tape.draws for _ in range(math.prod(each.site.shape[1:]))]
+    return [entry.site.num_categories for entry in tape.draws for _ in range(math.prod(entry.site.shape[1:]))]
 
 
 def _digits(number: Tensor, radices: list[int]) -> Tensor:
@@ -148,6 +148,6 @@ def _run(program: Program, params: Tensor, outcomes: Tensor) -> tuple[Tensor, Te
     leaf = row_leaf(params, rows)
     objective = evaluate(program, leaf, forcing(rows, in_columns(outcomes), tape, finite_site_of))
     weight = torch.ones(rows, dtype=params.dtype, device=params.device)
-    for each in tape.draws:
-        weight = weight * each.site.probability(each.index).reshape(rows, -1).prod(1)
+    for entry in tape.draws:
+        weight = weight * entry.site.probability(entry.index).reshape(rows, -1).prod(1)
     return leaf, weight, objective

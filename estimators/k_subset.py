@@ -64,12 +64,12 @@ class KSubset(Distribution):
         after = _log_sums(self.logits, self.k)
         before = _log_sums(self.logits.flip(-1), self.k)[::-1]
         total = after[0][..., self.k]
-        found = []
+        marginals = []
         for i, logit in enumerate(self.logits.unbind(-1)):
             # Subsets of size k - 1 of the other items: j of those before, the rest of those after.
             without = torch.logsumexp(before[i][..., : self.k] + after[i + 1][..., : self.k].flip(-1), dim=-1)
-            found.append((logit + without - total).exp())
-        return torch.stack(found, dim=-1)
+            marginals.append((logit + without - total).exp())
+        return torch.stack(marginals, dim=-1)
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         """Draw subsets from the global generator."""

@@ -148,9 +148,9 @@ def evaluate(program: Program, params: Tensor, sample: Sample) -> Float[Tensor, 
     objective = program(params, sample)
     rows = params.shape[0]
     if not isinstance(objective, Tensor) or objective.shape != (rows,):
-        found = tuple(objective.shape) if isinstance(objective, Tensor) else type(objective).__name__
+        returned = tuple(objective.shape) if isinstance(objective, Tensor) else type(objective).__name__
         raise TypeError(
-            f"the program returned {found} for {rows} rows; expected a tensor of shape ({rows},), one objective a row"
+            f"the program returned {returned} for {rows} rows; expected a tensor of shape ({rows},), one objective a row"
         )
     return objective
 

@@ -176,16 +176,16 @@ class BitFlip:
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Return replicates, ``[num_samples, *param]``."""
         primal = _Primal.of(_bits_only(program), row_leaf(params, num_samples), generator)
-        free = [each for each in primal.tape.draws if each.site.requires_grad]
+        free = [entry for entry in primal.tape.draws if entry.site.requires_grad]
         if not free:
             return row_gradients(primal.objective, primal.leaf)
         bits = torch.cat([each.index.reshape(num_samples, -1) for each in free], 1)
         probs = torch.cat([each.site.probs.reshape(num_samples, -1) for each in free], 1)
         places = [
             (number, position)
-            for number, each in enumerate(primal.tape.draws)
-            if each.site.requires_grad
-            for position in range(each.index[0].numel())
+            for number, entry in enumerate(primal.tape.draws)
+            if entry.site.requires_grad
+            for position in range(entry.index[0].numel())
         ]
         column = choose(torch.ones_like(probs, requires_grad=False), generator)
         number, position = torch.tensor(places, device=column.device)[column].unbind(1)

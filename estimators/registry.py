@@ -114,7 +114,7 @@ GROUP = "gradverify.estimators"
 
 def names() -> list[str]:
     """Return every registered name, the package's own first."""
-    return [*ESTIMATORS, *(each.name for each in entry_points(group=GROUP))]
+    return [*ESTIMATORS, *(point.name for point in entry_points(group=GROUP))]
 
 
 def load_estimator(target: str, wanted: Wanted | None = None, convention: Convention | None = None) -> Estimator:
@@ -135,9 +135,9 @@ def load_estimator(target: str, wanted: Wanted | None = None, convention: Conven
     """
     if target in ESTIMATORS:
         return ESTIMATORS[target]
-    for each in entry_points(group=GROUP):
-        if each.name == target:
-            return as_estimator(load_plugin(each), target, wanted, convention)
+    for point in entry_points(group=GROUP):
+        if point.name == target:
+            return as_estimator(load_plugin(point), target, wanted, convention)
     if ":" not in target:
         raise TargetError(_unknown(target))
     return as_estimator(load_attribute(target), target, wanted, convention)
@@ -184,13 +184,13 @@ def load_attribute(target: str) -> Any:
     """
     place, _, attribute = target.rpartition(":")
     module = _load_file(Path(place), target) if place.endswith(".py") else _import(place, target)
-    found: Any = module
+    value: Any = module
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             public = ", ".join(_public(module)) or "nothing public"
             raise TargetError(f"{target!r}: {place} has no attribute {attribute!r}; it has {public}")
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value
 
 
 def _load_file(path: Path, target: str) -> ModuleType:

@@ -170,7 +170,7 @@ class Relax:
         evaluated once; every step draws the noise of z and z' afresh.
         """
         run = _independent_run("RELAX", program, params, num_samples, generator)
-        if not any(each.site.requires_grad for each in run.tape.draws):
+        if not any(entry.site.requires_grad for entry in run.tape.draws):
             return self  # there is no score whose variance a network could lower
         centre, scale = float(run.objective.detach().mean()), float(run.objective.detach().std(correction=0)) or 1.0
         inputs = _features(_Noise.given(run, self.temperature, generator).relaxed).shape[-1]
@@ -201,8 +201,8 @@ class _Noise:
     @classmethod
     def given(cls, run: HardRun, temperature: float, generator: torch.Generator) -> _Noise:
         relaxed, conditional = [], []
-        for each in run.tape.draws:
-            drawn, logits = one_hot(each.site, each.index), each.site.log_probabilities()
+        for entry in run.tape.draws:
+            drawn, logits = one_hot(entry.site, entry.index), entry.site.log_probabilities()
             # z is log p plus noise that does not depend on p: drawn given x, differentiated as if x had been drawn from it.
             fixed = logits.detach()
             perturbed = logits + (conditional_gumbels(fixed, drawn, generator) - fixed)
@@ -234,7 +234,7 @@ def _surrogate(run: HardRun, relaxed: Tensor, conditional: Tensor, held: Tensor)
 
 def _hand_out(run: HardRun, relaxed: list[Tensor]) -> Callable[[Distribution], Tensor]:
     """Make a sampling primitive that hands out relaxed samples in drawing order."""
-    values = iter([each.site.from_one_hot(sample) for each, sample in zip(run.tape.draws, relaxed, strict=True)])
+    values = iter([entry.site.from_one_hot(sample) for entry, sample in zip(run.tape.draws, relaxed, strict=True)])
     return lambda distribution: next(values)
 
 

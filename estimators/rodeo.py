@@ -145,11 +145,11 @@ class _Groups:
     @classmethod
     def of(cls, run: HardRun, group: int) -> _Groups:
         def side_by_side(values: list[Tensor]) -> Tensor:
-            flat = torch.cat([each.reshape(len(run.objective), -1) for each in values], dim=1)
+            flat = torch.cat([value.reshape(len(run.objective), -1) for value in values], dim=1)
             return flat.reshape(-1, group, flat.shape[1])
 
-        bits = side_by_side([each.detach() for each in run.values])
-        probs = side_by_side([each.site.probs for each in run.tape.draws])
+        bits = side_by_side([value.detach() for value in run.values])
+        probs = side_by_side([entry.site.probs for entry in run.tape.draws])
         return cls(run.objective.detach().reshape(-1, group), bits, probs, side_by_side(run.slopes()))
 
     def linear(self) -> Tensor:

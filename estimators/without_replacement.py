@@ -242,10 +242,10 @@ def _set_probability(probs: Tensor, rest: Tensor) -> Tensor:
     reached: list[Tensor] = [torch.ones_like(rest)] + ((1 << count) - 1) * [torch.zeros_like(rest)]
     for subset in range(1 << count):
         outside = [each for each in range(count) if not subset >> each & 1]
-        left = sum((columns[each] for each in outside), start=rest)
-        for each in outside:
-            larger = subset | 1 << each
-            reached[larger] = reached[larger] + reached[subset] * columns[each] / left
+        left = sum((columns[member] for member in outside), start=rest)
+        for member in outside:
+            larger = subset | 1 << member
+            reached[larger] = reached[larger] + reached[subset] * columns[member] / left
     return reached[-1]
 
 

@@ -116,7 +116,7 @@ def _walk(
         with torch.no_grad():
             drawn = index.reshape(rows).long()
             probabilities = site.probabilities().reshape(rows, -1).T
-            weight = torch.stack([flow_rates(each, size, probabilities, drawn).abs() for each in flows]).sum(0)
+            weight = torch.stack([flow_rates(flow, size, probabilities, drawn).abs() for flow in flows]).sum(0)
             lanes, moves = advance(
                 program, params, lanes, site, drawn, weight, departed, _strip_derivatives(state), k, limit, generator
             )

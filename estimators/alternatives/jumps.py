@@ -82,8 +82,8 @@ def _neighbour(index: Tensor, side: Tensor, possible: Tensor) -> Tensor:
         upper = torch.where(possible, category, last + 1).flip(-1).cummin(-1).values.flip(-1)
         nearest = torch.stack((lower, upper), -1).flatten(-2)
         position = 2 * beside.clamp(0, last) + side
-        found = nearest.gather(-1, position.unsqueeze(-1)).squeeze(-1)
-        beside = torch.where((beside < 0) | (beside > last), beside, found)
+        neighbour = nearest.gather(-1, position.unsqueeze(-1)).squeeze(-1)
+        beside = torch.where((beside < 0) | (beside > last), beside, neighbour)
     return torch.where((beside < 0) | (beside > last), index, beside)
 
 

@@ -52,7 +52,7 @@ def alternatives(chain: Chain, shares: Shares, most: int) -> Alternatives | None
     On the random walk the one-sided flow has a single one, two above (in p) or two below (in theta) until they meet; other
     flows have both. Found once for each chain and mixture. Cost: n passes over the states and their alternatives.
     """
-    sizes = [sum(np.abs(jump_rates(each, ((flow, 1.0),))) for flow, _ in shares) for each in chain.moves]
+    sizes = [sum(np.abs(jump_rates(moves, ((flow, 1.0),))) for flow, _ in shares) for moves in chain.moves]
     codes = _pairs(chain, [np.asarray(each) for each in sizes], most)
     if codes is None:
         return None
@@ -65,8 +65,8 @@ def alternatives(chain: Chain, shares: Shares, most: int) -> Alternatives | None
     gain = np.zeros((size, slots))
     gain[state, slot] = chain.value[other] - chain.value[state]
     places = _Places(codes, state, other, slot, size, slots)
-    transfer = tuple(places.transfer(each) for each in chain.moves)
-    return Alternatives(transfer, tuple(places.rate(each, jump_rates(each, shares)) for each in chain.moves), gain)
+    transfer = tuple(places.transfer(moves) for moves in chain.moves)
+    return Alternatives(transfer, tuple(places.rate(moves, jump_rates(moves, shares)) for moves in chain.moves), gain)
 
 
 def jump_rates(moves: Moves, shares: Shares = ONE_SIDED) -> NDArray[np.float64]:
@@ -81,22 +81,22 @@ def jump_rates(moves: Moves, shares: Shares = ONE_SIDED) -> NDArray[np.float64]:
 @lru_cache(maxsize=64)
 def jumps_part(chain: Chain) -> bool:
     """Return True if no one-sided jump leads to the very state that the chain goes to."""
-    return not any((jump_rates(each)[each.successor[:, 0] == each.successor[:, 1]] > 0).any() for each in chain.moves)
+    return not any((jump_rates(moves)[moves.successor[:, 0] == moves.successor[:, 1]] > 0).any() for moves in chain.moves)
 
 
 def _pairs(chain: Chain, sizes: list[NDArray[np.float64]], most: int) -> _Numbers | None:
     """Return the states with the alternatives that they can have at some step, as sorted ``state S + alternative``."""
     size = len(chain.value)
-    found = alive = np.empty(0, np.int64)
+    pairs = alive = np.empty(0, np.int64)
     for k in range(chain.steps):
         moves, rates = chain.at(k), sizes[k if len(sizes) > 1 else 0]
         fresh, carried = _start_pairs(moves, rates, chain.reached[k]), _carry_pairs(moves, *np.divmod(alive, size))
         alive = np.unique(np.concatenate((fresh, carried)))
         alive = alive[alive // size != alive % size]
-        found = np.union1d(found, alive)
-        if np.bincount(found // size).max(initial=0) > most:
+        pairs = np.union1d(pairs, alive)
+        if np.bincount(pairs // size).max(initial=0) > most:
             return None
-    return found
+    return pairs
 
 
 def _start_pairs(moves: Moves, rates: NDArray[np.float64], reached: NDArray[np.bool_]) -> _Numbers:

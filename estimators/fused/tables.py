@@ -56,7 +56,7 @@ def tables(walk: str, chain: Chain, dtype: type[np.floating], beside: Alternativ
     """
     size = 2 * len(chain.value)
     step = size if len(chain.moves) > 1 else 0
-    heads = [_words(each, k * step) for k, each in enumerate(chain.moves)]
+    heads = [_words(moves, k * step) for k, moves in enumerate(chain.moves)]
     base = step * len(chain.moves)
     after = [*heads[1:], np.arange(base, base + size, 2, dtype=np.uint64)] if step else heads
     drawn = _by_row(chain, [each[moves.successor] for each, moves in zip(after, chain.moves, strict=True)])
@@ -71,8 +71,8 @@ def _forward(chain: Chain, dtype: type[np.floating], beside: Alternatives | None
 
 def _read_score(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
     """Return no scale for what is carried, the slope of log P(outcome), and one slot."""
-    possible = [np.where(each.probability > 0, each.probability, 1.0) for each in chain.moves]
-    slopes = [each.slope / divisor for each, divisor in zip(chain.moves, possible, strict=True)]
+    possible = [np.where(moves.probability > 0, moves.probability, 1.0) for moves in chain.moves]
+    slopes = [moves.slope / divisor for moves, divisor in zip(chain.moves, possible, strict=True)]
     return None, _by_row(chain, slopes).astype(dtype), (0,)
 
 
@@ -94,7 +94,7 @@ def _read_drawn(chain: Chain, dtype: type[np.floating], beside: Alternatives | N
 
 def _read_paired(chain: Chain, dtype: type[np.floating], beside: Alternatives | None) -> Further:
     """Return the rows before those of the other outcomes, and the rate of the fresh jump."""
-    rate = _by_row(chain, [jump_rates(each) for each in chain.moves]).astype(dtype)
+    rate = _by_row(chain, [jump_rates(moves) for moves in chain.moves]).astype(dtype)
     return np.uint64(len(rate)), rate
 
 
@@ -122,7 +122,7 @@ def _thresholds(probability: NDArray[np.float64]) -> NDArray[np.uint64]:
 
 def _by_row(chain: Chain, columns: list[Table] | tuple[Table, ...]) -> Table:
     """Arrange by row a table ``[S, 2, ...]`` for each of the ``moves``; an impossible outcome gets the other's row."""
-    outcomes = [np.where(each.probability > 0, [0, 1], [1, 0]) for each in chain.moves]
+    outcomes = [np.where(moves.probability > 0, [0, 1], [1, 0]) for moves in chain.moves]
     states = np.arange(len(chain.value))[:, None]
     return np.concatenate(
         [each[states, outcome].reshape(-1, *each.shape[2:]) for each, outcome in zip(columns, outcomes, strict=True)]

@@ -79,9 +79,9 @@ def differentiate_jointly(
     values = objective.detach()
     gap = (values.unsqueeze(2) - values.unsqueeze(1)) / (copies * (copies - 1))
     surrogate = objective / copies
-    for each in joints:
-        coefficient = (_widen(gap, each.score.dim() + 1) * each.weight).sum(2)
-        surrogate = surrogate + (coefficient * each.score).reshape(rows, copies, -1).sum(2)
+    for joint in joints:
+        coefficient = (_widen(gap, joint.score.dim() + 1) * joint.weight).sum(2)
+        surrogate = surrogate + (coefficient * joint.score).reshape(rows, copies, -1).sum(2)
     return row_gradients(surrogate.reshape(-1), leaf).reshape(rows, copies, *params.shape).sum(1)
 
 

@@ -66,8 +66,8 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
     surrogate = objective
     if proposals:
         gains = _gains(proposals, tape, program, params.detach(), objective.detach(), generator)
-        for each, gain in zip(proposals.values(), gains, strict=True):
-            surrogate = surrogate + (each.term * gain).movedim(1, 0).reshape(rows, -1).sum(1)
+        for proposal, gain in zip(proposals.values(), gains, strict=True):
+            surrogate = surrogate + (proposal.term * gain).movedim(1, 0).reshape(rows, -1).sum(1)
     return row_gradients(surrogate, leaf)
 
 
@@ -99,20 +99,20 @@ def _gains(
 ) -> list[Tensor]:
     """Return ``f(forced run) - f(run)`` of every alternative, shaped like its index, zero at the element's own outcome."""
     rows = len(objective)
-    targets = [each.index.reshape(*each.index.shape[:2], -1).movedim(2, 1) for each in proposals.values()]
-    counts = [each.shape[0] * each.shape[1] for each in targets]
+    targets = [proposal.index.reshape(*proposal.index.shape[:2], -1).movedim(2, 1) for proposal in proposals.values()]
+    counts = [target.shape[0] * target.shape[1] for target in targets]
     numbers = torch.tensor(list(proposals), device=params.device).repeat_interleave(torch.tensor(counts, device=params.device))
-    positions = torch.cat([torch.arange(each.shape[1], device=params.device).repeat(each.shape[0]) for each in targets])
-    forced = torch.cat([each.reshape(-1, rows) for each in targets])
+    positions = torch.cat([torch.arange(target.shape[1], device=params.device).repeat(target.shape[0]) for target in targets])
+    forced = torch.cat([target.reshape(-1, rows) for target in targets])
     copies = len(forced)
     branch, position = (each.unsqueeze(1).expand(copies, rows).reshape(-1) for each in (numbers, positions))
     with torch.no_grad():
         points = params.expand(copies * rows, *params.shape)
         sample = replaying(tape, branch, position, forced.reshape(-1), generator, copies)
         gains = (evaluate(program, points, sample).reshape(copies, rows) - objective).split(counts)
-    found = []
+    kept = []
     for number, target, gain in zip(proposals, targets, gains, strict=True):
         own = tape.draws[number].index.reshape(rows, -1).T.long()
-        kept = torch.where(target == own, 0.0, gain.reshape(target.shape))
-        found.append(kept.movedim(1, 2).reshape(proposals[number].index.shape))
-    return found
+        change = torch.where(target == own, 0.0, gain.reshape(target.shape))
+        kept.append(change.movedim(1, 2).reshape(proposals[number].index.shape))
+    return kept

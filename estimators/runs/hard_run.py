@@ -54,16 +54,16 @@ class HardRun:
     def slopes(self) -> list[Tensor]:
         """Return the objective's derivative in every value, with the later draws held."""
         if not (self.values and self.objective.requires_grad):
-            return [torch.zeros_like(each, requires_grad=False) for each in self.values]
-        found = torch.autograd.grad(self.objective.sum(), self.values, allow_unused=True, retain_graph=True)
+            return [torch.zeros_like(value, requires_grad=False) for value in self.values]
+        slopes = torch.autograd.grad(self.objective.sum(), self.values, allow_unused=True, retain_graph=True)
         return [
-            torch.zeros_like(value, requires_grad=False) if each is None else each
-            for each, value in zip(found, self.values, strict=True)
+            torch.zeros_like(value, requires_grad=False) if slope is None else slope
+            for slope, value in zip(slopes, self.values, strict=True)
         ]
 
     def means(self) -> list[Tensor]:
         """Return the mean of every site given what was drawn before it."""
-        return [each.site.from_one_hot(each.site.probabilities()) for each in self.tape.draws]
+        return [entry.site.from_one_hot(entry.site.probabilities()) for entry in self.tape.draws]
 
     def deviation(self, slopes: list[Tensor]) -> Tensor:
         """Return ``sum_k d_k (x_k - mu_k)``, ``[rows]``, constant."""

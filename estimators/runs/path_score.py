@@ -19,9 +19,9 @@ def path_score(tape: Tape[SiteT], objective: Tensor) -> Tensor:
         objective: The run's objective, ``[rows]``; it gives the number of rows, the type and the device.
     """
     score = torch.zeros_like(objective, requires_grad=False)
-    for each in tape.draws:
-        if each.site.requires_grad:
-            score = add_score(score, each.site, each.index)
+    for entry in tape.draws:
+        if entry.site.requires_grad:
+            score = add_score(score, entry.site, entry.index)
     return score
 
 

@@ -1,4 +1,4 @@
-"""What the laws check: the mean against the exact one, rows against each other, outcomes against their probabilities."""
+"""The checks of the laws: the mean against the exact one, rows against each other, outcomes against their probabilities."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _WAITS = {
     _aten._unique2.default,
     _aten.repeat_interleave.Tensor,
 }
-"""What needs numbers on the host, or a shape that depends on them; a Boolean mask as an index does so too."""
+"""Operations that need numbers on the host, or a shape that depends on them; a Boolean mask as an index does so too."""
 
 _INDEXED = {_aten.index.Tensor, _aten.index_put.default, _aten.index_put_.default, _aten._index_put_impl_.default}
 

@@ -19,7 +19,9 @@ def fraction_of(numerator: int) -> float:
     return numerator / 2**24
 
 
-FRACTIONS = st.one_of(st.sampled_from([0.0, fraction_of(1), fraction_of(2**24 - 1)]), st.integers(0, 2**24 - 1).map(fraction_of))
+FRACTIONS = st.one_of(
+    st.sampled_from([0.0, fraction_of(1), fraction_of(2**24 - 1)]), st.integers(0, 2**24 - 1).map(fraction_of)
+)
 WEIGHTS = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1.0)), min_size=1, max_size=6).filter(any)
 
 

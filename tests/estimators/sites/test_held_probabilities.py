@@ -1,4 +1,4 @@
-"""What finite sites share: finite logarithms, and redrawn uniforms below one."""
+"""The part that finite sites share: finite logarithms, and redrawn uniforms below one."""
 
 from __future__ import annotations
 
