@@ -23,7 +23,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Normal, On
 
 from gradverify.estimators import ESTIMATORS, Estimator, NoGradientPathError, NotApplicableError, Program, Sample
 from gradverify.estimators.protocol import ALL_SITES, describe
-from gradverify.estimators.sites.counts import COUNT_SITES
+from gradverify.estimators.sites.reading import COUNT_SITES
 
 from .intervals import QUANTILE, smallest_visible, z_scores
 from .laws import check_claim, check_mean, check_refusals, first_coordinate, fitted, forward_law, moved_rows, rows_of
