@@ -1,6 +1,6 @@
 """The tutorial's rules: AgentTorch's discrete distributions, as they ship and as their weights would act.
 
-Behaviour reimplemented from its description; each class says what the rule does, not what it was meant to do.
+The behaviour is reimplemented from its description; each class states what the rule does, not what it was meant to do.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class AgentTorchBernoulli:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return _differentiate(_smoothed_bit, self.sites, program, params, num_samples, generator)
 
 
@@ -85,7 +85,7 @@ class AgentTorchStraightThroughBernoulli:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return _differentiate(_straight_through_bit, self.sites, program, params, num_samples, generator)
 
 
@@ -114,7 +114,7 @@ class AgentTorchCategorical:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``; raises where a site needs a gradient."""
+        """Replicates, ``[num_samples, *param]``; raise if a site needs a gradient."""
         return _differentiate(_integer_index, self.sites, program, params, num_samples, generator)
 
 
@@ -142,7 +142,7 @@ class AgentTorchFloatCategorical:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return _differentiate(_floating_index, self.sites, program, params, num_samples, generator)
 
 
@@ -190,7 +190,7 @@ def _differentiate(
     rows: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Rows of a program whose sites draw by ``rule(site, generator) -> value``; the gradient path is checked at each site."""
+    """Return gradient rows of a program whose sites draw by ``rule(site, generator) -> value``; check every path."""
     leaf = row_leaf(params, rows)
     count = 0
 

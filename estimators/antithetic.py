@@ -49,7 +49,7 @@ class ARM:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(_arm, program, params, num_samples, generator, 2)
 
 
@@ -81,7 +81,7 @@ class DisARM:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(antithetic_bits, program, params, num_samples, generator, 2)
 
 
@@ -122,17 +122,17 @@ class ARMS:
 
     @property
     def evaluations(self) -> int | None:
-        """n."""
+        """The number of runs, n."""
         return self.copies
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(_arms, program, params, num_samples, generator, self.copies)
 
 
-def _bernoulli_only(name: str, site: FiniteSite) -> None:
+def _require_bits(name: str, site: FiniteSite) -> None:
     if not site.boolean:
         raise UnsupportedSiteError(
             f"{name}: a site has {site.num_categories} categories, index or one-hot; it needs Bernoulli sites"
@@ -140,8 +140,8 @@ def _bernoulli_only(name: str, site: FiniteSite) -> None:
 
 
 def _arm(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """Bits from u and 1 - u; the logit's score given u is ``1 - 2 u``, opposite in the two runs."""
-    _bernoulli_only("ARM", site)
+    """Draw bits from u and 1 - u; given u, the logit's score is ``1 - 2 u``, opposite in the two runs."""
+    _require_bits("ARM", site)
     probs = site.probs.detach()
     first, second = torch.rand(probs.shape, generator=generator, dtype=site.dtype, device=site.device).unbind(1)
     uniform = torch.stack((first, torch.where(coupled, 1 - first, second)), 1)
@@ -152,16 +152,16 @@ def _arm(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint
 
 
 def antithetic_bits(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """A pair of bits that differ as often as they can, as one draw from its four cells.
+    """Draw a pair of bits that differ as often as they can, in one draw from its four cells.
 
     ``W = p (1 - p) / min(p, 1 - p) = max(p, 1 - p)`` where they differ, zero where they agree.
 
     Args:
         site: A Bernoulli site, elements ``[rows, 2, *batch]``.
-        coupled: Where the pair may be coupled, ``[rows, *batch]``; elsewhere it is independent, with W = 1.
-        generator: Source of the draw.
+        coupled: True where the pair may be coupled, ``[rows, *batch]``; elsewhere it is independent, with W = 1.
+        generator: The source of the draw.
     """
-    _bernoulli_only("DisARM", site)
+    _require_bits("DisARM", site)
     first, second = site.probs.detach().unbind(1)
     both = torch.where(coupled, (first + second - 1).clamp(min=0), first * second)
     # The two cells that matter come first: rounding of the cumulative sum spares small ones there.
@@ -173,8 +173,8 @@ def antithetic_bits(site: FiniteSite, coupled: Tensor, generator: torch.Generato
 
 
 def _arms(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """Bits from the Dirichlet copula; ``W = p (1 - p) / (p - P11)``, one over one minus the correlation of two bits."""
-    _bernoulli_only("ARMS", site)
+    """Draw bits from the Dirichlet copula; ``W = p (1 - p) / (p - P11)`` is one over one minus the correlation of two bits."""
+    _require_bits("ARMS", site)
     probs = site.probs.detach()
     power = probs.shape[1] - 1
     exponential = exponential_like(probs, generator)

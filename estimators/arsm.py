@@ -58,12 +58,12 @@ class ARS:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         structure = _independent("ARS", program, params)
         fewest = min(structure.categories(), default=self.pivot + 1)
         if self.pivot >= fewest:
             raise NotApplicableError(f"ARS: pivot={self.pivot}; a site has only {fewest} categories")
-        return _swapped(program, params, num_samples, generator, _most(structure), (self.pivot,))
+        return _average_pivots(program, params, num_samples, generator, _most(structure), (self.pivot,))
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class ARSM:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         most = _most(_independent("ARSM", program, params))
-        return _swapped(program, params, num_samples, generator, most, tuple(range(most)))
+        return _average_pivots(program, params, num_samples, generator, most, tuple(range(most)))
 
 
 def _independent(name: str, program: Program, params: Tensor) -> Structure:
@@ -110,18 +110,18 @@ def _most(structure: Structure) -> int:
     return max(structure.categories(), default=1)
 
 
-def _swapped(
+def _average_pivots(
     program: Program, params: Tensor, rows: int, generator: torch.Generator, most: int, pivots: tuple[int, ...]
 ) -> Tensor:
-    """ARS with each of the pivots, averaged.
+    """Average ARS over the pivots.
 
     Args:
         program: The program, its sites independent.
         params: ``[*param]``.
-        rows: Number of replicates.
-        generator: Source of the Dirichlet draws.
+        rows: The number of replicates.
+        generator: The source of the Dirichlet draws.
         most: The most categories of a site.
-        pivots: Which categories to swap with.
+        pivots: The categories to swap with.
 
     Returns:
         Replicates, ``[rows, *param]``.
@@ -155,13 +155,13 @@ def _swapped(
 
 
 def _dirichlet(probs: Tensor, generator: torch.Generator) -> Tensor:
-    """A flat Dirichlet draw of the probabilities' shape; no coordinate is zero, which an impossible category would win."""
+    """Draw a flat Dirichlet of the probabilities' shape; no coordinate is zero, which would make an impossible category win."""
     exponential = exponential_like(probs, generator)
     return exponential / exponential.sum(-1, keepdim=True)
 
 
 def _permutations(swaps: list[tuple[int, int]], categories: int, device: torch.device) -> Tensor:
-    """Each swap as a permutation, ``[swaps, K]``; one of categories that a site does not have leaves it alone."""
+    """Return each swap as a permutation, ``[swaps, K]``; a swap of categories that a site does not have changes nothing."""
     table = torch.arange(categories).repeat(len(swaps), 1)
     for row, (m, j) in zip(table, swaps, strict=True):
         if max(m, j) < categories:

@@ -51,7 +51,7 @@ class CoupledPair:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(_pair, program, params, num_samples, generator, 2)
 
 
@@ -94,13 +94,13 @@ class CARMS:
 
     @property
     def evaluations(self) -> int | None:
-        """n."""
+        """The number of runs, n."""
         return self.copies
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(_carms, program, params, num_samples, generator, self.copies)
 
 
@@ -132,12 +132,12 @@ class StickBreakingDisARM:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_jointly(_stick_breaking, program, params, num_samples, generator, 2)
 
 
 def _pair(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """Both categories as one draw of their ranks, from the rarest category to the most frequent."""
+    """Draw both categories at once by their ranks, from the rarest category to the most frequent."""
     first, second = site.probabilities().detach().unbind(1)
     order = first.argsort(-1)
     first, second = first.gather(-1, order), second.gather(-1, order)
@@ -152,7 +152,7 @@ def _pair(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Join
 
 
 def _stick_breaking_table(probs: Tensor) -> tuple[Tensor, Tensor]:
-    """The law of an antithetic pair of ranks, ``[..., K, K]``, and ``p_k p_j / r(k, j)`` by the lesser rank, ``[..., K]``.
+    """Return the law of a pair of ranks, ``[..., K, K]``, and ``p_k p_j / r(k, j)`` by the lesser rank, ``[..., K]``.
 
     Args:
         probs: ``[..., K]``, ascending.
@@ -172,7 +172,7 @@ def _stick_breaking_table(probs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _carms(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """Categories by inversion of the copula's uniforms, all runs in one order of the categories."""
+    """Invert the copula's uniforms into categories, all runs in one order of the categories."""
     categories = site.num_categories
     if categories < 2:
         raise UnsupportedSiteError("CARMS: a site has one category; it needs at least 2")
@@ -194,7 +194,7 @@ def _carms(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joi
 
 
 def _copula_weight(probs: Tensor, index: Tensor, power: int) -> Tensor:
-    """``p_z p_z' / r(z, z')`` of every two runs, zero where they agree: ``[rows, copies, copies, *batch]``.
+    """Return ``p_z p_z' / r(z, z')`` of every two runs, zero where they agree: ``[rows, copies, copies, *batch]``.
 
     ``r`` is a mean of rectangles of the copula, small differences of its distribution function: hence float64.
     """
@@ -213,7 +213,7 @@ def _copula_weight(probs: Tensor, index: Tensor, power: int) -> Tensor:
 
 
 def _interval(probs: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the given categories lie in [0, 1] in each of the orders: two of ``[rows, copies, *batch, orders]``."""
+    """Return the ends of the given categories in [0, 1] in each of the orders: two of ``[rows, copies, *batch, orders]``."""
     first, last = _ends(probs.shape[-1], probs.device)
     before = torch.nn.functional.pad(probs.cumsum(-1)[..., :-1], (1, 0)).gather(-1, index.unsqueeze(-1))
     chosen = probs.gather(-1, index.unsqueeze(-1))
@@ -225,14 +225,14 @@ def _interval(probs: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ends(categories: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """First and last category of each of the K (K - 1) orders."""
+    """Return the first and the last category of each of the K (K - 1) orders."""
     order = torch.arange(categories * (categories - 1), device=device)
     first, last = order // (categories - 1), order % (categories - 1)
     return first, last + (last >= first)
 
 
 def _stick_breaking(site: FiniteSite, coupled: Tensor, generator: torch.Generator) -> Joint:
-    """DisARM's bits, one per stick, and the first one set."""
+    """Draw the bits of DisARM, one a stick; the index is the first bit that is set."""
     probs = site.probabilities()
     tail = probs.flip(-1).cumsum(-1).flip(-1)[..., :-1]
     sticks = BernoulliSite(probs[..., :-1] / torch.where(tail > 0, tail, 1.0))

@@ -40,7 +40,7 @@ class ConditionalTriple:
 
     All alternatives are carried in up to `lanes` lanes, equal states in one. Where more differ, one of those
     left over is drawn and stands for them; the estimate stays unbiased and is then no longer a function of the path alone.
-    Without states that meet, lanes grow old and nothing is gained over `StochasticTriple`.
+    Without states that meet, lanes grow old, and there is no gain over `StochasticTriple`.
 
     Unbiased. The one-sided, upward and downward flows divide by the drawn category's probability; the leave-one-out flow does
     not, and is used where a category has probability zero, so that no derivative at such a boundary is missed.
@@ -94,7 +94,7 @@ class ConditionalTriple:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         vector = params.dim() > 0
         shares = {"leave_one_out": 1.0} if vector and self.flow is None else self.shares
         if vector and "one_sided" in shares:
@@ -165,13 +165,13 @@ class ConditionalTripleControlVariate:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         (rows,) = conditional_estimates([self.shares], program, params, num_samples, self.lanes, generator)
         return rows
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the shares of least variance on `num_samples` pilot rows."""
-        flows = [{each: 1.0} for each in ("leave_one_out", "upward", "downward")]
+        """Return the same estimator with the shares of least variance on `num_samples` pilot rows."""
+        flows = [{flow: 1.0} for flow in ("leave_one_out", "upward", "downward")]
         rows = conditional_estimates(flows, program, params, num_samples, self.lanes, generator)
         base, *others = (each.reshape(num_samples, -1).double() for each in rows)
         scale = base.std(0, correction=0)
@@ -184,5 +184,5 @@ class ConditionalTripleControlVariate:
 
     @property
     def shares(self) -> Shares:
-        """How much of each flow it follows."""
+        """The share of each flow that it follows."""
         return {"leave_one_out": 1 - self.upward - self.downward, "upward": self.upward, "downward": self.downward}

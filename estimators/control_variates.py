@@ -49,7 +49,7 @@ class MuProp:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         run = HardRun.of(program, params, num_samples, generator)
         centre, slopes = _mean_field(program, run.leaf.detach())
         residual = run.objective.detach() - centre - run.deviation(slopes)
@@ -97,22 +97,22 @@ class DoubleControlVariate:
 
     @property
     def evaluations(self) -> int | None:
-        """K."""
+        """The number of runs, K."""
         return self.group
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         run = HardRun.of(program, params, num_samples * self.group, generator, sloped=True)
-        slopes = [self.coefficient * self._of_others(each) for each in run.slopes()]
+        slopes = [self.coefficient * self._average_others(each) for each in run.slopes()]
         controlled = run.objective.detach() + run.deviation(slopes)
-        advantage = controlled - self._of_others(controlled)
+        advantage = controlled - self._average_others(controlled)
         rows = row_gradients(advantage * run.score - run.compensation(slopes) + run.objective, run.leaf)
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the coefficient that minimises the squared norm of `num_samples` pilot replicates."""
+        """Return the same estimator with the coefficient that minimises the squared norm of `num_samples` pilot replicates."""
         state = generator.get_state()
 
         def rows(coefficient: float) -> Tensor:
@@ -121,14 +121,14 @@ class DoubleControlVariate:
 
         return replace(self, coefficient=best_coefficient(rows)[0])
 
-    def _of_others(self, rows: Tensor) -> Tensor:
-        """The mean of the group's other rows, shaped like ``rows``."""
+    def _average_others(self, rows: Tensor) -> Tensor:
+        """Return the mean of the group's other rows, shaped like ``rows``."""
         groups = rows.reshape(-1, self.group, *rows.shape[1:])
         return ((groups.sum(1, keepdim=True) - groups) / (self.group - 1)).reshape(rows.shape)
 
 
 def best_coefficient(rows: Callable[[float], Tensor]) -> tuple[float, float]:
-    """The coefficient that leaves replicates the smallest sum of squares, and that sum.
+    """Return the coefficient that leaves replicates the smallest sum of squares, and that sum.
 
     A replicate is linear in the coefficient of its control variate, ``A + a B``, so the minimiser is ``-<A, B> / <B, B>``.
 
@@ -147,7 +147,7 @@ def best_coefficient(rows: Callable[[float], Tensor]) -> tuple[float, float]:
 
 
 def _mean_field(program: Program, params: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The objective of the run in which every sample is its mean, and its total derivative in each of them."""
+    """Return the objective of the run in which every sample is its mean, and its total derivative in each of them."""
     rows = params.shape[0]
     values: list[Tensor] = []
 
@@ -159,7 +159,7 @@ def _mean_field(program: Program, params: Tensor) -> tuple[Tensor, list[Tensor]]
 
     objective = evaluate(program, params, sample)
     if not objective.requires_grad:
-        return objective, [torch.zeros_like(each) for each in values]
-    found = torch.autograd.grad(objective.sum(), values, allow_unused=True)
-    slopes = [torch.zeros_like(value) if each is None else each for each, value in zip(found, values, strict=True)]
+        return objective, [torch.zeros_like(value) for value in values]
+    gradients = torch.autograd.grad(objective.sum(), values, allow_unused=True)
+    slopes = [torch.zeros_like(value) if slope is None else slope for slope, value in zip(gradients, values, strict=True)]
     return objective.detach(), [each.detach() for each in slopes]

@@ -14,7 +14,7 @@ from .protocol import FINITE_SITES, Claims, Program
 from .runs.relaxed import differentiate, one_hot
 from .runs.tape import draw
 from .sites.reading import FiniteSite
-from .softmax_straight_through import tempered
+from .softmax_straight_through import temper
 from .straight_through import carrying
 
 __all__ = ["DecoupledStraightThrough"]
@@ -63,23 +63,23 @@ class DecoupledStraightThrough:
 
     @property
     def claims(self) -> Claims:
-        """Biased; exact for linear objectives where both temperatures are one."""
+        """The claim of a bias; linear objectives are exact if both temperatures are one."""
         plain = self.forward_temperature == self.backward_temperature == 1
         return Claims(bias="biased", exact_degree=1 if plain else None)
 
     @property
     def forward(self) -> str:
-        """The sites' law at tau_f = 1 only."""
+        """The law of the samples: that of the sites at tau_f = 1 only."""
         return "law" if self.forward_temperature == 1 else "forced"
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample at tau_f with the gradient at tau_b, ``[rows, *batch, K]``."""
-        forward = tempered(site, self.forward_temperature).detach()
+        """Draw the hard sample at tau_f and give it the gradient at tau_b, ``[rows, *batch, K]``."""
+        forward = temper(site, self.forward_temperature).detach()
         sampled = site.with_probabilities(forward)
-        return carrying(one_hot(site, draw(sampled, generator)), tempered(site, self.backward_temperature))
+        return carrying(one_hot(site, draw(sampled, generator)), temper(site, self.backward_temperature))

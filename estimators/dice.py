@@ -48,23 +48,23 @@ class DiCE:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         leaf = row_leaf(params, num_samples)
         return row_gradients(self.surrogate(program, leaf, generator), leaf)
 
     def surrogate(self, program: Program, params: Tensor, generator: torch.Generator) -> Float[Tensor, " rows"]:
-        """The surrogate objective, to be differentiated as often as wanted.
+        """Return the surrogate objective, which can be differentiated any number of times.
 
         Args:
             program: The program.
             params: ``[rows, *param]``, requiring a gradient.
-            generator: Source of the outcomes.
+            generator: The source of the outcomes.
         """
         tape: Tape[Site] = Tape()
         objective = evaluate(program, params, recording(len(params), generator, tape))
         box = torch.ones_like(objective, requires_grad=False)
-        for each in tape.draws:
-            box = box * _ratio(each.site, each.index).reshape(len(box), -1).prod(1)
+        for entry in tape.draws:
+            box = box * _ratio(entry.site, entry.index).reshape(len(box), -1).prod(1)
         return objective * box + self.baseline * (1 - box)
 
 

@@ -37,25 +37,25 @@ class Paths:
     outcomes: Tensor
 
     def mean(self) -> Tensor:
-        """``E f``."""
+        """Return ``E f``."""
         return (self.weight * self.objective).sum()
 
     def gradient(self) -> Tensor:
-        """``sum_x f(x) dP(x) + P(x) df(x)``, ``[*param]``."""
+        """Return ``sum_x f(x) dP(x) + P(x) df(x)``, ``[*param]``."""
         shape = (-1,) + (1,) * (self.weight_gradient.dim() - 1)
         weight, objective = self.weight.reshape(shape), self.objective.reshape(shape)
         return (objective * self.weight_gradient + weight * self.objective_gradient).sum(0)
 
 
 def count_paths(program: Program, params: Tensor) -> int:
-    """The number of paths, possible or not, of a program (one run of one row)."""
+    """Count the paths of a program, possible or not, by one run of one row."""
     return math.prod(_categories(program, params))
 
 
 def enumerate_paths(program: Program, params: Tensor, max_paths: int = 2**16) -> Paths:
     """Run a program over all outcomes of all its sites.
 
-    The weights come first, and the objective is asked only of paths whose weight or whose weight's derivative is not zero:
+    The weights come first, and the objective is evaluated only on paths whose weight or whose weight's derivative is not zero:
     on an impossible path it may be infinite, and 0 * inf would spoil the sum.
 
     Args:
@@ -118,22 +118,22 @@ class Enumeration:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """The exact gradient, repeated: ``[num_samples, *param]``."""
+        """Return the exact gradient, repeated: ``[num_samples, *param]``."""
         gradient = enumerate_paths(program, params, self.max_paths).gradient()
         return gradient.expand(num_samples, *gradient.shape)
 
 
 def _categories(program: Program, params: Tensor) -> list[int]:
-    """Category count of every element, in drawing order."""
+    """Return the number of categories of every element, in drawing order."""
     tape: Tape[FiniteSite] = Tape()
     with torch.no_grad():
         generator = torch.Generator(params.device).manual_seed(0)
         evaluate(program, params.unsqueeze(0), recording(1, generator, tape, finite_site_of))
-    return [each.site.num_categories for each in tape.draws for _ in range(math.prod(each.site.shape[1:]))]
+    return [entry.site.num_categories for entry in tape.draws for _ in range(math.prod(entry.site.shape[1:]))]
 
 
 def _digits(number: Tensor, radices: list[int]) -> Tensor:
-    """Mixed-radix digits of each number, ``[len(number), len(radices)]``, the first element's digit first."""
+    """Return the mixed-radix digits of each number, ``[len(number), len(radices)]``, the first element's digit first."""
     digits = []
     for radix in reversed(radices):
         digits.append(number % radix)
@@ -142,12 +142,12 @@ def _digits(number: Tensor, radices: list[int]) -> Tensor:
 
 
 def _run(program: Program, params: Tensor, outcomes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Leaf, path weight (connected to the leaf) and objective of the given outcomes."""
+    """Return the leaf, the path weight (connected to the leaf) and the objective of the given outcomes."""
     rows = outcomes.shape[0]
     tape: Tape[FiniteSite] = Tape()
     leaf = row_leaf(params, rows)
     objective = evaluate(program, leaf, forcing(rows, in_columns(outcomes), tape, finite_site_of))
     weight = torch.ones(rows, dtype=params.dtype, device=params.device)
-    for each in tape.draws:
-        weight = weight * each.site.probability(each.index).reshape(rows, -1).prod(1)
+    for entry in tape.draws:
+        weight = weight * entry.site.probability(entry.index).reshape(rows, -1).prod(1)
     return leaf, weight, objective

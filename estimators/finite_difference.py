@@ -52,7 +52,7 @@ class FiniteDifference:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         require_floating(params)
         params = params.detach()
         steps = difference_steps(params, self.step)
@@ -68,6 +68,6 @@ class FiniteDifference:
 
 
 def difference_steps(params: Tensor, step: float) -> Tensor:
-    """The half-width h of every coordinate, ``[d]``: relative where a parameter is not zero."""
+    """Return the half-width h of every coordinate, ``[d]``; it is relative if the parameter is not zero."""
     flat = params.reshape(-1)
     return torch.where(flat == 0, torch.full_like(flat, step), step * flat.abs())

@@ -64,18 +64,18 @@ class GappedStraightThrough:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with the margined logits' gradient, ``[rows, *batch, K]``."""
+        """Draw the hard sample and give it the gradient of the margined logits, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         logits = site.log_probabilities()
         relaxed = torch.softmax((logits + self._shift(logits.detach(), drawn)) / self.temperature, dim=-1)
         return carrying(drawn, relaxed)
 
     def _shift(self, logits: Tensor, drawn: Tensor) -> Tensor:
-        """``m1 - m2``."""
+        """Return ``m1 - m2``."""
         largest = logits.amax(-1, keepdim=True)
         chosen = (drawn * logits).sum(-1, keepdim=True)
         gap = _expected_gap(chosen.exp()) if self.gap is None else self.gap
@@ -83,5 +83,5 @@ class GappedStraightThrough:
 
 
 def _expected_gap(chosen: Tensor) -> Tensor:
-    """``-log(1 - p) / p``, finite at p = 1."""
+    """Return ``-log(1 - p) / p``, finite at p = 1."""
     return -torch.log1p(-chosen.clamp_max(1 - torch.finfo(chosen.dtype).eps)) / chosen

@@ -17,7 +17,7 @@ from .runs.relaxed import with_rule
 from .sites.counts import count_probabilities
 from .sites.reading import COUNT_SITES
 
-__all__ = ["GeneralisedGumbelSoftmax", "truncated"]
+__all__ = ["GeneralisedGumbelSoftmax", "truncate"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class GeneralisedGumbelSoftmax(GumbelSoftmax):
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         leaf = row_leaf(params, num_samples)
         return row_gradients(evaluate(program, leaf, self._sampling(num_samples, generator)), leaf)
 
@@ -66,13 +66,13 @@ class GeneralisedGumbelSoftmax(GumbelSoftmax):
         relaxed = with_rule(self.rule, rows, generator)
 
         def sample(distribution: Distribution) -> Tensor:
-            return relaxed(truncated(distribution, self.size) if type(distribution) in COUNT_SITES else distribution)
+            return relaxed(truncate(distribution, self.size) if type(distribution) in COUNT_SITES else distribution)
 
         return sample
 
 
-def truncated(distribution: Distribution, size: int) -> Categorical:
-    """A count as a categorical over 0 .. size - 1 at most, connected to the count's graph.
+def truncate(distribution: Distribution, size: int) -> Categorical:
+    """Return a count as a categorical over 0 .. size - 1 at most, connected to the count's graph.
 
     Args:
         distribution: Binomial, Geometric (failures before the first success) or Poisson.
@@ -83,7 +83,7 @@ def truncated(distribution: Distribution, size: int) -> Categorical:
 
     Example:
         >>> from torch.distributions import Poisson
-        >>> truncated(Poisson(torch.tensor([1.0])), 3).probs
+        >>> truncate(Poisson(torch.tensor([1.0])), 3).probs
         tensor([[0.3679, 0.3679, 0.2642]])
     """
     table = count_probabilities(distribution)
@@ -91,5 +91,5 @@ def truncated(distribution: Distribution, size: int) -> Categorical:
         head = table[..., : size - 1]
         rest = (1 - head.sum(-1, keepdim=True)).clamp_min(0)
         table = torch.cat((head, rest), dim=-1)
-    # To validate what is a distribution by construction would make the host wait.
+    # The table is a distribution by construction; validating it would make the host wait.
     return Categorical(probs=table, validate_args=False)

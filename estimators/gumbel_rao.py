@@ -63,11 +63,11 @@ class GumbelRao:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with the averaged gradient, ``[rows, *batch, K]``."""
+        """Draw the hard sample and give it the averaged gradient, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
         logits = site.log_probabilities()
         noises = (self.num_noises, *logits.shape)
@@ -78,12 +78,12 @@ class GumbelRao:
 
 
 def conditional_gumbels(logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
-    """Perturbed logits ``log p + G`` given the category that is their argmax.
+    """Draw perturbed logits ``log p + G`` given the category that is their argmax.
 
     Args:
         logits: ``log p``, normalised and finite, ``[..., K]``.
         drawn: One-hot, ``[..., K]`` up to broadcasting.
-        generator: Source of one exponential draw an entry.
+        generator: The source of one exponential draw an entry.
 
     Returns:
         ``[..., K]``, connected to ``logits``; see `race`.
@@ -92,7 +92,7 @@ def conditional_gumbels(logits: Tensor, drawn: Tensor, generator: torch.Generato
 
 
 def race(logits: Tensor, drawn: Tensor, log_exponential: Tensor) -> Tensor:
-    """Perturbed logits given their argmax D, from exponential draws E: arrival times of a race that D has won.
+    """Turn exponential draws E into perturbed logits with argmax D: arrival times of a race that D has won.
 
     ``z_D = -log E_D`` and ``z_i = -log(E_i / p_i + E_D)``: the largest of all has the standard Gumbel law whichever it is, and
     the others have theirs cut off there. The derivative in the logits is that of the conditional law's own reparametrisation.

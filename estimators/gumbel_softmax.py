@@ -59,11 +59,11 @@ class GumbelSoftmax:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The relaxed sample, ``[rows, *batch, K]``."""
+        """Draw the relaxed sample, ``[rows, *batch, K]``."""
         logits = site.log_probabilities()
         perturbed = logits - exponential_like(logits, generator).log()
         return torch.softmax(perturbed / self.temperature, dim=-1)
@@ -85,6 +85,6 @@ class StraightThroughGumbelSoftmax(GumbelSoftmax):
     reference: ClassVar[str] = "Jang et al. 2016"
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with the relaxed one's gradient, ``[rows, *batch, K]``."""
+        """Draw the hard sample and give it the gradient of the relaxed one, ``[rows, *batch, K]``."""
         relaxed = super().rule(site, generator)
         return carrying(one_hot(site, relaxed.detach().argmax(-1)), relaxed)

@@ -1,4 +1,4 @@
-"""What hyper-parameters are held to, said in the same words by every estimator."""
+"""Checks of hyper-parameters, in the same words for every estimator."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["require_at_least", "require_positive"]
 
 
 def require_positive(name: str, **values: object) -> None:
-    """Refuse hyper-parameters that are zero, negative, infinite or no number.
+    """Refuse hyper-parameters that are zero, negative, infinite or not a number.
 
     Args:
-        name: Of the estimator.
+        name: The name of the estimator.
         values: Each hyper-parameter under its name.
 
     Raises:
-        NotApplicableError: One is not positive, or not finite.
+        NotApplicableError: One is not positive or not finite.
     """
     for field, value in values.items():
         if not isinstance(value, Real) or not 0 < float(value) < math.inf:
@@ -26,16 +26,16 @@ def require_positive(name: str, **values: object) -> None:
 
 
 def require_at_least(name: str, least: int, purpose: str = "it", **counts: object) -> None:
-    """Refuse counts that are too small for what they are for, or no whole numbers.
+    """Refuse counts that are too small for their purpose or are not whole numbers.
 
     Args:
-        name: Of the estimator.
+        name: The name of the estimator.
         least: The smallest count.
-        purpose: What needs it, e.g. ``a baseline from the others``.
+        purpose: The part of the estimator that needs the count, e.g. ``a baseline from the others``.
         counts: Each count under its name.
 
     Raises:
-        NotApplicableError: One is smaller, or no whole number.
+        NotApplicableError: One is smaller, or is not a whole number.
     """
     for field, count in counts.items():
         if not isinstance(count, Integral):

@@ -66,11 +66,11 @@ class ImplicitMLE:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The maximiser with the difference's gradient, ``[rows, *batch, K]``."""
+        """Draw the maximiser and give it the gradient of the difference, ``[rows, *batch, K]``."""
         return self._difference(site, site.log_probabilities(), generator)
 
     def _difference(self, site: FiniteSite, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -121,7 +121,7 @@ class AdaptiveImplicitMLE(ImplicitMLE):
         require_positive("adaptive implicit MLE", target=self.target)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the step, between 1e-6 and 1e6, at which `num_samples` pilot rows meet the target.
+        """Return the same estimator with the step, between 1e-6 and 1e6, at which `num_samples` pilot rows meet the target.
 
         More entries change the larger the step, so that it is found by bisection, the noise held. A target that no step
         reaches leaves the largest.
@@ -131,12 +131,12 @@ class AdaptiveImplicitMLE(ImplicitMLE):
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             generator.set_state(state)
-            changed = replace(self, step=10.0**middle)._changed(program, params, num_samples, generator)
+            changed = replace(self, step=10.0**middle)._count_changes(program, params, num_samples, generator)
             low, high = (middle, high) if changed < self.target else (low, middle)
         return replace(self, step=10.0**high)
 
-    def _changed(self, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> float:
-        """Mean number of non-zero entries a row, over all sites."""
+    def _count_changes(self, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> float:
+        """Return the mean number of non-zero entries a row, over all sites."""
         counts: list[Tensor] = []
 
         def rule(site: FiniteSite, source: torch.Generator) -> Tensor:

@@ -49,40 +49,40 @@ class KSubset(Distribution):
         super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args=validate_args)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """``theta z - log e_k(exp theta)``, minus infinity for other sizes."""
+        """Return ``theta z - log e_k(exp theta)``, minus infinity for other sizes."""
         possible = value.sum(-1) == self.k
         return torch.where(possible, (self.logits * value).sum(-1) - self.log_normalizer(), -torch.inf)
 
     def log_normalizer(self) -> Tensor:
-        """``log sum_{|S| = k} exp(sum_S theta)``, ``[*batch]``."""
+        """Return ``log sum_{|S| = k} exp(sum_S theta)``, ``[*batch]``."""
         return _log_sums(self.logits, self.k)[0][..., self.k]
 
     def marginals(self) -> Tensor:
-        """``P(z_i = 1)``, ``[*batch, n]``, connected to the logits; their Jacobian is the covariance of z."""
+        """Return ``P(z_i = 1)``, ``[*batch, n]``, connected to the logits; their Jacobian is the covariance of z."""
         if self.k == 0:
             return torch.zeros_like(self.logits) * self.logits
         after = _log_sums(self.logits, self.k)
         before = _log_sums(self.logits.flip(-1), self.k)[::-1]
         total = after[0][..., self.k]
-        found = []
+        marginals = []
         for i, logit in enumerate(self.logits.unbind(-1)):
             # Subsets of size k - 1 of the other items: j of those before, the rest of those after.
             without = torch.logsumexp(before[i][..., : self.k] + after[i + 1][..., : self.k].flip(-1), dim=-1)
-            found.append((logit + without - total).exp())
-        return torch.stack(found, dim=-1)
+            marginals.append((logit + without - total).exp())
+        return torch.stack(marginals, dim=-1)
 
     def sample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        """Subsets from the global generator."""
+        """Draw subsets from the global generator."""
         shape = self._extended_shape(torch.Size(sample_shape))
         with torch.no_grad():
             return self.sequential(lambda probs: torch.rand_like(probs) < probs, shape)
 
     def sequential(self, decide: Callable[[Tensor], Tensor], shape: torch.Size | None = None) -> Tensor:
-        """One subset, item by item: each is asked for with its probability given those before it.
+        """Draw one subset item by item, handing out the probability of each item given those before it.
 
         Args:
-            decide: A probability in, a boolean tensor of its shape out.
-            shape: Of the result; its last dimensions are the distribution's own.
+            decide: A function from probabilities to a boolean tensor of their shape.
+            shape: The shape of the result; its last dimensions are the distribution's own.
 
         Returns:
             Zeros and ones in the logits' type, ``[*batch, n]`` or ``shape``.
@@ -101,13 +101,13 @@ class KSubset(Distribution):
         return torch.stack(items, dim=-1).to(logits.dtype)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All subsets, ``[C(n, k), *batch, n]`` (batch dimensions of one without ``expand``)."""
+        """Return all subsets, ``[C(n, k), *batch, n]`` (batch dimensions of one without ``expand``)."""
         table = self.subsets()
         table = table.reshape(len(table), *(1 for _ in self.batch_shape), -1)
         return table.expand(-1, *self.batch_shape, -1) if expand else table
 
     def subsets(self) -> Tensor:
-        """All subsets, ``[C(n, k), n]``, in lexicographic order of their items."""
+        """Return all subsets, ``[C(n, k), n]``, in lexicographic order of their items."""
         count = self.logits.shape[-1]
         subsets = list(itertools.combinations(range(count), self.k))
         table = torch.zeros(len(subsets), count, dtype=self.logits.dtype, device=self.logits.device)
@@ -115,7 +115,7 @@ class KSubset(Distribution):
 
 
 def _log_sums(logits: Tensor, k: int) -> list[Tensor]:
-    """For i = 0 .. n: the log elementary symmetric polynomials of degree 0 .. k of items i .. n - 1, ``[*batch, k + 1]``."""
+    """Return for i = 0 .. n the log symmetric polynomials of degree 0 .. k of items i .. n - 1, ``[*batch, k + 1]``."""
     sums = torch.full((*logits.shape[:-1], k + 1), _IMPOSSIBLE, dtype=logits.dtype, device=logits.device)
     sums[..., 0] = 0.0
     tables = [sums]

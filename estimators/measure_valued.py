@@ -58,14 +58,14 @@ class MeasureValued:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate_forced(_phases, program, params, num_samples, generator)
 
 
 def _phases(
     distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
 ) -> Alternatives:
-    """The other phase of every element, and what ``f(other phase) - f(run)`` counts."""
+    """Return the other phase of every element, and what ``f(other phase) - f(run)`` counts."""
     rule = _COUNT_RULES.get(type(distribution), _categorical)
     return rule(distribution, site, index, leaf, generator)
 
@@ -73,7 +73,7 @@ def _phases(
 def _categorical(
     distribution: Distribution, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
 ) -> Alternatives:
-    """``(1 - p_j) dp_j`` for every j but x; j = x itself is set against one drawn from the rest, ``-(1 - p_x) dp_x``.
+    """Weigh every j but x with ``(1 - p_j) dp_j``; set x itself against one drawn from the rest, with ``-(1 - p_x) dp_x``.
 
     Of two categories the terms are dp_j alone.
     """
@@ -93,7 +93,7 @@ def _categorical(
 def _binomial(
     distribution: Binomial, site: FiniteSite, index: Tensor, leaf: Tensor, generator: torch.Generator
 ) -> Alternatives:
-    """One trial less where it was a success, else one success more: ``n dp (f(Y + 1) - f(Y))``."""
+    """Take one trial less if it was a success, else one success more: ``n dp (f(Y + 1) - f(Y))``."""
     count = index.to(site.dtype)
     trials = distribution.total_count.to(site.dtype).expand(index.shape)
     fewer = accept(count.reshape(-1), trials.reshape(-1), generator).reshape(index.shape)

@@ -55,7 +55,7 @@ class MovingAverageBaseline(ScoreFunction):
         require_at_least("moving-average baseline", 1, "a batch", batch=self.batch)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with ``baseline`` moved on by batches of `num_samples` rows in all, the last perhaps smaller."""
+        """Return the same estimator with ``baseline`` updated by batches of `num_samples` rows in all; the last may be less."""
         require_at_least("moving-average baseline", 1, "its fit", num_samples=num_samples)
         average = self.baseline
         for start in range(0, num_samples, self.batch):

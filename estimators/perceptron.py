@@ -39,18 +39,18 @@ class Perceptron:
 
     @classmethod
     def of(cls, weights: Weights) -> Self:
-        """The network with the given weights."""
+        """Return the network with the given weights."""
         hidden, output = (tuple(tuple(row) for row in each.tolist()) for each in weights)
         return cls(hidden, output)
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """``[..., inputs]`` to ``[..., outputs]``, on the inputs' device and in their type."""
+        """Map ``[..., inputs]`` to ``[..., outputs]``, on the inputs' device and in their type."""
         hidden, output = (torch.tensor(each, dtype=inputs.dtype, device=inputs.device) for each in (self.hidden, self.output))
         return apply_weights((hidden, output), inputs)
 
 
 def apply_weights(weights: Weights, inputs: Tensor) -> Tensor:
-    """The network as a function of its weights too."""
+    """Evaluate the network as a function of its weights and its inputs."""
     hidden, output = weights
     return torch.nn.functional.linear(
         torch.tanh(torch.nn.functional.linear(inputs, hidden[:, :-1], hidden[:, -1])), output[:, :-1], output[:, -1]
@@ -58,13 +58,13 @@ def apply_weights(weights: Weights, inputs: Tensor) -> Tensor:
 
 
 def initial_weights(inputs: int, outputs: int, width: int, generator: torch.Generator, like: Tensor) -> Weights:
-    """Random hidden weights and outputs that are all zero."""
+    """Return random hidden weights, and output weights that are all zero."""
     hidden = torch.randn(width, inputs + 1, generator=generator, dtype=like.dtype, device=like.device) / math.sqrt(inputs)
     return hidden, torch.zeros(outputs, width + 1, dtype=like.dtype, device=like.device)
 
 
 def train(weights: Weights, loss: Callable[[Weights], Tensor], steps: int, learning_rate: float) -> Weights:
-    """Weights after so many steps of Adam on a loss that may be random."""
+    """Return the weights after a number of steps of Adam on a loss, which may be random."""
     hidden, output = (each.detach().clone().requires_grad_() for each in weights)
     optimizer = torch.optim.Adam([hidden, output], lr=learning_rate)
     for _ in range(steps):

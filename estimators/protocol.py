@@ -43,16 +43,15 @@ Program = Callable[[Tensor, Sample], Tensor]
 
 @dataclass(frozen=True)
 class Claims:
-    """What an estimator declares of itself, and what verification holds against it.
+    """The claims of an estimator, against which verification holds it.
 
     Attributes:
         bias: ``unbiased``, ``biased`` or ``no-gradient``. A declared bias is not refuted by problems on which it vanishes.
-        exact_degree: Objectives that are polynomials up to this degree in each sample of an unchained program
-            have an unbiased gradient; None where no such claim is made.
-        continuous_only: The claim holds for objectives that are continuous between the support's points; elsewhere nothing is
-            claimed.
-        variance_exponent: Growth of one replicate's variance with the length n of the random walk, for d/dp E[X_n^2].
-        note: What the rule's authors claim, where it differs from what is declared here.
+        exact_degree: The degree up to which objectives that are polynomials in each sample of an unchained program have an
+            unbiased gradient; None if no such claim is made.
+        continuous_only: True if the claim holds only for objectives that are continuous between the points of the support.
+        variance_exponent: The growth of one replicate's variance with the length n of the random walk, for d/dp E[X_n^2].
+        note: The claim of the rule's authors, if it differs from what is declared here.
     """
 
     bias: Literal["unbiased", "biased", "no-gradient"] = "unbiased"
@@ -97,17 +96,17 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True)
 class Description:
-    """What verification needs to know of an estimator, with the defaults of one that says nothing.
+    """The facts that verification needs about an estimator, with defaults for one that declares nothing.
 
     Attributes:
-        claims: What it declares.
-        sites: Site types that it supports.
-        needs_differentiable: It differentiates the objective with respect to the samples.
-        deterministic: Its rows are one number repeated, so rows cannot be isolated from each other.
-        forward: ``law`` where the first run's values follow their sites' law; ``relaxed`` where they lie between the support's
-            points; ``forced`` where outcomes are set.
-        evaluations: Program evaluations a replicate; None where that depends on the program.
-        reference: Where it comes from: authors, year, title or identifier.
+        claims: The claims that it declares.
+        sites: The types of sites that it supports.
+        needs_differentiable: True if it differentiates the objective with respect to the samples.
+        deterministic: True if its rows are one number repeated, so rows cannot be isolated from each other.
+        forward: ``law`` if the values of the first run follow the law of their sites; ``relaxed`` if they lie between the
+            points of the support; ``forced`` if outcomes are set.
+        evaluations: The number of program evaluations a replicate; None if it depends on the program.
+        reference: The source of the rule: authors, year, title or identifier.
     """
 
     claims: Claims
@@ -120,7 +119,7 @@ class Description:
 
 
 def describe(estimator: Estimator) -> Description:
-    """Read what an estimator says of itself."""
+    """Read what an estimator declares."""
     return Description(
         claims=getattr(estimator, "claims", Claims()),
         sites=tuple(getattr(estimator, "sites", ALL_SITES)),
@@ -133,7 +132,7 @@ def describe(estimator: Estimator) -> Description:
 
 
 def evaluate(program: Program, params: Tensor, sample: Sample) -> Float[Tensor, " rows"]:
-    """Run a program and hold it to its contract.
+    """Run a program and check its result against the contract.
 
     Args:
         program: The program.
@@ -149,9 +148,9 @@ def evaluate(program: Program, params: Tensor, sample: Sample) -> Float[Tensor, 
     objective = program(params, sample)
     rows = params.shape[0]
     if not isinstance(objective, Tensor) or objective.shape != (rows,):
-        found = tuple(objective.shape) if isinstance(objective, Tensor) else type(objective).__name__
+        returned = tuple(objective.shape) if isinstance(objective, Tensor) else type(objective).__name__
         raise TypeError(
-            f"the program returned {found} for {rows} rows; expected a tensor of shape ({rows},), one objective a row"
+            f"the program returned {returned} for {rows} rows; expected a tensor of shape ({rows},), one objective a row"
         )
     return objective
 
@@ -160,19 +159,19 @@ def require_floating(params: Tensor) -> None:
     """Refuse parameters in which nothing can be differentiated.
 
     Raises:
-        TypeError: They are no floating numbers.
+        TypeError: They are not floating numbers.
     """
     if not params.is_floating_point():
         raise TypeError(f"params are {params.dtype}; an estimator differentiates in floating parameters, as params.double()")
 
 
 def row_leaf(params: Tensor, rows: int) -> Tensor:
-    """The parameters once a row, ``[rows, *param]``, as the leaf of one backward pass.
+    """Repeat the parameters once a row, ``[rows, *param]``, as the leaf of one backward pass.
 
     Raises:
-        TypeError: The parameters are no floating numbers.
+        TypeError: The parameters are not floating numbers.
         ValueError: There are no rows.
-        RuntimeError: Gradients are switched off, where every estimate would be zero without a word.
+        RuntimeError: Gradients are switched off, so that every estimate would silently be zero.
     """
     require_floating(params)
     if rows < 1:
@@ -183,15 +182,15 @@ def row_leaf(params: Tensor, rows: int) -> Tensor:
 
 
 def row_gradients(surrogate: Float[Tensor, " rows"], leaf: Tensor, *, retain_graph: bool = False) -> Tensor:
-    """Gradients of every row's surrogate by one backward pass.
+    """Return the gradients of every row's surrogate by one backward pass.
 
     Row i of a surrogate touches row i of the leaf alone, so the gradient of the sum holds all rows' gradients.
     A surrogate that does not depend on the leaf (an indicator of the samples) has gradient zero.
 
     Args:
         surrogate: ``[rows]``.
-        leaf: What `row_leaf` made, ``[rows, *param]``.
-        retain_graph: Whether another backward pass will need the graph.
+        leaf: The leaf that `row_leaf` made, ``[rows, *param]``.
+        retain_graph: True if another backward pass will need the graph.
 
     Returns:
         ``[rows, *param]``, detached.

@@ -78,13 +78,13 @@ class SumAndSample:
 
     @property
     def evaluations(self) -> int | None:
-        """k + 1, and those of the baseline."""
+        """The number of runs: k + 1, and those of the baseline."""
         return self.top + 1 + {"none": 0, "shared": 1, "separate": self.top + 1}[self.baseline]
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("sum-and-sample", program, params, self.max_outcomes)
         # Stable, so that the same of several equally probable outcomes are summed on every machine.
         summed = outcomes.probs.argsort(descending=True, stable=True)[: self.top]
@@ -130,7 +130,7 @@ class LocalExpectation:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         primal = _Primal.of(program, row_leaf(params, num_samples), generator)
         surrogate = primal.objective
         for number, drawn in enumerate(primal.tape.draws):
@@ -174,18 +174,18 @@ class BitFlip:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         primal = _Primal.of(_bits_only(program), row_leaf(params, num_samples), generator)
-        free = [each for each in primal.tape.draws if each.site.requires_grad]
+        free = [entry for entry in primal.tape.draws if entry.site.requires_grad]
         if not free:
             return row_gradients(primal.objective, primal.leaf)
         bits = torch.cat([each.index.reshape(num_samples, -1) for each in free], 1)
         probs = torch.cat([each.site.probs.reshape(num_samples, -1) for each in free], 1)
         places = [
             (number, position)
-            for number, each in enumerate(primal.tape.draws)
-            if each.site.requires_grad
-            for position in range(each.index[0].numel())
+            for number, entry in enumerate(primal.tape.draws)
+            if entry.site.requires_grad
+            for position in range(entry.index[0].numel())
         ]
         column = choose(torch.ones_like(probs, requires_grad=False), generator)
         number, position = torch.tensor(places, device=column.device)[column].unbind(1)
@@ -218,26 +218,26 @@ class _Primal:
         probability: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
-        """``(f(other) - f(recorded)) p(other)``, the difference detached, ``[rows]``.
+        """Return ``(f(other) - f(recorded)) p(other)``, ``[rows]``, with the difference detached.
 
         Args:
-            number: Of each row's site, ``[rows]``.
-            position: Of its element, ``[rows]``.
+            number: The number of each row's site, ``[rows]``.
+            position: The position of its element, ``[rows]``.
             recorded: The element's index, ``[rows]``.
-            other: What it is changed to, ``[rows]``.
+            other: The index that it is changed to, ``[rows]``.
             probability: p(other), ``[rows]``.
-            generator: Source of what is redrawn behind the element.
+            generator: The source of the draws behind the element.
         """
         counts = self._counts(probability)
         with torch.no_grad():
-            # What cannot happen, nor begin to, is not asked for: the program may have no value there.
+            # An outcome that cannot happen, nor begin to, is not evaluated: the program may have no value there.
             target = torch.where(counts, other, recorded)
             replay = replaying(self.tape, number, position, target, generator)
             gain = evaluate(self.program, self.leaf.detach(), replay) - self.objective
         return torch.where(counts, gain, 0.0) * probability
 
     def _counts(self, probability: Tensor) -> Tensor:
-        """Where a probability is positive, or zero with a derivative that is not."""
+        """Return True where a probability is positive, or zero with a derivative that is not."""
         positive = probability.detach() > 0
         if bool(positive.all()) or not probability.requires_grad:
             return positive
@@ -246,7 +246,7 @@ class _Primal:
 
 
 def _bits_only(program: Program) -> Program:
-    """The same program, refused at a site that is not Bernoulli."""
+    """Return the same program, which now refuses a site that is not Bernoulli."""
 
     def checked(params: Tensor, sample: Sample) -> Tensor:
         def checking(distribution: Distribution) -> Tensor:

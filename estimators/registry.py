@@ -1,4 +1,4 @@
-"""Names of estimators: what the package holds, what other packages add, and what a path or a module points to."""
+"""The names of estimators: those of this package, those that other packages register, and paths or modules."""
 
 from __future__ import annotations
 
@@ -109,35 +109,35 @@ ESTIMATORS: Mapping[str, Estimator] = {
 """The package's own estimators, with their usual hyper-parameters."""
 
 GROUP = "gradverify.estimators"
-"""The entry-point group under which other packages register theirs."""
+"""The entry-point group under which other packages register their estimators."""
 
 
 def names() -> list[str]:
-    """Every registered name, the package's own first."""
-    return [*ESTIMATORS, *(each.name for each in entry_points(group=GROUP))]
+    """Return every registered name, the package's own first."""
+    return [*ESTIMATORS, *(point.name for point in entry_points(group=GROUP))]
 
 
 def load_estimator(target: str, hints: ForeignHints | None = None, convention: Convention | None = None) -> Estimator:
-    """The estimator that a target names.
+    """Load the estimator that a target names.
 
     Args:
         target: A registered name, ``package.module:attr`` or ``path/to/file.py:attr``, where attr is an estimator, a class or
             a factory that makes one without arguments, or foreign code, which is called to find out how it is used (see
             `adapters.find_convention`).
         hints: Facts about foreign code that are stated, so that they need not be found.
-        convention: How foreign code is used, where that is known already; it is not called then.
+        convention: The way to use foreign code, if it is known already; the code is not called then.
 
     Returns:
         The estimator.
 
     Raises:
-        TargetError: Nothing of that name, something that is no estimator, or something that could be several.
+        TargetError: Nothing has that name, or it is not an estimator, or it could be several.
     """
     if target in ESTIMATORS:
         return ESTIMATORS[target]
-    for each in entry_points(group=GROUP):
-        if each.name == target:
-            return as_estimator(load_plugin(each), target, hints, convention)
+    for point in entry_points(group=GROUP):
+        if point.name == target:
+            return as_estimator(load_plugin(point), target, hints, convention)
     if ":" not in target:
         raise TargetError(_unknown(target))
     return as_estimator(load_attribute(target), target, hints, convention)
@@ -155,7 +155,7 @@ def _unknown(target: str) -> str:
 
 
 def load_plugin(point: Any) -> Any:
-    """What another package registered.
+    """Load what another package registered.
 
     Args:
         point: The ``importlib.metadata.EntryPoint``, or anything with its ``name`` and ``load``.
@@ -174,7 +174,7 @@ def load_plugin(point: Any) -> Any:
 
 
 def load_attribute(target: str) -> Any:
-    """What ``package.module:attr`` or ``path/to/file.py:attr`` points to.
+    """Load what ``package.module:attr`` or ``path/to/file.py:attr`` points to.
 
     A file is loaded under a private module name that depends on its path alone, so that another process finds the same
     module under the same name.
@@ -184,13 +184,13 @@ def load_attribute(target: str) -> Any:
     """
     place, _, attribute = target.rpartition(":")
     module = _load_file(Path(place), target) if place.endswith(".py") else _import(place, target)
-    found: Any = module
+    value: Any = module
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             public = ", ".join(_public(module)) or "nothing public"
             raise TargetError(f"{target!r}: {place} has no attribute {attribute!r}; it has {public}")
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value
 
 
 def _load_file(path: Path, target: str) -> ModuleType:

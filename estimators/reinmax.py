@@ -59,24 +59,24 @@ class ReinMax:
 
     @property
     def claims(self) -> Claims:
-        """Biased; exact to second order at tau = 1 only."""
+        """The claim of a bias; it is exact to second order at tau = 1 only."""
         return Claims(bias="biased", exact_degree=2 if self.temperature == 1 else None, variance_exponent=1.0)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with ReinMax's gradient, ``[rows, *batch, K]``."""
+        """Draw the hard sample and give it the gradient of ReinMax, ``[rows, *batch, K]``."""
         drawn = one_hot(site, draw(site, generator))
-        carried = _trapezoid(site, drawn) if self.temperature == 1 else _tempered(site, drawn, self.temperature)
+        carried = _trapezoid(site, drawn) if self.temperature == 1 else _temper(site, drawn, self.temperature)
         return carrying(drawn, carried)
 
 
 def _trapezoid(site: FiniteSite, drawn: Tensor) -> Tensor:
-    """``(p + (D - sg(p)) p_D / sg(p_D)) / 2``, the rule at tau = 1 in the probabilities.
+    """Return ``(p + (D - sg(p)) p_D / sg(p_D)) / 2``, the rule at tau = 1 in the probabilities.
 
     Only the drawn category's probability divides, so that p = 0 and p = 1 are allowed.
     """
@@ -85,8 +85,8 @@ def _trapezoid(site: FiniteSite, drawn: Tensor) -> Tensor:
     return (probabilities + (drawn - probabilities.detach()) * (chosen / chosen.detach())) / 2
 
 
-def _tempered(site: FiniteSite, drawn: Tensor, temperature: float) -> Tensor:
-    """``2 softmax(log p + sg(log q - log p)) - p / 2``: its derivative in log p is ``2 J(q) - J(p) / 2``."""
+def _temper(site: FiniteSite, drawn: Tensor, temperature: float) -> Tensor:
+    """Return ``2 softmax(log p + sg(log q - log p)) - p / 2``, whose derivative in log p is ``2 J(q) - J(p) / 2``."""
     logits = site.log_probabilities()
     midpoint = (torch.softmax(logits.detach() / temperature, dim=-1) + drawn) / 2
     shift = midpoint.clamp_min(torch.finfo(midpoint.dtype).tiny).log() - logits.detach()

@@ -67,16 +67,16 @@ class Rebar:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         run = _independent_run("REBAR", program, params, num_samples, generator)
 
         def control(relaxed: list[Tensor]) -> Tensor:
-            return self.coefficient * evaluate(program, run.leaf, _serving(run, relaxed))
+            return self.coefficient * evaluate(program, run.leaf, _hand_out(run, relaxed))
 
-        return _controlled(run, control, self.temperature, generator)
+        return _estimate(run, control, self.temperature, generator)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with the best coefficient at the best of a few temperatures, on `num_samples` pilot rows."""
+        """Return the same estimator with the best coefficient and temperature of a few on `num_samples` pilot rows."""
         state = generator.get_state()
 
         def rows(temperature: float, coefficient: float) -> Tensor:
@@ -101,8 +101,8 @@ class Relax:
         temperature: tau > 0, of the samples that the network sees.
         width: Hidden units of the network that `fit` trains.
         steps: Training steps.
-        learning_rate: Of Adam.
-        network: What `fit` has learned.
+        learning_rate: The learning rate of Adam.
+        network: The network that `fit` has learned.
         centre: Mean of the pilot objectives.
         scale: Their standard deviation.
 
@@ -146,7 +146,7 @@ class Relax:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         run = _independent_run("RELAX", program, params, num_samples, generator)
 
         def control(relaxed: list[Tensor]) -> Tensor:
@@ -161,16 +161,16 @@ class Relax:
                 )
             return self.centre + self.scale * self.network(features).squeeze(-1)
 
-        return _controlled(run, control, self.temperature, generator)
+        return _estimate(run, control, self.temperature, generator)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with its network trained on `num_samples` pilot rows.
+        """Return the same estimator with its network trained on `num_samples` pilot rows.
 
         It minimises the rows' mean squared norm, whose part that depends on the network is the variance. The objective is
         evaluated once; every step draws the noise of z and z' afresh.
         """
         run = _independent_run("RELAX", program, params, num_samples, generator)
-        if not any(each.site.requires_grad for each in run.tape.draws):
+        if not any(entry.site.requires_grad for entry in run.tape.draws):
             return self  # there is no score whose variance a network could lower
         centre, scale = float(run.objective.detach().mean()), float(run.objective.detach().std(correction=0)) or 1.0
         inputs = _features(_Noise.given(run, self.temperature, generator).relaxed).shape[-1]
@@ -201,8 +201,8 @@ class _Noise:
     @classmethod
     def given(cls, run: HardRun, temperature: float, generator: torch.Generator) -> _Noise:
         relaxed, conditional = [], []
-        for each in run.tape.draws:
-            drawn, logits = one_hot(each.site, each.index), each.site.log_probabilities()
+        for entry in run.tape.draws:
+            drawn, logits = one_hot(entry.site, entry.index), entry.site.log_probabilities()
             # z is log p plus noise that does not depend on p: drawn given x, differentiated as if x had been drawn from it.
             fixed = logits.detach()
             perturbed = logits + (conditional_gumbels(fixed, drawn, generator) - fixed)
@@ -217,10 +217,10 @@ def _independent_run(name: str, program: Program, params: Tensor, rows: int, gen
     return HardRun.of(program, params, rows, generator)
 
 
-def _controlled(
+def _estimate(
     run: HardRun, control: Callable[[list[Tensor]], Tensor], temperature: float, generator: torch.Generator
 ) -> Tensor:
-    """The estimate of every row with ``c = control(relaxed samples of all sites)``, ``[rows, *param]``."""
+    """Return the estimate of every row with ``c = control(relaxed samples of all sites)``, ``[rows, *param]``."""
     noise = _Noise.given(run, temperature, generator)
     conditional = control(noise.conditional)
     surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
@@ -228,20 +228,20 @@ def _controlled(
 
 
 def _surrogate(run: HardRun, relaxed: Tensor, conditional: Tensor, held: Tensor) -> Tensor:
-    """``(f - c(z')) log p(x) + c(z) - c(z')``, ``[rows]``, with the first c(z') held: it only weighs the score."""
+    """Return ``(f - c(z')) log p(x) + c(z) - c(z')``, ``[rows]``; the first c(z') is held, as it only weighs the score."""
     return (run.objective.detach() - held) * run.score + relaxed - conditional
 
 
-def _serving(run: HardRun, relaxed: list[Tensor]) -> Callable[[Distribution], Tensor]:
-    """The sampling primitive that hands out relaxed samples in drawing order."""
-    values = iter([each.site.from_one_hot(sample) for each, sample in zip(run.tape.draws, relaxed, strict=True)])
+def _hand_out(run: HardRun, relaxed: list[Tensor]) -> Callable[[Distribution], Tensor]:
+    """Make a sampling primitive that hands out relaxed samples in drawing order."""
+    values = iter([entry.site.from_one_hot(sample) for entry, sample in zip(run.tape.draws, relaxed, strict=True)])
     return lambda distribution: next(values)
 
 
 def _features(relaxed: list[Tensor]) -> Tensor:
-    """All relaxed samples side by side, ``[rows, features]``."""
+    """Put all relaxed samples side by side, ``[rows, features]``."""
     return torch.cat([each.flatten(1) for each in relaxed], dim=1)
 
 
 _TEMPERATURES = (0.1, 0.25, 0.5, 1.0, 2.0)
-"""Those that REBAR's fit tries."""
+"""The temperatures that the fit of REBAR tries."""

@@ -37,14 +37,14 @@ class Rodeo:
         group: K, at least two.
         width: Hidden units of the network that `fit` trains.
         steps: Training steps.
-        learning_rate: Of Adam.
-        network: H, what `fit` has learned.
+        learning_rate: The learning rate of Adam.
+        network: H, the network that `fit` has learned.
         centre: Mean of the pilot objectives: what the network's input is centred by.
         scale: Their standard deviation: the unit of its input and output.
 
     Raises:
-        NotApplicableError: K is below two, a hyper-parameter of the training is not positive, a site is no Bernoulli or depends
-            on earlier outcomes, or there is none.
+        NotApplicableError: K is below two, a hyper-parameter of the training is not positive, a site is not Bernoulli or
+            depends on earlier outcomes, or there is none.
 
     Example:
         >>> import torch
@@ -77,13 +77,13 @@ class Rodeo:
 
     @property
     def evaluations(self) -> int | None:
-        """K."""
+        """The number of runs, K."""
         return self.group
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         run = self._run(program, params, num_samples, generator)
         groups = _Groups.of(run, self.group)
         surrogate = groups.surrogate(self._functions(groups.linear()))
@@ -91,7 +91,7 @@ class Rodeo:
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with its network trained on `num_samples` pilot replicates.
+        """Return the same estimator with its network trained on `num_samples` pilot replicates.
 
         It minimises their mean squared norm, whose part that depends on the network is the variance.
         """
@@ -120,7 +120,7 @@ class Rodeo:
         return HardRun.of(program, params, num_samples * self.group, generator, sloped=True)
 
     def _functions(self, linear: Tensor) -> Tensor:
-        """H of the linearisations: ``[...]`` to ``[..., 2]``."""
+        """Apply H to the linearisations: ``[...]`` to ``[..., 2]``."""
         if self.network is None:
             return linear.new_zeros(*linear.shape, 2)
         return self.scale * self.network((linear.unsqueeze(-1) - self.centre) / self.scale)
@@ -133,7 +133,7 @@ class _Groups:
     Attributes:
         objective: ``[N, K]``.
         bits: ``[N, K, D]``.
-        probs: Of a one, ``[N, K, D]``, connected to the leaf.
+        probs: The probability of a one, ``[N, K, D]``, connected to the leaf.
         slopes: The objective's derivative in each bit, ``[N, K, D]``.
     """
 
@@ -145,22 +145,22 @@ class _Groups:
     @classmethod
     def of(cls, run: HardRun, group: int) -> _Groups:
         def side_by_side(values: list[Tensor]) -> Tensor:
-            flat = torch.cat([each.reshape(len(run.objective), -1) for each in values], dim=1)
+            flat = torch.cat([value.reshape(len(run.objective), -1) for value in values], dim=1)
             return flat.reshape(-1, group, flat.shape[1])
 
-        bits = side_by_side([each.detach() for each in run.values])
-        probs = side_by_side([each.site.probs for each in run.tape.draws])
+        bits = side_by_side([value.detach() for value in run.values])
+        probs = side_by_side([entry.site.probs for entry in run.tape.draws])
         return cls(run.objective.detach().reshape(-1, group), bits, probs, side_by_side(run.slopes()))
 
     def linear(self) -> Tensor:
-        """Run j's linearisation at run k's bits, and at each of their D neighbours, ``[N, K (k), K (j), 1 + D]``."""
+        """Return run j's linearisation at run k's bits and at each of their D neighbours, ``[N, K (k), K (j), 1 + D]``."""
         step = self.bits.unsqueeze(2) - self.bits.unsqueeze(1)
         here = self.objective.unsqueeze(1) + (self.slopes.unsqueeze(1) * step).sum(-1)
         flips = self.slopes.unsqueeze(1) * (1 - 2 * self.bits).unsqueeze(2)
         return torch.cat((here.unsqueeze(-1), here.unsqueeze(-1) + flips), dim=-1)
 
     def surrogate(self, functions: Tensor) -> Tensor:
-        """``[N, K]``, whose gradient in the leaf is the estimate of each run, without the direct part.
+        """Return a tensor ``[N, K]`` whose gradient in the leaf is the estimate of each run, without the direct part.
 
         Args:
             functions: H of `linear`, ``[N, K, K, 1 + D, 2]``.

@@ -53,9 +53,9 @@ class ScoreFunction:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        objective, score, direct = _scored(program, params, num_samples, generator)
-        return _weighted(objective - self.baseline, score, direct)
+        """Return replicates, ``[num_samples, *param]``."""
+        objective, score, direct = _score_run(program, params, num_samples, generator)
+        return _weigh(objective - self.baseline, score, direct)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FittedBaseline(ScoreFunction):
     claims: ClassVar[Claims] = Claims(bias="unbiased", variance_exponent=2.0)
 
     def fit(self, program: Program, params: Tensor, *, num_samples: int, generator: torch.Generator) -> Self:
-        """The same estimator with ``baseline`` set to the mean objective of `num_samples` rows."""
+        """Return the same estimator with ``baseline`` set to the mean objective of `num_samples` rows."""
         return replace(self, baseline=mean_objective(program, params, num_samples, generator))
 
 
@@ -110,35 +110,35 @@ class LeaveOneOut:
 
     @property
     def evaluations(self) -> int | None:
-        """K."""
+        """The number of runs, K."""
         return self.group
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
-        objective, score, direct = _scored(program, params, num_samples * self.group, generator)
+        """Return replicates, ``[num_samples, *param]``."""
+        objective, score, direct = _score_run(program, params, num_samples * self.group, generator)
         groups = objective.reshape(num_samples, self.group)
         advantage = (groups - groups.mean(1, keepdim=True)) * (self.group / (self.group - 1))
-        rows = _weighted(advantage.reshape(-1), score, direct)
+        rows = _weigh(advantage.reshape(-1), score, direct)
         return rows.reshape(num_samples, self.group, *params.shape).mean(1)
 
 
 def mean_objective(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> float:
-    """The mean objective of so many plain rows, which a baseline is fitted to."""
+    """Return the mean objective of a number of plain rows, to which a baseline is fitted."""
     require_at_least("baseline", 1, "its fit", num_samples=rows)
     with torch.no_grad():
         points = params.detach().expand(rows, *params.shape)
         return float(evaluate(program, points, sampling(rows, generator)).double().mean())
 
 
-def _scored(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Objective ``[rows]``, score of the path ``[rows, *param]``, and the objective's own derivative if it has one."""
+def _score_run(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return the objective ``[rows]``, the score ``[rows, *param]``, and the objective's own derivative if it has one."""
     leaf = row_leaf(params, rows)
     if isinstance(program, MarkovProgram):
         state = program.initial(leaf)
         if not state.requires_grad:
-            return _walked(program, leaf, state, generator)
+            return _score_walk(program, leaf, state, generator)
     score = torch.zeros(rows, dtype=params.dtype, device=params.device)
 
     def sample(distribution: Distribution) -> Tensor:
@@ -156,8 +156,8 @@ def _scored(program: Program, params: Tensor, rows: int, generator: torch.Genera
     return objective.detach(), row_gradients(score, leaf), direct
 
 
-def _walked(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, None]:
-    """The same, step by step: hard states carry no gradient, so each step's score is final once it is drawn.
+def _score_walk(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, None]:
+    """Score a Markov program step by step: hard states carry no gradient, so each step's score is final once it is drawn.
 
     Memory does not grow with the number of steps, and no graph has to be kept.
     """
@@ -174,7 +174,7 @@ def _walked(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: torc
     return program.objective(state), score, None
 
 
-def _weighted(weight: Tensor, score: Tensor, direct: Tensor | None) -> Tensor:
-    """``weight * score + direct``, row by row."""
+def _weigh(weight: Tensor, score: Tensor, direct: Tensor | None) -> Tensor:
+    """Return ``weight * score + direct``, row by row."""
     rows = weight.reshape(-1, *(1 for _ in score.shape[1:])) * score
     return rows if direct is None else rows + direct

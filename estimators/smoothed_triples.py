@@ -52,7 +52,7 @@ class SmoothedTriple:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         leaf = row_leaf(params, num_samples)
 
         def sample(distribution: Distribution) -> Tensor:
@@ -66,7 +66,7 @@ class SmoothedTriple:
 
 
 def smoothed_weights(site: FiniteSite, index: Tensor) -> Tensor:
-    """``dx/dp`` of the drawn values: ``[rows, *batch]`` for Bernoulli sites, ``[rows, *batch, K]`` for categorical ones."""
+    """Return ``dx/dp`` of the drawn values: ``[rows, *batch]`` for bits, ``[rows, *batch, K]`` for categories."""
     if site.boolean:
         return 0.5 / site.detach().probability(index)
     if site.law is not Categorical:

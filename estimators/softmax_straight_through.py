@@ -16,7 +16,7 @@ from .runs.tape import draw
 from .sites.reading import FiniteSite
 from .straight_through import carrying
 
-__all__ = ["SoftmaxStraightThrough", "tempered"]
+__all__ = ["SoftmaxStraightThrough", "temper"]
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ class SoftmaxStraightThrough:
 
     @property
     def claims(self) -> Claims:
-        """Biased; exact for linear objectives at tau = 1 only."""
+        """The claim of a bias; linear objectives are exact at tau = 1 only."""
         return Claims(bias="biased", exact_degree=1 if self.temperature == 1 else None, variance_exponent=1.0)
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(self.rule, program, params, num_samples, generator)
 
     def rule(self, site: FiniteSite, generator: torch.Generator) -> Tensor:
-        """The hard sample with the tempered probabilities' gradient, ``[rows, *batch, K]``."""
-        return carrying(one_hot(site, draw(site, generator)), tempered(site, self.temperature))
+        """Draw the hard sample and give it the gradient of the tempered probabilities, ``[rows, *batch, K]``."""
+        return carrying(one_hot(site, draw(site, generator)), temper(site, self.temperature))
 
 
-def tempered(site: FiniteSite, temperature: float) -> Tensor:
-    """``softmax(log p / tau)`` with its graph, ``[rows, *batch, K]``."""
+def temper(site: FiniteSite, temperature: float) -> Tensor:
+    """Return ``softmax(log p / tau)`` with its graph, ``[rows, *batch, K]``."""
     return torch.softmax(site.log_probabilities() / temperature, dim=-1)

@@ -66,13 +66,13 @@ class StochasticTriple:
 
     @property
     def evaluations(self) -> int | None:
-        """One primal run and the alternatives."""
+        """The number of runs: the primal run and the alternatives."""
         return 1 + self.lanes
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         params = params.detach()
         if isinstance(program, MarkovProgram):
             carried = carried_one_sided if params.dim() == 0 else carried_leave_one_out
@@ -88,10 +88,10 @@ class StochasticTriple:
             objective, direct = split_dual(evaluate(program, dual, recording(rows, generator, tape, finite_site_of)))
             plain: Tape[FiniteSite] = Tape()
             jumps = []
-            for each in tape.draws:
-                site, tangent = with_tangent(each.site)
-                plain.draws.append(Draw(site, each.index))
-                jumps.append(one_sided_jump(site, tangent, each.index, generator))
+            for entry in tape.draws:
+                site, tangent = with_tangent(entry.site)
+                plain.draws.append(Draw(site, entry.index))
+                jumps.append(one_sided_jump(site, tangent, entry.index, generator))
         with torch.no_grad():
             total = torch.zeros_like(objective)
             for _ in range(self.lanes if jumps else 0):
@@ -106,7 +106,7 @@ class StochasticTriple:
         objective = evaluate(program, leaf, recording(rows, generator, tape, finite_site_of))
         surrogate = objective
         with torch.no_grad():
-            jumps = [leave_one_out_jump(each.site.detach(), each.index, generator) for each in tape.draws]
+            jumps = [leave_one_out_jump(entry.site.detach(), entry.index, generator) for entry in tape.draws]
         for _ in range(self.lanes if jumps else 0):
             with torch.no_grad():
                 branch = _Branch.among(jumps, generator)
@@ -127,9 +127,9 @@ class _Branch:
 
     @classmethod
     def among(cls, jumps: list[Jump], generator: torch.Generator) -> _Branch:
-        rates = torch.cat([each.rate.flatten(1) if each.rate.dim() > 1 else each.rate[:, None] for each in jumps], 1)
-        targets = torch.cat([each.alternative.reshape(len(rates), -1).long() for each in jumps], 1)
-        widths = torch.tensor([each.rate[0].numel() for each in jumps], device=rates.device)
+        rates = torch.cat([jump.rate.flatten(1) if jump.rate.dim() > 1 else jump.rate[:, None] for jump in jumps], 1)
+        targets = torch.cat([jump.alternative.reshape(len(rates), -1).long() for jump in jumps], 1)
+        widths = torch.tensor([jump.rate[0].numel() for jump in jumps], device=rates.device)
         starts = widths.cumsum(0) - widths
         column = choose(rates, generator)
         site = torch.searchsorted(starts, column, right=True) - 1
@@ -140,14 +140,14 @@ class _Branch:
 
 
 def _flow(tape: Tape[FiniteSite], jumps: list[Jump], branch: _Branch, gain: Tensor) -> Tensor:
-    """``gain / (rate density) p_s(j)``, whose gradient is that of the kept jump alone, ``[rows]``."""
+    """Return ``gain / (rate density) p_s(j)``, ``[rows]``, whose gradient is that of the kept jump alone."""
     total = torch.zeros_like(gain)
-    for number, (each, jump) in enumerate(zip(tape.draws, jumps, strict=True)):
-        if not each.site.requires_grad or jump.density is None:
+    for number, (entry, jump) in enumerate(zip(tape.draws, jumps, strict=True)):
+        if not entry.site.requires_grad or jump.density is None:
             continue
         rate, density, probability = (
             _pick(table.reshape(len(gain), -1), torch.where(branch.site == number, branch.position, 0))
-            for table in (jump.rate, jump.density, each.site.probability(jump.alternative))
+            for table in (jump.rate, jump.density, entry.site.probability(jump.alternative))
         )
         kept = (branch.site == number) & (rate > 0)
         total = total + torch.where(kept, gain / (rate * density), 0.0) * probability

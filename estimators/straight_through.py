@@ -45,20 +45,20 @@ class StraightThrough:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         return differentiate(straight_through_rule, program, params, num_samples, generator)
 
 
 def straight_through_rule(site: FiniteSite, generator: torch.Generator) -> Tensor:
-    """The hard sample with its probabilities' gradient, ``[rows, *batch, K]``."""
+    """Draw the hard sample and give it the gradient of its probabilities, ``[rows, *batch, K]``."""
     return carrying(one_hot(site, draw(site, generator)), site.probabilities())
 
 
 def carrying(value: Tensor, carrier: Tensor) -> Tensor:
-    """A value, with the derivative of another tensor of its shape.
+    """Return a value with the derivative of another tensor of its shape.
 
     Forward it is the value to the last bit, because zero is added: ``value + carrier - carrier`` would be rounded, and a
-    program that asks whether its state is 0 would be told no.
+    program that tests whether its state is 0 would find that it is not.
 
     Example:
         >>> bit, p = torch.tensor(1.0), torch.tensor(0.3, requires_grad=True)

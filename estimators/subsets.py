@@ -47,7 +47,7 @@ class Simple:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         leaf = row_leaf(params, num_samples)
         return row_gradients(evaluate(program, leaf, _sampling(num_samples, generator)), leaf)
 

@@ -47,7 +47,7 @@ class ThresholdStraightThrough:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """The one gradient, repeated: ``[num_samples, *param]``."""
+        """Return the one gradient, repeated: ``[num_samples, *param]``."""
         return differentiate(_rule, program, params, num_samples, generator)
 
 

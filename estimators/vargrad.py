@@ -54,13 +54,13 @@ class VarGrad:
 
     @property
     def evaluations(self) -> int | None:
-        """K."""
+        """The number of runs, K."""
         return self.group
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         tape: Tape[Site] = Tape()
         shape = (num_samples, self.group)
         leaf = row_leaf(params, num_samples * self.group)

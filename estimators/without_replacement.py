@@ -62,13 +62,13 @@ class WithoutReplacement:
 
     @property
     def evaluations(self) -> int | None:
-        """k."""
+        """The number of runs, k."""
         return self.kept
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("without replacement", program, params, self.max_outcomes)
         chosen, weight = _first_arrivals(outcomes, self.kept, num_samples, generator)
         runs = outcomes.run(program, params, chosen)
@@ -118,13 +118,13 @@ class NormalisedWithoutReplacement:
 
     @property
     def evaluations(self) -> int | None:
-        """k."""
+        """The number of runs, k."""
         return self.kept
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("normalised without replacement", program, params, self.max_outcomes)
         chosen, weight = _first_arrivals(outcomes, self.kept, num_samples, generator)
         runs = outcomes.run(program, params, chosen)
@@ -181,15 +181,15 @@ class UnorderedSet:
 
     @property
     def evaluations(self) -> int | None:
-        """k."""
+        """The number of runs, k."""
         return self.kept
 
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         outcomes = joint_outcomes("unordered set", program, params, self.max_outcomes)
-        chosen, rest = _distinct(outcomes, self.kept, num_samples, generator)
+        chosen, rest = _draw_distinct(outcomes, self.kept, num_samples, generator)
         probs, runs = outcomes.probs[chosen], outcomes.run(program, params, chosen)
         without = torch.stack([_set_probability(_drop(probs, i), rest) for i in range(probs.shape[1])], 1)
         weight = probs * without / _set_probability(probs, rest).unsqueeze(1)
@@ -200,7 +200,7 @@ class UnorderedSet:
 
 
 def _first_arrivals(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The first k arrivals and their importance weights ``p / (1 - exp(-p T))``, T the next arrival's: ``[rows, k]`` each."""
+    """Draw the first k arrivals and their weights ``p / (1 - exp(-p T))``, T the next arrival's: ``[rows, k]`` each."""
     probs = outcomes.probs.expand(rows, -1)
     arrival = exponential_like(probs, generator) / probs
     if kept >= probs.shape[1]:
@@ -214,8 +214,8 @@ def _first_arrivals(outcomes: JointOutcomes, kept: int, rows: int, generator: to
     return chosen, drawn / included.clamp(min=torch.finfo(probs.dtype).tiny)
 
 
-def _distinct(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """k distinct outcomes, drawn one after the other, ``[rows, k]``, and the probability of all the others, ``[rows]``."""
+def _draw_distinct(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw k distinct outcomes in turn, ``[rows, k]``; return them and the probability of all others, ``[rows]``."""
     remaining = outcomes.probs.repeat(rows, 1)
     chosen = []
     for _ in range(min(kept, remaining.shape[1])):
@@ -225,14 +225,14 @@ def _distinct(outcomes: JointOutcomes, kept: int, rows: int, generator: torch.Ge
 
 
 def _set_probability(probs: Tensor, rest: Tensor) -> Tensor:
-    """The probability that m draws without replacement give just these m outcomes, in any order.
+    """Return the probability that m draws without replacement give just these m outcomes, in any order.
 
     By recursion over subsets A: ``F(A) = sum_{a in A} F(A - a) p_a / (rest + sum of what is not in A - a)``. All terms are
     positive: nothing cancels when the set holds nearly everything.
 
     Args:
         probs: ``[rows, m]``, not necessarily normalised.
-        rest: What the outcomes that are not in the set weigh, ``[rows]``.
+        rest: The weight of the outcomes that are not in the set, ``[rows]``.
 
     Returns:
         ``[rows]``.
@@ -242,15 +242,15 @@ def _set_probability(probs: Tensor, rest: Tensor) -> Tensor:
     reached: list[Tensor] = [torch.ones_like(rest)] + ((1 << count) - 1) * [torch.zeros_like(rest)]
     for subset in range(1 << count):
         outside = [each for each in range(count) if not subset >> each & 1]
-        left = sum((columns[each] for each in outside), start=rest)
-        for each in outside:
-            larger = subset | 1 << each
-            reached[larger] = reached[larger] + reached[subset] * columns[each] / left
+        left = sum((columns[member] for member in outside), start=rest)
+        for member in outside:
+            larger = subset | 1 << member
+            reached[larger] = reached[larger] + reached[subset] * columns[member] / left
     return reached[-1]
 
 
 def _second_order(probs: Tensor, rest: Tensor, without: Tensor) -> Tensor:
-    """R2 of every two outcomes of the set, one on the diagonal: ``[rows, k, k]``."""
+    """Return R2 of every two outcomes of the set, with one on the diagonal: ``[rows, k, k]``."""
     count = probs.shape[1]
     ratio = torch.ones(len(probs), count, count, dtype=probs.dtype, device=probs.device)
     for i in range(count):

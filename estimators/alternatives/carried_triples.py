@@ -19,13 +19,13 @@ __all__ = ["carried_leave_one_out", "carried_one_sided"]
 
 
 def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """Derivative with respect to a scalar parameter, tangents by forward mode, memory independent of the length.
+    """Differentiate with respect to a scalar parameter in forward mode; the memory does not depend on the length.
 
     Args:
         program: The Markov program.
         params: A scalar.
-        rows: Number of replicates.
-        generator: Source of randomness.
+        rows: The number of replicates.
+        generator: The source of randomness.
 
     Returns:
         Replicates, ``[rows]``.
@@ -48,13 +48,13 @@ def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generat
 
 
 def carried_leave_one_out(program: MarkovProgram, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """Gradient with respect to parameters of any dimension, by one backward pass through the primal.
+    """Differentiate with respect to parameters of any dimension by one backward pass through the primal.
 
     Args:
         program: The Markov program.
         params: ``[*param]``.
-        rows: Number of replicates.
-        generator: Source of randomness.
+        rows: The number of replicates.
+        generator: The source of randomness.
 
     Returns:
         Replicates, ``[rows, *param]``.
@@ -92,8 +92,8 @@ class _Pair:
         primal: The primal state, without its derivative, ``[rows, *state]``.
         alternative: The alternative state; equal to the primal where none is carried.
         weight: W, the sum of the rates of all jumps that it stands for, ``[rows]``.
-        branch: The step at which the kept jump left the primal, ``[rows]``; None where nobody asks.
-        position: Which element of the last step's site jumped, ``[rows]``.
+        branch: The step at which the kept jump left the primal, ``[rows]``; None if it is not needed.
+        position: The element of the last step's site that jumped, ``[rows]``.
     """
 
     primal: Tensor
@@ -131,7 +131,7 @@ class _Pair:
 
 
 def _one_element(jump: Jump, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-    """One jumping element a row: the rates' sum, the index with that element replaced, and its position."""
+    """Choose one jumping element a row; return the sum of the rates, the index with that element replaced, and its position."""
     if jump.rate.dim() == 1:
         return jump.rate, jump.alternative, None
     rows = len(jump.rate)
@@ -141,7 +141,7 @@ def _one_element(jump: Jump, index: Tensor, generator: torch.Generator) -> tuple
 
 
 def _flow(site: FiniteSite, jump: Jump, pair: _Pair) -> Tensor:
-    """``p(j) / (rate density)`` of the element that jumped, connected to the parameters, ``[rows]``."""
+    """Return ``p(j) / (rate density)`` of the element that jumped, connected to the parameters, ``[rows]``."""
     probability = site.probability(jump.alternative)
     density = jump.rate if jump.density is None else jump.rate * jump.density
     scale = torch.where(density > 0, density, 1.0).reciprocal()

@@ -14,14 +14,14 @@ from ..protocol import NotApplicableError, Program, row_leaf
 from ..runs.tape import draw
 from ..sites.reading import FiniteSite, finite_site_of
 from .dual_numbers import constant_beside, dual_number, split_dual
-from .flows import combined, flow_rates
+from .flows import combine, flow_rates
 from .jumps import possible
-from .lanes import Lanes, Moves, advanced
+from .lanes import Lanes, Moves, advance
 
 __all__ = ["Shares", "conditional_estimates"]
 
 Shares = dict[str, float]
-"""A mixture of flows: how much of each, in all one."""
+"""A mixture of flows: the share of each; the shares sum to one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +35,28 @@ class _Step:
 
 
 _Reading = Callable[[FiniteSite], tuple[FiniteSite, Tensor, Tensor]]
-"""A site as the program made it, in; without derivatives, with what flows are applied to, and with how much every category can
-count, ``[K, rows]`` each, out."""
+"""A function from a site as the program made it to the site without derivatives, the mass that flows are applied to, and the
+size that every category can have, ``[K, rows]`` each."""
 
 
 def conditional_estimates(
     mixtures: list[Shares], program: Program, params: Tensor, rows: int, limit: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """The conditional triple's estimates along several mixtures of flows, all from one set of paths.
+    """Return the conditional triple's estimates along several mixtures of flows, all from one set of paths.
 
     Args:
-        mixtures: What each estimate follows; only a scalar parameter has a one-sided flow.
+        mixtures: The flows that each estimate follows; only a scalar parameter has a one-sided flow.
         program: A Markov program that draws one element a step.
         params: ``[*param]``.
-        rows: Number of replicates.
+        rows: The number of replicates.
         limit: The most lanes.
-        generator: Source of randomness.
+        generator: The source of randomness.
 
     Returns:
         ``[rows, *param]`` for each mixture.
 
     Raises:
-        NotApplicableError: Another program.
+        NotApplicableError: The program is another one.
     """
     if not isinstance(program, MarkovProgram):
         raise NotApplicableError(
@@ -70,7 +70,7 @@ def conditional_estimates(
     objective, gains, steps = _walk(program, params, leaf, rows, mixtures, _graph_reading(leaf), limit, generator)
     gradients = []
     for shares in mixtures:
-        surrogate = _accumulated(shares, gains, steps) + objective
+        surrogate = _accumulate(shares, gains, steps) + objective
         if not surrogate.requires_grad:
             gradients.append(torch.zeros_like(leaf, requires_grad=False))
             continue
@@ -82,12 +82,12 @@ def conditional_estimates(
 def _forward(
     mixtures: list[Shares], program: MarkovProgram, params: Tensor, rows: int, limit: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """For a scalar parameter: dP by forward mode, whose sign the one-sided flow needs."""
+    """Estimate for a scalar parameter: dP comes from forward mode, because the one-sided flow needs its sign."""
     with torch.no_grad(), forward_ad.dual_level():
         points = dual_number(params.repeat(rows))
         objective, gains, steps = _walk(program, params, points, rows, mixtures, _tangent_reading, limit, generator)
         direct = split_dual(objective)[1]
-        return [_accumulated(shares, gains, steps) + direct for shares in mixtures]
+        return [_accumulate(shares, gains, steps) + direct for shares in mixtures]
 
 
 def _walk(
@@ -100,48 +100,52 @@ def _walk(
     limit: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, list[_Step]]:
-    """The objective with its own derivative, the lanes' gains ``[lanes, rows]``, and the steps."""
+    """Walk the paths; return the objective with its own derivative, the lanes' gains ``[lanes, rows]``, and the steps."""
     flows = sorted({each for shares in mixtures for each in shares})
     state = program.initial(points)
-    lanes = Lanes.none(_plain(state))
+    lanes = Lanes.none(_strip_derivatives(state))
     steps = []
     for k in range(program.num_steps):
-        site, mass, size = read(_single(finite_site_of(program.site(points, constant_beside(points, state), k), rows), k))
-        departed = _plain(state)
+        site, mass, size = read(
+            _require_single(finite_site_of(program.site(points, constant_beside(points, state), k), rows), k)
+        )
+        departed = _strip_derivatives(state)
         with torch.no_grad():
             index = draw(site, generator)
         state = program.step(state, constant_beside(state, site.from_index(index)), k)
         with torch.no_grad():
             drawn = index.reshape(rows).long()
             probabilities = site.probabilities().reshape(rows, -1).T
-            weight = torch.stack([flow_rates(each, size, probabilities, drawn).abs() for each in flows]).sum(0)
-            lanes, moves = advanced(program, params, lanes, site, drawn, weight, departed, _plain(state), k, limit, generator)
+            weight = torch.stack([flow_rates(flow, size, probabilities, drawn).abs() for flow in flows]).sum(0)
+            lanes, moves = advance(
+                program, params, lanes, site, drawn, weight, departed, _strip_derivatives(state), k, limit, generator
+            )
         steps.append(_Step(mass, probabilities, drawn, moves))
     objective = program.objective(state)
     with torch.no_grad():
-        return objective, lanes.gains(program, _plain(objective)), steps
+        return objective, lanes.gains(program, _strip_derivatives(objective)), steps
 
 
-def _accumulated(shares: Shares, gains: Tensor, steps: list[_Step]) -> Tensor:
-    """``sum_k sum_{z'} R_k(z_k -> z') D_{k+1}(next(X_k, z'))``, ``[rows]``."""
+def _accumulate(shares: Shares, gains: Tensor, steps: list[_Step]) -> Tensor:
+    """Return ``sum_k sum_{z'} R_k(z_k -> z') D_{k+1}(next(X_k, z'))``, ``[rows]``."""
     value = gains
     total = gains.new_zeros(gains.shape[1])
     for step in reversed(steps):
-        alternatives, value = step.moves.pulled(value)
-        rates = combined(shares, step.mass, step.probabilities, step.index)
+        alternatives, value = step.moves.pull_back(value)
+        rates = combine(shares, step.mass, step.probabilities, step.index)
         total = total + (rates * alternatives[: len(rates)]).sum(0)
     return total
 
 
 def _tangent_reading(site: FiniteSite) -> tuple[FiniteSite, Tensor, Tensor]:
-    """Under forward mode: dP is what flows are applied to, and says how much a category counts."""
+    """Read a site in forward mode: flows are applied to dP, which also gives the size of a category."""
     tangent = split_dual(site.probabilities())[1]
     tangent = tangent.reshape(len(tangent), -1).T
-    return site.with_probs(_plain(site.probs)), tangent, tangent
+    return site.with_probs(_strip_derivatives(site.probs)), tangent, tangent
 
 
 def _graph_reading(leaf: Tensor) -> _Reading:
-    """In reverse mode: flows are applied to P with its graph."""
+    """Return a reader for reverse mode: flows are applied to P with its graph."""
 
     def read(site: FiniteSite) -> tuple[FiniteSite, Tensor, Tensor]:
         connected = site.probabilities().reshape(len(leaf), -1)
@@ -155,8 +159,8 @@ def _graph_reading(leaf: Tensor) -> _Reading:
     return read
 
 
-def _single(site: FiniteSite, k: int) -> FiniteSite:
-    """The site, if a row draws one element from it."""
+def _require_single(site: FiniteSite, k: int) -> FiniteSite:
+    """Return the site if a row draws one element from it; refuse it otherwise."""
     if site.shape.numel() != site.shape[0]:
         raise NotApplicableError(
             f"conditional triple: step {k} draws {tuple(site.shape[1:])} elements a row; expected one (draw them in steps of "
@@ -165,6 +169,6 @@ def _single(site: FiniteSite, k: int) -> FiniteSite:
     return site
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """Without a derivative of either kind."""
+def _strip_derivatives(tensor: Tensor) -> Tensor:
+    """Return the tensor without a derivative of either mode."""
     return split_dual(tensor)[0].detach()

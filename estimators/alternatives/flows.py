@@ -12,14 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["FLOWS", "combined", "flow_rates"]
+__all__ = ["FLOWS", "combine", "flow_rates"]
 
 FLOWS = ("leave_one_out", "upward", "downward", "one_sided")
 """The flows that `flow_rates` knows."""
 
 
 def flow_rates(flow: str, mass: Tensor, probabilities: Tensor, index: Tensor) -> Tensor:
-    """Rates R(z -> z') from the drawn category to every other.
+    """Return the rates R(z -> z') from the drawn category to every other.
 
     ``leave_one_out``: dP(z'). ``upward``: ``sum_{j > z} dP(j) / P(z)``, to z + 1 only. ``downward``:
     ``sum_{j < z} dP(j) / P(z)``, to z - 1 only. ``one_sided``: of upward and downward those that are positive, the jumps of
@@ -27,7 +27,7 @@ def flow_rates(flow: str, mass: Tensor, probabilities: Tensor, index: Tensor) ->
     leave-one-out flow is used.
 
     Args:
-        flow: Which one.
+        flow: The name of the flow.
         mass: dP, or P with its graph, ``[K, rows]``; the one-sided flow needs dP.
         probabilities: P, without graph, ``[K, rows]``.
         index: z, ``[rows]``.
@@ -46,8 +46,8 @@ def flow_rates(flow: str, mass: Tensor, probabilities: Tensor, index: Tensor) ->
     return torch.where((probabilities > 0).all(0), neighbours, others)
 
 
-def combined(shares: dict[str, float], mass: Tensor, probabilities: Tensor, index: Tensor) -> Tensor:
-    """The flow ``sum_i a_i R_i``, itself a flow if the shares a_i sum to one, ``[K, rows]``."""
+def combine(shares: dict[str, float], mass: Tensor, probabilities: Tensor, index: Tensor) -> Tensor:
+    """Return ``sum_i a_i R_i``, ``[K, rows]``; it is a flow if the shares a_i sum to one."""
     return torch.stack([share * flow_rates(each, mass, probabilities, index) for each, share in shares.items()]).sum(0)
 
 

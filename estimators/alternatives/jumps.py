@@ -1,4 +1,4 @@
-"""Candidate jumps: where a drawn outcome could have gone had the parameters been a little different, and at what rate.
+"""Candidate jumps: the outcome that a draw would have had at slightly other parameters, and the rate of that change.
 
 Both flows R(i -> j) below move probability as the parameters do, ``sum_i p_i R(i -> j) - p_j sum_k R(j -> k) = dp_j``, so
 ``dE f = E sum_j R(i -> j) (f(j) - f(i))``.
@@ -22,9 +22,10 @@ class Jump:
     """One candidate jump for every element of a site.
 
     Attributes:
-        rate: How much the jump counts when one of many is kept, ``[rows, *batch]``, non-negative.
+        rate: The weight of the jump when one of many is kept, ``[rows, *batch]``, non-negative.
         alternative: The index jumped to, ``[rows, *batch]``.
-        density: Probability with which ``alternative`` was proposed, given the outcome; None where the rate says it all.
+        density: The probability with which ``alternative`` was proposed, given the outcome; None if the rate
+            already accounts for it.
     """
 
     rate: Tensor
@@ -33,7 +34,7 @@ class Jump:
 
 
 def one_sided_jump(site: FiniteSite, tangent: Tensor, index: Tensor, generator: torch.Generator) -> Jump:
-    """The jumps that inversion makes when a scalar parameter grows: to a neighbour only.
+    """Propose the jump that inversion makes when a scalar parameter grows: to a neighbour only.
 
     With ``L_i = sum_{j <= i} dp_j``: to i - 1 at rate ``L_{i-1} / p_i`` where that is positive, to i + 1 at rate ``-L_i / p_i``
     where that is; impossible neighbours, p_j = dp_j = 0, are passed over. For a bit: 0 to 1 at rate ``dp / (1 - p)`` if
@@ -52,7 +53,7 @@ def one_sided_jump(site: FiniteSite, tangent: Tensor, index: Tensor, generator: 
         probability = site.probability(index)
         signed = torch.where(index.bool(), -tangent, tangent)
         return Jump(signed.clamp_min_(0).div_(probability), ~index.bool(), None)
-    cumulative = _cumulative(tangent, site.probabilities())
+    cumulative = _cumulate(tangent, site.probabilities())
     drawn = index.unsqueeze(-1)
     left = cumulative.gather(-1, drawn).squeeze(-1).clamp(min=0)
     right = (-cumulative.gather(-1, drawn + 1).squeeze(-1)).clamp(min=0)
@@ -62,8 +63,8 @@ def one_sided_jump(site: FiniteSite, tangent: Tensor, index: Tensor, generator: 
     return Jump((left + right) / site.probability(index), alternative, None)
 
 
-def _cumulative(tangent: Tensor, probabilities: Tensor) -> Tensor:
-    """``L_{-1}, ..., L_{K-1}``, summed from the end that has less mass: L is divided by p, which is small in both tails."""
+def _cumulate(tangent: Tensor, probabilities: Tensor) -> Tensor:
+    """Return ``L_{-1}, ..., L_{K-1}``, summed from the end with less mass: L is divided by p, small in both tails."""
     below = tangent.cumsum(-1)
     above = tangent.flip(-1).cumsum(-1).flip(-1)[..., 1:]
     inner = torch.where(probabilities.cumsum(-1)[..., :-1] < 0.5, below[..., :-1], -above)
@@ -71,23 +72,23 @@ def _cumulative(tangent: Tensor, probabilities: Tensor) -> Tensor:
 
 
 def _neighbour(index: Tensor, side: Tensor, possible: Tensor) -> Tensor:
-    """The nearest possible category to the left (side 0) or to the right (side 1), the outcome itself where there is none."""
+    """Return the nearest possible category to the left (side 0) or right (side 1), or the outcome itself if there is none."""
     last = possible.shape[-1] - 1
     beside = index + 2 * side - 1
-    # The general way serves every case; asking whether it is needed would make the host wait for a GPU.
+    # The general way serves every case; a test of whether it is needed would make the host wait for a GPU.
     if possible.is_cuda or not bool(possible.all()):
         category = torch.arange(last + 1, device=index.device).expand(possible.shape)
         lower = torch.where(possible, category, -1).cummax(-1).values
         upper = torch.where(possible, category, last + 1).flip(-1).cummin(-1).values.flip(-1)
         nearest = torch.stack((lower, upper), -1).flatten(-2)
         position = 2 * beside.clamp(0, last) + side
-        found = nearest.gather(-1, position.unsqueeze(-1)).squeeze(-1)
-        beside = torch.where((beside < 0) | (beside > last), beside, found)
+        neighbour = nearest.gather(-1, position.unsqueeze(-1)).squeeze(-1)
+        beside = torch.where((beside < 0) | (beside > last), beside, neighbour)
     return torch.where((beside < 0) | (beside > last), index, beside)
 
 
 def leave_one_out_jump(site: FiniteSite, index: Tensor, generator: torch.Generator) -> Jump:
-    """A jump to any other category j, proposed with density ``p_j / (1 - p_i)``, for the flow ``R(i -> j) = dp_j``.
+    """Propose a jump to any other category j with density ``p_j / (1 - p_i)``, for the flow ``R(i -> j) = dp_j``.
 
     It needs no direction, so it serves parameters of any dimension: the derivative dp_j is taken afterwards, in one backward
     pass. The rate is ``1 - sum p^2``, the probability that a fresh draw would differ.
@@ -110,10 +111,10 @@ def leave_one_out_jump(site: FiniteSite, index: Tensor, generator: torch.Generat
 
 
 def possible(probabilities: Tensor, leaf: Tensor) -> Tensor:
-    """Which categories have a probability that is positive, or zero with a derivative that is not.
+    """Mark the categories whose probability is positive, or zero with a derivative that is not.
 
-    The alternatives of others must not be run: they may lie outside of what the program is defined on. Derivatives are asked
-    only of categories that are zero in some row.
+    The alternatives of other categories must not be run: the program may not be defined there. Derivatives are computed only
+    for categories that are zero in some row.
 
     Args:
         probabilities: ``[rows, *elements]``, connected to the leaf.

@@ -14,7 +14,7 @@ from ..markov import MarkovProgram
 from ..runs.tape import choose
 from ..sites.reading import FiniteSite, finite_site_of
 
-__all__ = ["Lanes", "Moves", "advanced", "coupled", "merged"]
+__all__ = ["Lanes", "Moves", "advance", "couple", "merge"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Lanes:
 
     Attributes:
         states: ``[lanes, rows, *state]``; a lane that a row does not use holds that row's primal state.
-        magnitude: Roughly how much each lane counts, zero where it is not used, ``[lanes, rows]``.
+        magnitude: The rough weight of each lane, zero if it is not used, ``[lanes, rows]``.
     """
 
     states: Tensor
@@ -31,11 +31,11 @@ class Lanes:
 
     @classmethod
     def none(cls, state: Tensor) -> Lanes:
-        """No alternatives yet to a primal ``state``, ``[rows, *state]``."""
+        """Return lanes without alternatives to a primal ``state``, ``[rows, *state]``."""
         return cls(state.new_empty(0, *state.shape), state.new_empty(0, len(state)))
 
     def gains(self, program: MarkovProgram, objective: Tensor) -> Tensor:
-        """``f(y) - f(x)`` of every lane, zero where it is not used, ``[lanes, rows]``; ``objective`` is f(x), ``[rows]``."""
+        """Return ``f(y) - f(x)`` of every lane, ``[lanes, rows]``, zero if it is unused; ``objective`` is f(x), ``[rows]``."""
         if not len(self.states):
             return torch.zeros_like(self.magnitude)
         scores = program.objective(self.states.flatten(0, 1)).reshape(self.magnitude.shape)
@@ -44,7 +44,7 @@ class Lanes:
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """How one step took lanes to lanes.
+    """The map of one step from lanes to lanes.
 
     Attributes:
         coupling: C(z' | z), the probability that a lane moves z' given the primal's move, ``[lanes before, K, rows]``.
@@ -57,8 +57,8 @@ class Moves:
     lane: Tensor
     scale: Tensor | None
 
-    def pulled(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Take values of the lanes after the step back to the primal's alternatives and to the lanes before it.
+    def pull_back(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the lanes' values after a step back to the primal's alternatives and to the lanes before it.
 
         Args:
             value: ``D_{k+1}`` of every lane, ``[lanes after, rows]``.
@@ -74,7 +74,7 @@ class Moves:
         return candidates[0], (self.coupling * candidates[1:]).sum(1)
 
 
-def advanced(
+def advance(
     program: MarkovProgram,
     params: Tensor,
     lanes: Lanes,
@@ -87,7 +87,7 @@ def advanced(
     limit: int,
     generator: torch.Generator,
 ) -> tuple[Lanes, Moves]:
-    """One step of the lanes: each moves in all ways that its coupling allows, the primal's alternatives join, equals merge.
+    """Step the lanes: each moves in every way its coupling allows, the alternatives of the primal join, and equal states merge.
 
     Args:
         program: The Markov program.
@@ -95,7 +95,7 @@ def advanced(
         lanes: The alternatives before the step.
         site: The primal's site, without its graph.
         index: The primal's outcome, ``[rows]``.
-        magnitude: How much each of the primal's alternatives counts, ``[K, rows]``.
+        magnitude: The weight of each of the primal's alternatives, ``[K, rows]``.
         departed: The primal state before the step, ``[rows, *state]``.
         arrived: The primal state after it.
         k: Number of the step.
@@ -115,18 +115,18 @@ def advanced(
         beside = other.probabilities().reshape(count, rows, -1).transpose(1, 2)
         # Tables of counts are as long as their rates need, so a lane's may be longer than the primal's, or shorter.
         site = max(site, other, key=lambda each: each.num_categories)
-    probabilities, beside, magnitude = (_padded(each, site.num_categories) for each in (probabilities, beside, magnitude))
-    coupling = coupled(probabilities, beside, index)
-    candidates = _stepped(program, torch.cat((departed.unsqueeze(0), lanes.states)), site, k)
+    probabilities, beside, magnitude = (_pad(each, site.num_categories) for each in (probabilities, beside, magnitude))
+    coupling = couple(probabilities, beside, index)
+    candidates = _step_all(program, torch.cat((departed.unsqueeze(0), lanes.states)), site, k)
     weight = torch.cat((magnitude.unsqueeze(0), lanes.magnitude.unsqueeze(1) * coupling)).flatten(0, 1)
     weight = weight.masked_fill(_equal(candidates, arrived), 0.0)
-    after, lane, scale = merged(candidates, weight, arrived, limit, generator)
+    after, lane, scale = merge(candidates, weight, arrived, limit, generator)
     shape = (1 + count, *probabilities.shape)
     return after, Moves(coupling, lane.reshape(shape), None if scale is None else scale.reshape(shape))
 
 
-def coupled(probabilities: Tensor, beside: Tensor, index: Tensor) -> Tensor:
-    """Maximal coupling of the lanes' moves to the primal's.
+def couple(probabilities: Tensor, beside: Tensor, index: Tensor) -> Tensor:
+    """Couple the lanes' moves maximally to the primal's.
 
     A lane repeats the primal's outcome z with probability ``min(1, P'(z) / P(z))`` and else moves by ``(P' - P)^+``,
     normalised; over the primal's outcomes its moves have law P'.
@@ -147,10 +147,10 @@ def coupled(probabilities: Tensor, beside: Tensor, index: Tensor) -> Tensor:
     return moved.scatter_add(1, drawn, repeats)
 
 
-def merged(
+def merge(
     candidates: Tensor, weight: Tensor, unused: Tensor, limit: int, generator: torch.Generator
 ) -> tuple[Lanes, Tensor, Tensor | None]:
-    """Gather equal states in one lane each; where more than `limit` differ, the last lane is drawn among the lightest.
+    """Gather equal states in one lane each; if more than `limit` differ, draw the last lane among the lightest.
 
     A lane that is drawn in proportion to its weight w among a total W has its value multiplied by W / w, so the sum over lanes
     keeps its mean.
@@ -171,16 +171,16 @@ def merged(
     sizes: list[Tensor] = []
     while len(states) < limit and bool(weight.any()):
         chosen = weight.max(0).indices
-        same = _equal(candidates, _picked(candidates, chosen)) & (weight > 0)
+        same = _equal(candidates, _pick(candidates, chosen)) & (weight > 0)
         rest = weight.masked_fill(same, 0.0)
         if len(states) + 1 == limit and bool(rest.any()):
             chosen = choose(weight.T, generator)
-            same = _equal(candidates, _picked(candidates, chosen)) & (weight > 0)
+            same = _equal(candidates, _pick(candidates, chosen)) & (weight > 0)
             size = weight.sum(0)
             scale = torch.where(same, size / (weight * same).sum(0), 1.0)
         else:
             size = (weight * same).sum(0)
-        states.append(torch.where(_spread(size > 0, unused), _picked(candidates, chosen), unused))
+        states.append(torch.where(_spread(size > 0, unused), _pick(candidates, chosen), unused))
         sizes.append(size)
         lane = torch.where(same, len(states), lane)
         weight = rest
@@ -189,8 +189,8 @@ def merged(
     return Lanes(torch.stack(states), torch.stack(sizes)), lane, scale
 
 
-def _stepped(program: MarkovProgram, states: Tensor, site: FiniteSite, k: int) -> Tensor:
-    """The states that every lane reaches by every outcome, ``[lanes * K, rows, *state]``."""
+def _step_all(program: MarkovProgram, states: Tensor, site: FiniteSite, k: int) -> Tensor:
+    """Return the states that every lane reaches by every outcome, ``[lanes * K, rows, *state]``."""
     lanes, rows, *state = states.shape
     categories = site.num_categories
     values = site.from_one_hot(torch.eye(categories, dtype=site.dtype, device=site.device))
@@ -201,18 +201,18 @@ def _stepped(program: MarkovProgram, states: Tensor, site: FiniteSite, k: int) -
     return after.reshape(lanes * categories, rows, *after.shape[1:])
 
 
-def _padded(probabilities: Tensor, categories: int) -> Tensor:
+def _pad(probabilities: Tensor, categories: int) -> Tensor:
     return torch.nn.functional.pad(probabilities, (0, 0, 0, categories - probabilities.shape[-2]))
 
 
 def _equal(candidates: Tensor, state: Tensor) -> Tensor:
-    """Whether the states agree in all their numbers, ``[candidates, rows]``."""
+    """Return True where the states agree in all their numbers, ``[candidates, rows]``."""
     equal = candidates == state
     return equal if equal.dim() == 2 else equal.flatten(2).all(2)
 
 
-def _picked(candidates: Tensor, chosen: Tensor) -> Tensor:
-    """One candidate a row, ``[rows, *state]``."""
+def _pick(candidates: Tensor, chosen: Tensor) -> Tensor:
+    """Return one candidate a row, ``[rows, *state]``."""
     return candidates[chosen, torch.arange(len(chosen), device=chosen.device)]
 
 

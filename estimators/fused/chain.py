@@ -38,11 +38,11 @@ class Moves:
 
     @property
     def possible(self) -> NDArray[np.bool_]:
-        """Outcomes that are drawn, or would be if the parameter were a little different, ``[S, 2]``."""
+        """The outcomes that are drawn, or would be if the parameter were a little different, ``[S, 2]``."""
         return np.asarray((self.probability > 0) | (self.slope != 0))
 
     def equals(self, other: Moves) -> bool:
-        """Whether the two are the same numbers."""
+        """Return True if the two hold the same numbers."""
         pairs = ((self.probability, other.probability), (self.slope, other.slope), (self.successor, other.successor))
         return all(np.array_equal(own, its, equal_nan=True) for own, its in pairs)
 
@@ -66,12 +66,12 @@ class Chain:
     reached: NDArray[np.bool_]
 
     def at(self, step: int) -> Moves:
-        """The moves of a step."""
+        """Return the moves of a step."""
         return self.moves[step if len(self.moves) > 1 else 0]
 
 
 def read_chain(program: Program, params: Tensor) -> Chain | None:
-    """The tables of a program, or None where it has none that a kernel could walk.
+    """Tabulate a program, or return None if a kernel could not walk it.
 
     A program has them if it is a `MarkovProgram` with ``states`` and a start that does not depend on its scalar parameter, if
     its sites have two categories and one element, and if no reachable outcome is rarer than 2^-16 without being impossible.
@@ -85,18 +85,18 @@ def read_chain(program: Program, params: Tensor) -> Chain | None:
         return None
     if program.num_steps < 1 or program.num_steps * len(program.states) > LARGEST_TABLE:
         return None
-    return _read(program, float(params), params.device)
+    return _read_cached(program, float(params), params.device)
 
 
 @lru_cache(maxsize=64)
-def _read(program: MarkovProgram, point: float, device: torch.device) -> Chain | None:
+def _read_cached(program: MarkovProgram, point: float, device: torch.device) -> Chain | None:
     try:
-        return _tabulated(program, torch.tensor(point, dtype=torch.float64, device=device))
-    except ValueError:  # a site that this package, or PyTorch's validation, refuses on some state
+        return _tabulate(program, torch.tensor(point, dtype=torch.float64, device=device))
+    except ValueError:  # this package, or the validation of PyTorch, refuses a site on some state
         return None
 
 
-def _tabulated(program: MarkovProgram, params: Tensor) -> Chain | None:
+def _tabulate(program: MarkovProgram, params: Tensor) -> Chain | None:
     assert program.states is not None
     states = program.states.detach().double().to(params.device)
     initial = program.initial(row_leaf(params, 1))
@@ -133,7 +133,7 @@ def _moves(program: MarkovProgram, params: Tensor, states: Tensor, k: int) -> Mo
 
 
 def _walkable(moves: Moves, reached: NDArray[np.bool_]) -> bool:
-    """Whether a kernel can take this step from every state that is reached."""
+    """Return True if a kernel can take this step from every state that is reached."""
     probability, slope = moves.probability[reached], moves.slope[reached]
     known = bool((moves.successor[reached][moves.possible[reached]] >= 0).all())
     frequent = bool(((probability == 0) | (probability >= LEAST_PROBABILITY)).all())

@@ -1,4 +1,4 @@
-"""Which estimators run as a compiled walk, and on which programs."""
+"""The choice of the estimators that run as a compiled walk, and of the programs on which they do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..score_function import FittedBaseline, LeaveOneOut, ScoreFunction
 from ..stochastic_triples import StochasticTriple
 from .alternatives import ONE_SIDED, Alternatives, Shares, alternatives, jumps_part
 from .chain import Chain, read_chain
-from .walks import engine_for, walked
+from .walks import engine_for, run_walk
 
 __all__ = ["Fused", "fused", "fused_objectives"]
 
@@ -31,7 +31,7 @@ class Fused:
     hundred million without, roughly.
 
     Args:
-        estimator: Any estimator; `fused` says whether this one gains anything.
+        estimator: Any estimator; `fused` tells whether it gains anything.
         engine: ``numba`` (CPU), ``Triton`` (CUDA) or ``PyTorch``.
 
     Example:
@@ -57,7 +57,7 @@ class Fused:
     def __call__(
         self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator
     ) -> Float[Tensor, "{num_samples} *param"]:
-        """Replicates, ``[num_samples, *param]``."""
+        """Return replicates, ``[num_samples, *param]``."""
         chain = None if isinstance(generator, BranchSource) else _chain(self.estimator, program, params)
         if chain is None:
             return self.estimator(program, params, num_samples, generator)
@@ -65,7 +65,7 @@ class Fused:
 
 
 def fused(estimator: Estimator, program: Program, params: Tensor) -> Estimator:
-    """The estimator with the walks of the fastest engine installed if it has any on this program, else the estimator itself.
+    """Return the estimator with the fastest installed walks if it has any on this program, else the estimator itself.
 
     There are walks for the score function (also fitted, also leave-one-out), stochastic triples and conditional triples along
     any flow or mixture of flows, on finite chains of two outcomes a step with a scalar parameter (`read_chain`); for
@@ -82,12 +82,12 @@ def fused(estimator: Estimator, program: Program, params: Tensor) -> Estimator:
 
 
 def fused_objectives(program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor | None:
-    """The objective of plain runs, ``[rows]``, by walking tables; None where there are none."""
+    """Return the objective of plain runs, ``[rows]``, by walking tables, or None if the program has none."""
     chain = read_chain(program, params)
     if chain is None:
         return None
     draw = _Draw(engine_for(params.device.type), chain, rows, params.dtype, generator)
-    return draw.table(chain.value, *draw.walked("forward"))
+    return draw.table(chain.value, *draw.walk("forward"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,60 +100,60 @@ class _Draw:
     dtype: torch.dtype
     generator: torch.Generator
 
-    def walked(self, walk: str, beside: Alternatives | None = None) -> tuple[Tensor, ...]:
-        return walked(self.engine, walk, self.chain, self.rows, self.dtype, self.generator, beside)
+    def walk(self, walk: str, beside: Alternatives | None = None) -> tuple[Tensor, ...]:
+        return run_walk(self.engine, walk, self.chain, self.rows, self.dtype, self.generator, beside)
 
     def table(self, values: Any, states: Tensor) -> Tensor:
-        """A number for every row, from one for every state."""
+        """Return a number for every row, from one for every state."""
         return torch.as_tensor(values, dtype=self.dtype, device=states.device).index_select(0, states)
 
 
 def _chain(estimator: Estimator, program: Program, params: Tensor) -> Chain | None:
-    """The chain to walk; None where the estimator has to run by itself."""
+    """Return the chain to walk, or None if the estimator has to run by itself."""
     if type(estimator) not in _ROWS or params.dtype not in (torch.float32, torch.float64):
         return None
     chain = read_chain(program, params)
     if chain is not None and isinstance(estimator, ConditionalTriple | ConditionalTripleControlVariate):
-        return None if _followed(estimator, chain) is None else chain
+        return None if _find_alternatives(estimator, chain) is None else chain
     return chain
 
 
-def _followed(estimator: ConditionalTriple | ConditionalTripleControlVariate, chain: Chain) -> Alternatives | None:
-    """All alternatives that the estimator carries, if it has a lane for each."""
+def _find_alternatives(estimator: ConditionalTriple | ConditionalTripleControlVariate, chain: Chain) -> Alternatives | None:
+    """Return all alternatives that the estimator carries, or None if it has too few lanes."""
     shares: Shares = tuple(estimator.shares.items())
     return alternatives(chain, shares, estimator.lanes)
 
 
 def _score(estimator: ScoreFunction, draw: _Draw) -> Tensor:
-    """``(f - b) sum_k dlog p_k``."""
-    states, score = draw.walked("score")
+    """Return ``(f - b) sum_k dlog p_k``."""
+    states, score = draw.walk("score")
     return (draw.table(draw.chain.value, states) - estimator.baseline) * score
 
 
 def _leave_one_out(estimator: LeaveOneOut, draw: _Draw) -> Tensor:
-    """``1 / (K - 1) sum_k (f_k - mean f) dlog p_k``, a group's runs side by side."""
+    """Return ``1 / (K - 1) sum_k (f_k - mean f) dlog p_k``; the runs of a group lie side by side."""
     group = estimator.group
     runs = replace(draw, rows=draw.rows * group)
-    states, score = (each.reshape(draw.rows, group) for each in runs.walked("score"))
+    states, score = (each.reshape(draw.rows, group) for each in runs.walk("score"))
     objective = runs.table(draw.chain.value, states.reshape(-1)).reshape(draw.rows, group)
     return ((objective - objective.mean(1, keepdim=True)) * score).sum(1) / (group - 1)
 
 
 def _stochastic_triple(estimator: StochasticTriple, draw: _Draw) -> Tensor:
-    """``W (f(alternative) - f)``."""
+    """Return ``W (f(alternative) - f)``."""
     single = alternatives(draw.chain, ONE_SIDED, 1) if jumps_part(draw.chain) else None
     if single is not None:
-        states, weight = draw.walked("drawn", single)
+        states, weight = draw.walk("drawn", single)
         return draw.table(single.gain[:, 0], states) * weight
-    states, others, weight = draw.walked("paired")
+    states, others, weight = draw.walk("paired")
     return (draw.table(draw.chain.value, others) - draw.table(draw.chain.value, states)) * weight
 
 
 def _conditional_triple(estimator: ConditionalTriple | ConditionalTripleControlVariate, draw: _Draw) -> Tensor:
-    """``sum E[W | path] (f(alternative) - f)`` over the alternatives."""
-    followed = _followed(estimator, draw.chain)
+    """Return ``sum E[W | path] (f(alternative) - f)`` over the alternatives."""
+    followed = _find_alternatives(estimator, draw.chain)
     assert followed is not None
-    states, weight = draw.walked("averaged", followed)
+    states, weight = draw.walk("averaged", followed)
     return (draw.table(followed.gain, states) * weight).sum(1)
 
 

@@ -34,7 +34,7 @@ inlined = njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, f
 
 @compiled
 @no_type_check
-def _placed(counter, key, row, numbers):
+def _place_counters(counter, key, row, numbers):
     """Put every lane's counter before the first number of its row."""
     for lane in range(LANES):
         counter[lane] = key + np.uint64(row + lane) * np.uint64(numbers) * _GAMMA
@@ -43,7 +43,7 @@ def _placed(counter, key, row, numbers):
 @compiled
 @no_type_check
 def _draw(counter, bits):
-    """The next 64 bits of every lane."""
+    """Return the next 64 bits of every lane."""
     for lane in range(LANES):
         counter[lane] += _GAMMA
         mixed = counter[lane]
@@ -55,14 +55,14 @@ def _draw(counter, bits):
 @compiled
 @no_type_check
 def _row(word, bits):
-    """The row of what the upper half of some bits draws in a state."""
+    """Return the row that the upper half of some bits draws in a state."""
     return (word & _LOW) + np.uint64(bits < word)
 
 
 @compiled
 @no_type_check
 def _number(word, base):
-    """The number of the state that a word of the last step stands for."""
+    """Return the number of the state that a word of the last step stands for."""
     return ((word & _LOW) - base) >> _ONE
 
 
@@ -73,7 +73,7 @@ def forward(key, first, steps, start, words, base, states):
     counter, bits = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     word = np.empty(LANES, np.uint64)
     for row in range(0, len(states), LANES):
-        _placed(counter, key, first + row, (steps + 1) // 2)
+        _place_counters(counter, key, first + row, (steps + 1) // 2)
         word[:] = start
         for _ in range(steps // 2):
             _draw(counter, bits)
@@ -103,7 +103,7 @@ def _spread(before, after, lane, row, transfer, rate, slots):
 def _carry(total, spare, lane, rows, transfer, rate, slots):
     """Take a lane's weights through the rows of one draw or two."""
     if len(slots) == 1:
-        # A single weight stays in a register; nothing is read to scale it where nothing does.
+        # A single weight stays in a register; no scale is read if none applies.
         weight = total[lane]
         for row in rows:
             weight = (weight if transfer is None else weight * transfer[row]) + rate[row]
@@ -128,7 +128,7 @@ def carried(key, first, steps, start, words, transfer, rate, slots, base, states
     word = np.empty(LANES, np.uint64)
     total, spare = np.empty(LANES * len(slots), rate.dtype), np.empty(LANES * len(slots), rate.dtype)
     for row in range(0, len(states), LANES):
-        _placed(counter, key, first + row, (steps + 1) // 2)
+        _place_counters(counter, key, first + row, (steps + 1) // 2)
         word[:] = start
         total[:] = 0
         for _ in range(steps // 2):
@@ -158,7 +158,7 @@ def drawn(key, first, steps, start, words, survival, rate, base, states, totals)
     word, total = np.empty(LANES, np.uint64), np.empty(LANES, rate.dtype)
     nothing = rate.dtype.type(0)
     for row in range(0, len(states), LANES):
-        _placed(counter, key, first + row, steps)
+        _place_counters(counter, key, first + row, steps)
         word[:] = start
         total[:] = 0
         for _ in range(steps):
@@ -186,7 +186,7 @@ def paired(key, first, steps, start, words, offset, rate, base, states, others, 
     at, beside = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     total, fresh = np.empty(LANES, rate.dtype), np.empty(LANES, rate.dtype)
     for row in range(0, len(states), LANES):
-        _placed(counter, key, first + row, steps)
+        _place_counters(counter, key, first + row, steps)
         word[:] = start
         other[:] = start
         total[:] = 0

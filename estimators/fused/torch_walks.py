@@ -26,16 +26,16 @@ def launch(
         walk: One of `tables.WALKS`.
         steps: n.
         read: The walk's tables.
-        rows: How many.
+        rows: The number of rows.
         dtype: Floating type of the uniforms and the weights.
-        generator: Source of one uniform a row and step, and of another where a weight is drawn.
+        generator: The source of one uniform a row and step, and of another where a weight is drawn.
 
     Returns:
         ``[rows]`` each: the number of the last state, for ``paired`` that of the alternative, and the weight if there is one;
         for ``averaged`` the weight of every slot, ``[rows, slots]``.
     """
     device = generator.device
-    (first, cut), further = _decoded(read, dtype, device)
+    (first, cut), further = _decode(read, dtype, device)
 
     def below(limit: Tensor) -> Tensor:
         return torch.rand(rows, generator=generator, dtype=dtype, device=device) < limit
@@ -66,7 +66,7 @@ def launch(
 
 
 def _spread(total: Tensor, transfer: Tensor, rate: Tensor) -> Tensor:
-    """What is carried moves from slot to slot, and the fresh jump's rates are added: ``[rows, slots]``, ``[rows]`` for one."""
+    """Move what is carried from slot to slot and add the fresh jumps' rates: ``[rows, slots]``, ``[rows]`` for one slot."""
     if total.dim() == 1:
         return torch.addcmul(rate, total, transfer)
     return torch.baddbmm(rate.unsqueeze(1), total.unsqueeze(1), transfer).squeeze(1)
@@ -81,7 +81,7 @@ def _pair_step(
     total: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Both move by one uniform; what met is dropped; the fresh jump takes the alternative's place in proportion to its rate."""
+    """Move both by one uniform and drop what met; the fresh jump takes the alternative's place in proportion to its rate."""
     uniform, spare = torch.rand(2, len(total), generator=generator, dtype=total.dtype, device=total.device)
     place = first.index_select(0, place) + (uniform < cut.index_select(0, place))
     carried = first.index_select(0, other) + (uniform < cut.index_select(0, other))
@@ -91,8 +91,8 @@ def _pair_step(
 
 
 @lru_cache(maxsize=64)
-def _decoded(read: Tables, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
-    """By row the arrived state's first row and its probability of outcome 1, the start's behind them; and the weights."""
+def _decode(read: Tables, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
+    """Return by row the first row and P(1) of the arrived state, with those of the start behind them; and the weights."""
     words = np.append(read.words, read.start)
     first = torch.from_numpy((words & np.uint64(2**32 - 1)).astype(np.int32)).to(device)
     further = [each for each in read.further if isinstance(each, np.ndarray)]
@@ -102,6 +102,6 @@ def _decoded(read: Tables, dtype: torch.dtype, device: torch.device) -> tuple[tu
 
 
 def _probability(words: Table, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The threshold in a word's upper half, of which the greatest stands for one."""
+    """Return the threshold in a word's upper half as a probability; the greatest stands for one."""
     upper: NDArray[np.float64] = (words >> np.uint64(32)) / (2.0**32 - 1)
     return torch.from_numpy(upper).to(device, dtype)

@@ -42,17 +42,17 @@ def launch(walk: str, steps: int, key: int, read: Tables, outputs: tuple[Tensor,
     if walk == "paired":
         offset = read.further[0]
         assert isinstance(offset, np.uint64)
-        _paired[grid](key, steps, start, words, int(offset), *further, base, *outputs, rows, ROWS_PER_PROGRAM)
+        _walk_paired[grid](key, steps, start, words, int(offset), *further, base, *outputs, rows, ROWS_PER_PROGRAM)
         return
     # A walk that reads or fills less is handed something in its place, which it leaves alone.
     tables = (*further, words, words)[:2]
     slots = outputs[-1].shape[1:].numel()
-    _carried[grid](key, steps, start, words, *tables, base, outputs[0], outputs[-1], rows, walk, slots, ROWS_PER_PROGRAM)
+    _walk_carried[grid](key, steps, start, words, *tables, base, outputs[0], outputs[-1], rows, walk, slots, ROWS_PER_PROGRAM)
 
 
 @lru_cache(maxsize=64)
 def _on_device(read: Tables, device: torch.device) -> tuple[Tensor, ...]:
-    """The arrays among the tables; words as signed integers, which PyTorch knows better."""
+    """Move the arrays of the tables to the device; words become signed integers, which PyTorch supports better."""
     arrays = [each for each in (read.words, *read.further) if isinstance(each, np.ndarray)]
     signed = [each.view(np.int64) if each.dtype == np.uint64 else each for each in arrays]
     return tuple(torch.from_numpy(each).to(device) for each in signed)
@@ -61,21 +61,21 @@ def _on_device(read: Tables, device: torch.device) -> tuple[Tensor, ...]:
 @triton.jit
 @no_type_check
 def _threshold(word):
-    """A word's upper half."""
+    """Return a word's upper half."""
     return (word >> 32).to(tl.uint32)
 
 
 @triton.jit
 @no_type_check
 def _row(word, uniform):
-    """The row of what a uniform of 32 bits draws in a state."""
+    """Return the row that a uniform of 32 bits draws in a state."""
     return (word & 0xFFFFFFFF) + (uniform < _threshold(word)).to(tl.int64)
 
 
 @triton.jit
 @no_type_check
 def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr, SLOTS: tl.constexpr):
-    """One step of what carries a single number, or one for each slot."""
+    """Step what carries a single number, or one number for each slot."""
     row = _row(word, uniform)
     if WALK == "score":
         total += tl.load(first + row)
@@ -93,11 +93,11 @@ def _step(words, first, second, word, total, uniform, spare, WALK: tl.constexpr,
 
 @triton.jit(do_not_specialize=["key", "steps", "start", "rows"])
 @no_type_check
-def _carried(
+def _walk_carried(
     key, steps, start, words, first, second, base, states, totals, rows,
     WALK: tl.constexpr, SLOTS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """``forward``, ``score`` and ``averaged``: four steps a draw of Philox; ``drawn``: two."""
+    """Walk ``forward``, ``score`` and ``averaged`` with four steps a draw of Philox, and ``drawn`` with two."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     word = tl.zeros([BLOCK], tl.int64) + start
     total = tl.zeros([BLOCK, SLOTS] if SLOTS > 1 else [BLOCK], totals.dtype.element_ty)
@@ -127,8 +127,8 @@ def _carried(
 
 @triton.jit(do_not_specialize=["key", "steps", "start", "rows"])
 @no_type_check
-def _paired(key, steps, start, words, offset, rate, base, states, others, totals, rows, BLOCK: tl.constexpr):
-    """A row and an alternative beside it: two steps a draw of Philox."""
+def _walk_paired(key, steps, start, words, offset, rate, base, states, others, totals, rows, BLOCK: tl.constexpr):
+    """Walk a row and an alternative beside it with two steps a draw of Philox."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     word = tl.zeros([BLOCK], tl.int64) + start
     beside = word
@@ -148,7 +148,7 @@ def _paired(key, steps, start, words, offset, rate, base, states, others, totals
 @triton.jit
 @no_type_check
 def _pair_step(words, offset, rate, word, beside, total, uniform, spare):
-    """Both move by one uniform; what met is dropped; the fresh jump takes the alternative's place in proportion to its rate."""
+    """Move both by one uniform and drop what met; the fresh jump takes the alternative's place in proportion to its rate."""
     row = _row(word, uniform)
     carried = tl.load(words + _row(beside, uniform))
     word = tl.load(words + row)

@@ -15,12 +15,12 @@ from .alternatives import Alternatives
 from .chain import Chain
 from .tables import Tables, tables
 
-__all__ = ["engine_for", "walked"]
+__all__ = ["engine_for", "run_walk"]
 
 _ROWS_PER_THREAD = 4096
 
 
-def walked(
+def run_walk(
     engine: str,
     walk: str,
     chain: Chain,
@@ -38,9 +38,9 @@ def walked(
         engine: ``numba``, ``Triton`` or ``PyTorch``.
         walk: ``forward``, ``score``, ``averaged``, ``drawn`` or ``paired``; see `tables`.
         chain: The chain.
-        rows: How many.
+        rows: The number of rows.
         dtype: Floating type of the weights.
-        generator: Source of the kernels' key, 64 bits; its device is where rows are walked.
+        generator: The source of the kernels' key, 64 bits; its device is where rows are walked.
         beside: The alternatives that ``averaged`` carries, and ``drawn``, which carries one.
 
     Returns:
@@ -61,7 +61,7 @@ def walked(
 
 @cache
 def engine_for(device: str) -> str:
-    """The fastest engine that is installed, for a type of device."""
+    """Return the fastest engine that is installed for a type of device."""
     try:
         _ = _numba_kernels() if device == "cpu" else _triton_kernels()
     except ImportError:  # not installed, or not made for this NumPy
@@ -70,7 +70,7 @@ def engine_for(device: str) -> str:
 
 
 def _on_cpu(walk: str, steps: int, key: int, read: Tables, outputs: tuple[Tensor, ...]) -> None:
-    """Contiguous parts of the rows, one a thread."""
+    """Walk contiguous parts of the rows, one a thread."""
     kernel, arrays = _numba_kernels().WALKS[walk], [each.numpy() for each in outputs]
 
     def part(first: int, last: int) -> None:

@@ -14,7 +14,7 @@ __all__ = ["BranchSource", "UndecidedError"]
 
 
 class UndecidedError(Exception):
-    """A decision that no branch has made yet; carries what can be decided.
+    """A decision that no branch has made yet; it carries the possible outcomes.
 
     Attributes:
         probabilities: ``[branches, elements, outcomes]``.
@@ -40,7 +40,7 @@ class BranchSource(torch.Generator):
     branches: int
 
     def __new__(cls, decided: list[Tensor], branches: int, device: torch.device | str = "cpu") -> Self:
-        """A generator that is never advanced."""
+        """Make a generator that is never advanced."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
     def __init__(self, decided: list[Tensor], branches: int, device: torch.device | str = "cpu") -> None:
@@ -49,7 +49,7 @@ class BranchSource(torch.Generator):
         self._count = 0
 
     def category(self, weights: Tensor) -> Tensor:
-        """One category per element, ``[rows, *batch]``.
+        """Decide one category per element, ``[rows, *batch]``.
 
         Args:
             weights: Non-negative, ``[rows, *batch, K]``, not necessarily normalised; where all are zero it is the last one.
@@ -61,13 +61,13 @@ class BranchSource(torch.Generator):
                 f"exact mode: a draw has {elements} elements for {self.branches} branches; expected the same number for each"
             )
         if self._count == len(self.decided):
-            raise UndecidedError(_normalised(weights.detach().double()).reshape(self.branches, -1, categories))
+            raise UndecidedError(_normalise(weights.detach().double()).reshape(self.branches, -1, categories))
         index = self.decided[self._count]
         self._count += 1
         return index.reshape(shape)
 
     def uniform(self, edges: Tensor) -> Tensor:
-        """A uniform per element, ``[rows, *batch]``: the middle of one of the cells that the edges cut [0, 1] into.
+        """Decide a uniform per element, ``[rows, *batch]``: the middle of one of the cells that the edges cut [0, 1] into.
 
         Args:
             edges: In any order, ``[rows, *batch, E]``; those outside [0, 1] cut nothing.
@@ -78,7 +78,7 @@ class BranchSource(torch.Generator):
         return ((bounds.gather(-1, cell) + bounds.gather(-1, cell + 1)) / 2).squeeze(-1)
 
 
-def _normalised(weights: Tensor) -> Tensor:
+def _normalise(weights: Tensor) -> Tensor:
     total = weights.sum(-1, keepdim=True)
     last = torch.zeros_like(weights)
     last[..., -1] = 1.0

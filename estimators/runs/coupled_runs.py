@@ -22,7 +22,7 @@ class Joint:
     Attributes:
         index: The outcomes, ``[rows, copies, *batch]``.
         score: A tensor ``[rows, copies, *elements]`` whose gradient is each run's score; elements are the batch, or finer.
-        weight: W, what the score of run i counts against run j, ``[rows, copies, copies, *elements]`` or broadcast to it.
+        weight: W, the weight of the score of run i against run j, ``[rows, copies, copies, *elements]`` or broadcast to it.
     """
 
     index: Tensor
@@ -41,7 +41,7 @@ must be drawn independently, with W = 1.
 def differentiate_jointly(
     coupling: Coupling, program: Program, params: Tensor, rows: int, generator: torch.Generator, copies: int
 ) -> Tensor:
-    """The pairwise score-function estimate from coupled runs.
+    """Return the pairwise score-function estimate from coupled runs.
 
     ``1 / (n (n - 1)) sum_{i != j} (f_i - f_j) W_ij grad score_i + mean_i grad f_i``.
 
@@ -53,8 +53,8 @@ def differentiate_jointly(
         coupling: The joint law.
         program: The program.
         params: ``[*param]``.
-        rows: Number of replicates.
-        generator: Source of the outcomes.
+        rows: The number of replicates.
+        generator: The source of the outcomes.
         copies: n.
 
     Returns:
@@ -69,7 +69,7 @@ def differentiate_jointly(
         site = finite_site_of(distribution, rows * copies)
         grouped = site.with_probs(site.probs.unflatten(0, (rows, copies)))
         # Nothing is drawn before the first site, so only later ones can differ in their derivatives.
-        joint = coupling(grouped, _alike(grouped) if first else _alike(grouped) & _same_derivative(grouped, leaf), generator)
+        joint = coupling(grouped, _agree(grouped) if first else _agree(grouped) & _same_derivative(grouped, leaf), generator)
         first = False
         if site.requires_grad:
             joints.append(joint)
@@ -79,21 +79,21 @@ def differentiate_jointly(
     values = objective.detach()
     gap = (values.unsqueeze(2) - values.unsqueeze(1)) / (copies * (copies - 1))
     surrogate = objective / copies
-    for each in joints:
-        coefficient = (_widened(gap, each.score.dim() + 1) * each.weight).sum(2)
-        surrogate = surrogate + (coefficient * each.score).reshape(rows, copies, -1).sum(2)
+    for joint in joints:
+        coefficient = (_widen(gap, joint.score.dim() + 1) * joint.weight).sum(2)
+        surrogate = surrogate + (coefficient * joint.score).reshape(rows, copies, -1).sum(2)
     return row_gradients(surrogate.reshape(-1), leaf).reshape(rows, copies, *params.shape).sum(1)
 
 
-def _alike(site: FiniteSite) -> Tensor:
-    """Where all copies have one probability, but for the rounding that a row's place in a batch makes: ``[rows, *batch]``."""
+def _agree(site: FiniteSite) -> Tensor:
+    """Return True where all copies have one probability up to the rounding of a row's place in a batch, ``[rows, *batch]``."""
     probs = site.probs.detach()
     same = torch.isclose(probs, probs[:, :1], rtol=8 * torch.finfo(probs.dtype).eps, atol=0).all(1)
     return same if probs.dim() == len(site.shape) else same.all(-1)
 
 
 def _same_derivative(site: FiniteSite, leaf: Tensor) -> Tensor:
-    """Whether all copies of a row have the same derivatives, ``[rows, 1, ..., 1]``.
+    """Return True where all copies of a row have the same derivatives, ``[rows, 1, ..., 1]``.
 
     Equal probabilities are not enough: two branches may meet at one value of the parameters. One fixed combination of all the
     site's probabilities is differentiated; copies that differ would agree in it by accident only.
@@ -108,8 +108,8 @@ def _same_derivative(site: FiniteSite, leaf: Tensor) -> Tensor:
         gradient = gradient.reshape(rows, copies, -1)
         scale = gradient.abs().amax((1, 2), keepdim=True)
         same = ((gradient - gradient[:, :1]).abs() <= 1e3 * torch.finfo(leaf.dtype).eps * scale).all(2).all(1)
-    return _widened(same, len(site.shape) - 1)
+    return _widen(same, len(site.shape) - 1)
 
 
-def _widened(tensor: Tensor, dims: int) -> Tensor:
+def _widen(tensor: Tensor, dims: int) -> Tensor:
     return tensor.reshape(*tensor.shape, *(1 for _ in range(dims - tensor.dim())))

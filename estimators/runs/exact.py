@@ -26,18 +26,18 @@ class Branches:
     rows: Tensor
 
     def mean(self) -> Tensor:
-        """``[*param]``."""
+        """Return the mean, ``[*param]``."""
         return _average(self.weight, self.rows)
 
     def variance(self) -> Tensor:
-        """Of each coordinate, ``[*param]``."""
+        """Return the variance of each coordinate, ``[*param]``."""
         return _average(self.weight, (self.rows - self.mean()).square())
 
 
 def exact_moments(estimator: Estimator, program: Program, params: Tensor, max_branches: int = 2**18) -> tuple[Tensor, Tensor]:
-    """The exact mean and the exact variance of one replicate.
+    """Return the exact mean and the exact variance of one replicate.
 
-    The estimator is handed a source that decides its draws from a table. It is run until it asks for a draw that the table
+    The estimator is handed a source that decides its draws from a table. It is run until it requests a draw that the table
     does not hold; every branch is then split over the outcomes of that draw, and the estimator starts again. A run whose
     draws are all decided holds every possible row, and the products of the outcomes' probabilities are their weights. Draws
     that share a uniform are split over the cells of [0, 1] on which all their outcomes are constant. Its error is rounding:
@@ -70,7 +70,7 @@ def exact_moments(estimator: Estimator, program: Program, params: Tensor, max_br
 
 
 def enumerate_branches(estimator: Estimator, program: Program, params: Tensor, max_branches: int = 2**18) -> Branches:
-    """Every row that an estimator can return; arguments and errors as in `exact_moments`."""
+    """List every row that an estimator can return; arguments and errors are those of `exact_moments`."""
     decided: list[Tensor] = []
     weight = torch.ones(1, dtype=torch.float64, device=params.device)
     while True:

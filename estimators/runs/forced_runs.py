@@ -21,8 +21,8 @@ class Alternatives:
     """Outcomes to force the elements of one site to, each element by itself.
 
     Attributes:
-        index: A outcomes of every element, ``[A, rows, *batch]``; the element's own outcome asks for nothing.
-        term: What the objective's gain counts, connected to the parameters, ``[A, rows, *batch]``.
+        index: A outcomes of every element, ``[A, rows, *batch]``; an element's own outcome requests nothing.
+        term: The weight of the objective's gain, connected to the parameters, ``[A, rows, *batch]``.
     """
 
     index: Tensor
@@ -34,7 +34,7 @@ Propose = Callable[[Distribution, FiniteSite, Tensor, Tensor, torch.Generator], 
 
 
 def differentiate_forced(propose: Propose, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-    """The gradient of ``sum term (f(forced run) - f(run)) + f``, the sum over all alternatives of all elements of all sites.
+    """Return the gradient of ``sum term (f(forced run) - f(run)) + f`` over all alternatives of all elements of all sites.
 
     Sites before the forced one repeat their outcomes; later ones are drawn from the run's own uniforms, the same for all
     alternatives. Sites without a gradient are not forced. All forced runs are one batch of ``rows`` times their number.
@@ -43,8 +43,8 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
         propose: The alternatives of a site.
         program: The program.
         params: ``[*param]``.
-        rows: Number of replicates.
-        generator: Source of randomness.
+        rows: The number of replicates.
+        generator: The source of randomness.
 
     Returns:
         Replicates, ``[rows, *param]``.
@@ -66,13 +66,13 @@ def differentiate_forced(propose: Propose, program: Program, params: Tensor, row
     surrogate = objective
     if proposals:
         gains = _gains(proposals, tape, program, params.detach(), objective.detach(), generator)
-        for each, gain in zip(proposals.values(), gains, strict=True):
-            surrogate = surrogate + (each.term * gain).movedim(1, 0).reshape(rows, -1).sum(1)
+        for proposal, gain in zip(proposals.values(), gains, strict=True):
+            surrogate = surrogate + (proposal.term * gain).movedim(1, 0).reshape(rows, -1).sum(1)
     return row_gradients(surrogate, leaf)
 
 
 def other_categories(index: Tensor, possible: Tensor) -> Tensor:
-    """The K - 1 other categories of every element, its own in place of impossible ones.
+    """Return the K - 1 other categories of every element, with its own in place of impossible ones.
 
     Args:
         index: ``[rows, *batch]``.
@@ -97,22 +97,22 @@ def _gains(
     objective: Tensor,
     generator: torch.Generator,
 ) -> list[Tensor]:
-    """``f(forced run) - f(run)`` of every alternative, shaped like its index, zero where it is the element's own outcome."""
+    """Return ``f(forced run) - f(run)`` of every alternative, shaped like its index, zero at the element's own outcome."""
     rows = len(objective)
-    targets = [each.index.reshape(*each.index.shape[:2], -1).movedim(2, 1) for each in proposals.values()]
-    counts = [each.shape[0] * each.shape[1] for each in targets]
+    targets = [proposal.index.reshape(*proposal.index.shape[:2], -1).movedim(2, 1) for proposal in proposals.values()]
+    counts = [target.shape[0] * target.shape[1] for target in targets]
     numbers = torch.tensor(list(proposals), device=params.device).repeat_interleave(torch.tensor(counts, device=params.device))
-    positions = torch.cat([torch.arange(each.shape[1], device=params.device).repeat(each.shape[0]) for each in targets])
-    forced = torch.cat([each.reshape(-1, rows) for each in targets])
+    positions = torch.cat([torch.arange(target.shape[1], device=params.device).repeat(target.shape[0]) for target in targets])
+    forced = torch.cat([target.reshape(-1, rows) for target in targets])
     copies = len(forced)
     branch, position = (each.unsqueeze(1).expand(copies, rows).reshape(-1) for each in (numbers, positions))
     with torch.no_grad():
         points = params.expand(copies * rows, *params.shape)
         sample = replaying(tape, branch, position, forced.reshape(-1), generator, copies)
         gains = (evaluate(program, points, sample).reshape(copies, rows) - objective).split(counts)
-    found = []
+    kept = []
     for number, target, gain in zip(proposals, targets, gains, strict=True):
         own = tape.draws[number].index.reshape(rows, -1).T.long()
-        kept = torch.where(target == own, 0.0, gain.reshape(target.shape))
-        found.append(kept.movedim(1, 2).reshape(proposals[number].index.shape))
-    return found
+        change = torch.where(target == own, 0.0, gain.reshape(target.shape))
+        kept.append(change.movedim(1, 2).reshape(proposals[number].index.shape))
+    return kept

@@ -1,4 +1,4 @@
-"""A run with hard samples, and what score functions with control variates ask of it."""
+"""A run with hard samples, as score functions with control variates need it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HardRun:
             slopes, to ``values``.
         tape: The draws, their probabilities connected to the leaf.
         values: The samples as the program saw them, each a leaf of its own in a run with slopes.
-        score: ``[rows]``, whose gradient in the leaf is ``sum_k grad log p(x_k)``; its value means nothing.
+        score: A tensor ``[rows]`` whose gradient in the leaf is ``sum_k grad log p(x_k)``; its value means nothing.
     """
 
     leaf: Tensor
@@ -38,7 +38,7 @@ class HardRun:
 
     @classmethod
     def of(cls, program: Program, params: Tensor, rows: int, generator: torch.Generator, *, sloped: bool = False) -> HardRun:
-        """Run ``rows`` rows; ``sloped`` runs can be asked for `slopes`, of an objective that is no black box."""
+        """Run ``rows`` rows; a ``sloped`` run has `slopes`, if the objective is not a black box."""
         tape: Tape[FiniteSite] = Tape()
         values: list[Tensor] = []
         record = recording(rows, generator, tape, finite_site_of)
@@ -52,31 +52,31 @@ class HardRun:
         return cls(leaf, objective, tape, values, path_score(tape, objective))
 
     def slopes(self) -> list[Tensor]:
-        """The objective's derivative in every value, the later draws held."""
+        """Return the objective's derivative in every value, with the later draws held."""
         if not (self.values and self.objective.requires_grad):
-            return [torch.zeros_like(each, requires_grad=False) for each in self.values]
-        found = torch.autograd.grad(self.objective.sum(), self.values, allow_unused=True, retain_graph=True)
+            return [torch.zeros_like(value, requires_grad=False) for value in self.values]
+        slopes = torch.autograd.grad(self.objective.sum(), self.values, allow_unused=True, retain_graph=True)
         return [
-            torch.zeros_like(value, requires_grad=False) if each is None else each
-            for each, value in zip(found, self.values, strict=True)
+            torch.zeros_like(value, requires_grad=False) if slope is None else slope
+            for slope, value in zip(slopes, self.values, strict=True)
         ]
 
     def means(self) -> list[Tensor]:
-        """The mean of every site given what was drawn before it."""
-        return [each.site.from_one_hot(each.site.probabilities()) for each in self.tape.draws]
+        """Return the mean of every site given what was drawn before it."""
+        return [entry.site.from_one_hot(entry.site.probabilities()) for entry in self.tape.draws]
 
     def deviation(self, slopes: list[Tensor]) -> Tensor:
-        """``sum_k d_k (x_k - mu_k)``, ``[rows]``, constant."""
+        """Return ``sum_k d_k (x_k - mu_k)``, ``[rows]``, constant."""
         with torch.no_grad():
             deviations = (value - mean for value, mean in zip(self.values, self.means(), strict=True))
-            return _summed(slopes, deviations, self.score)
+            return _sum_products(slopes, deviations, self.score)
 
     def compensation(self, slopes: list[Tensor]) -> Tensor:
-        """``sum_k d_k mu_k``, ``[rows]``, whose gradient is the mean of what `deviation` adds to the score."""
-        return _summed(slopes, self.means(), self.score)
+        """Return ``sum_k d_k mu_k``, ``[rows]``, whose gradient is the mean of what `deviation` adds to the score."""
+        return _sum_products(slopes, self.means(), self.score)
 
 
-def _summed(slopes: Iterable[Tensor], values: Iterable[Tensor], like: Tensor) -> Tensor:
-    """``sum_k d_k v_k`` over all elements of all sites, ``[rows]``."""
+def _sum_products(slopes: Iterable[Tensor], values: Iterable[Tensor], like: Tensor) -> Tensor:
+    """Return ``sum_k d_k v_k`` over all elements of all sites, ``[rows]``."""
     products = (slope * value for slope, value in zip(slopes, values, strict=True))
     return sum((each.reshape(len(like), -1).sum(1) for each in products), start=torch.zeros_like(like))

@@ -38,11 +38,11 @@ class OutcomeRuns:
         return self.objective.detach()
 
     def gradient(self, coefficient: Tensor, weight: Tensor) -> Tensor:
-        """``sum coefficient grad score + weight grad f`` over the runs of each row, ``[rows, *param]``.
+        """Return ``sum coefficient grad score + weight grad f`` over the runs of each row, ``[rows, *param]``.
 
         Args:
-            coefficient: What each run's score counts, detached, ``[rows, runs]``.
-            weight: What each run's own derivative counts, ``[rows, runs]`` or ``[runs]``; its expectation over the draw is a
+            coefficient: The weight of each run's score, detached, ``[rows, runs]``.
+            weight: The weight of each run's own derivative, ``[rows, runs]`` or ``[runs]``; its expectation over the draw is a
                 run's probability.
         """
         gradient = row_gradients((coefficient * self.score + weight * self.objective).reshape(-1), self.leaf)
@@ -79,7 +79,7 @@ class JointOutcomes:
 
 
 def in_columns(outcomes: Tensor) -> Callable[[int, Site], Tensor]:
-    """The outcomes to force a program to, site by site, from a table of all its elements in drawing order.
+    """Make an outcome function that forces a program, site by site, to a table of all its elements in drawing order.
 
     Args:
         outcomes: The index of every element, ``[rows, elements]``.
@@ -100,7 +100,7 @@ def joint_outcomes(name: str, program: Program, params: Tensor, limit: int) -> J
     """List the possible joint outcomes of a program whose sites are independent.
 
     Args:
-        name: Of the estimator that asks.
+        name: The name of the estimator.
         program: The program.
         params: ``[*param]``.
         limit: The most outcomes to list.

@@ -12,16 +12,16 @@ __all__ = ["add_score", "path_score", "score_factors"]
 
 
 def path_score(tape: Tape[SiteT], objective: Tensor) -> Tensor:
-    """A tensor ``[rows]`` whose gradient is that of the path's log-probability; its value means nothing.
+    """Return a tensor ``[rows]`` whose gradient is that of the path's log-probability; its value means nothing.
 
     Args:
         tape: The run's draws.
-        objective: The run's objective, ``[rows]``; it says how many rows there are, of which type and where.
+        objective: The run's objective, ``[rows]``; it gives the number of rows, the type and the device.
     """
     score = torch.zeros_like(objective, requires_grad=False)
-    for each in tape.draws:
-        if each.site.requires_grad:
-            score = add_score(score, each.site, each.index)
+    for entry in tape.draws:
+        if entry.site.requires_grad:
+            score = add_score(score, entry.site, entry.index)
     return score
 
 
@@ -34,7 +34,7 @@ def score_factors(site: Site, outcome: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def add_score(score: Tensor, site: Site, index: Tensor) -> Tensor:
-    """A path's surrogate ``[rows]`` with one site's added, in one pass over memory where the site has one element a row."""
+    """Add one site's score to a path's surrogate ``[rows]``, in one pass over memory if the site has one element a row."""
     connected, weight = score_factors(site, index)
     if connected.dim() == 1:
         return torch.addcmul(score, connected, weight)

@@ -36,7 +36,7 @@ def differentiate(rule: Rule, program: Program, params: Tensor, num_samples: int
 
 
 def with_rule(rule: Rule, rows: int, generator: torch.Generator) -> Sample:
-    """The sampling primitive that draws every site by `rule`."""
+    """Make the sampling primitive that draws every site by `rule`."""
     count = 0
 
     def sample(distribution: Distribution) -> Tensor:
@@ -52,6 +52,6 @@ def with_rule(rule: Rule, rows: int, generator: torch.Generator) -> Sample:
 
 
 def one_hot(site: FiniteSite, index: Tensor) -> Tensor:
-    """The one-hot vectors of an index, ``[rows, *batch, K]``, in the site's floating type."""
+    """Return the one-hot vectors of an index, ``[rows, *batch, K]``, in the site's floating type."""
     zeros = torch.zeros(*site.shape, site.num_categories, dtype=site.dtype, device=site.device)
     return zeros.scatter_(-1, index.long().unsqueeze(-1), 1.0)

@@ -20,7 +20,7 @@ _ROWS = 32
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """What a small run shows of a program.
+    """The structure that a small run shows of a program.
 
     Attributes:
         sites: Its sites in drawing order, without their graph, each with the rows of that run.
@@ -31,7 +31,7 @@ class Structure:
     chained: bool
 
     def categories(self) -> list[int]:
-        """K of every element of one row, in drawing order."""
+        """Return K of every element of one row, in drawing order."""
         return [site.num_categories for site in self.sites for _ in range(math.prod(site.shape[1:]))]
 
 
@@ -69,7 +69,7 @@ def structure_of(program: Program, params: Tensor) -> Structure:
     with torch.enable_grad():
         evaluate(program, leaf, sample)
         derivative = row_gradients(combined, leaf)
-    # Asked once for all sites: each question makes the host wait for a GPU.
+    # One question for all sites: each question makes the host wait for a GPU.
     chained = torch.stack([_varies(each) for each in (derivative, *(site.probs for site in sites))]).any()
     return Structure(tuple(sites), bool(chained))
 
@@ -101,7 +101,7 @@ def require_unchained(name: str, structure: Structure) -> None:
 
 
 def _any_possible(site: FiniteSite, generator: torch.Generator) -> Tensor:
-    """Outcomes drawn alike from all that are possible."""
+    """Draw outcomes with equal probability from all that are possible."""
     possible = (site.probabilities() > 0).to(site.dtype)
     level = possible / possible.sum(-1, keepdim=True)
     uniform = torch.rand(site.shape, generator=generator, dtype=site.dtype, device=site.device)
@@ -109,7 +109,7 @@ def _any_possible(site: FiniteSite, generator: torch.Generator) -> Tensor:
 
 
 def _varies(rows: Tensor) -> Tensor:
-    """Whether rows differ by more than rounding, against the largest entry; a Boolean without dimensions."""
+    """Return True if rows differ by more than rounding, against the largest entry; a boolean tensor without dimensions."""
     if not rows.numel():
         return torch.zeros((), dtype=torch.bool, device=rows.device)
     spread = (rows - rows[:1]).abs()

@@ -52,7 +52,7 @@ def draw(site: Site, generator: torch.Generator, copies: int = 1) -> Tensor:
 
     Args:
         site: Elements ``[rows, *batch]``.
-        generator: Source of one uniform an element and copy.
+        generator: The source of one uniform an element and copy.
         copies: Groups of rows, one behind the other, that share their uniforms (common random numbers).
 
     Returns:
@@ -60,7 +60,7 @@ def draw(site: Site, generator: torch.Generator, copies: int = 1) -> Tensor:
     """
     rows, *elements = site.shape
     if isinstance(generator, BranchSource):
-        return _branched(site, generator, copies)
+        return _branch_index(site, generator, copies)
     elements += site.uniform_shape
     uniform = torch.rand(
         rows // copies, *elements, generator=generator, dtype=site.dtype, device=site.device, requires_grad=False
@@ -82,7 +82,7 @@ def choose(weights: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         weights: ``[rows, columns]``; a row of zeros chooses its last column.
-        generator: Source of one uniform a row.
+        generator: The source of one uniform a row.
 
     Returns:
         The column, ``[rows]``.
@@ -95,12 +95,12 @@ def choose(weights: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def accept(weight: Tensor, total: Tensor, generator: torch.Generator) -> Tensor:
-    """True with probability ``weight / total``, row by row; never where the weight is zero.
+    """Return True with probability ``weight / total``, row by row; never if the weight is zero.
 
     Args:
         weight: ``[rows]``, non-negative.
         total: ``[rows]``, not below the weight.
-        generator: Source of one uniform a row.
+        generator: The source of one uniform a row.
 
     Returns:
         A boolean, ``[rows]``.
@@ -180,7 +180,7 @@ def forcing(
 def replaying(
     tape: Tape[FiniteSite], branch: Tensor, position: Tensor, alternative: Tensor, generator: torch.Generator, copies: int = 1
 ) -> Sample:
-    """The recorded run with one element of one site forced, row by row.
+    """Make a primitive that repeats the recorded run with one element of one site forced, row by row.
 
     Sites before the branch repeat their outcomes, and so do the branch site's other elements. Later sites are coupled:
     their uniforms are redrawn given the recorded outcomes, so an undisturbed row repeats itself.
@@ -188,9 +188,9 @@ def replaying(
     Args:
         tape: The recorded run.
         branch: Number of each row's branch site, ``[rows]``.
-        position: Which element of it is forced, ``[rows]``, counted over the flattened batch.
+        position: The element of it that is forced, ``[rows]``, counted over the flattened batch.
         alternative: The index that it is forced to, ``[rows]``.
-        generator: Source of the redrawn uniforms.
+        generator: The source of the redrawn uniforms.
         copies: Groups of rows, one behind the other, that replay the same recorded rows with the same redrawn uniforms.
 
     Returns:
@@ -202,7 +202,7 @@ def replaying(
     def sample(distribution: Distribution) -> Tensor:
         nonlocal count
         site = finite_site_of(distribution, rows).detach()
-        index = _replayed(tape.draws[count], site, branch - count, generator, copies)
+        index = _replay_index(tape.draws[count], site, branch - count, generator, copies)
         here = branch == count
         element = torch.where(here, position, 0).unsqueeze(1)
         flat = index.reshape(rows, -1)
@@ -214,20 +214,22 @@ def replaying(
     return sample
 
 
-def _replayed(recorded: Draw[FiniteSite], site: FiniteSite, ahead: Tensor, generator: torch.Generator, copies: int) -> Tensor:
-    """The recorded index where the branch is here or still ahead (``>= 0``), the coupled one where it lies behind."""
+def _replay_index(
+    recorded: Draw[FiniteSite], site: FiniteSite, ahead: Tensor, generator: torch.Generator, copies: int
+) -> Tensor:
+    """Return the recorded index where the branch is here or still ahead (``>= 0``), the coupled one where it lies behind."""
     undisturbed = (ahead >= 0).reshape(-1, *(1 for _ in site.shape[1:]))
     before = recorded.site.detach()
     if isinstance(generator, BranchSource):
-        fraction = _branched_fraction(before, recorded.index, site, undisturbed, generator, copies)
+        fraction = _branch_fraction(before, recorded.index, site, undisturbed, generator, copies)
     else:
         fraction = torch.rand(before.shape, generator=generator, dtype=site.dtype, device=site.device)
     uniform = before.uniform_given(recorded.index, fraction)
-    coupled = site.index_from(_repeated(uniform, copies))
-    return torch.where(undisturbed, _repeated(recorded.index, copies), coupled)
+    coupled = site.index_from(_repeat(uniform, copies))
+    return torch.where(undisturbed, _repeat(recorded.index, copies), coupled)
 
 
-def _branched(site: Site, source: BranchSource, copies: int) -> Tensor:
+def _branch_index(site: Site, source: BranchSource, copies: int) -> Tensor:
     """Take every outcome of a site, or of the copies that share its uniforms."""
     if not is_finite(site):
         raise NotApplicableError(
@@ -236,13 +238,13 @@ def _branched(site: Site, source: BranchSource, copies: int) -> Tensor:
     if copies == 1:
         index = source.category(site.probabilities())
         return index.bool() if site.boolean else index
-    return site.index_from(_repeated(source.uniform(_across(site.edges(), copies)), copies))
+    return site.index_from(_repeat(source.uniform(_across(site.edges(), copies)), copies))
 
 
-def _branched_fraction(
+def _branch_fraction(
     before: FiniteSite, index: Tensor, site: FiniteSite, undisturbed: Tensor, source: BranchSource, copies: int
 ) -> Tensor:
-    """Every part of the recorded category's interval on which the copies' outcomes are constant."""
+    """Take every part of the recorded category's interval on which the copies' outcomes are constant."""
     low = before.uniform_given(index, torch.zeros_like(index, dtype=site.dtype)).unsqueeze(-1)
     high = before.uniform_given(index, torch.ones_like(index, dtype=site.dtype)).unsqueeze(-1)
     # Where nothing is disturbed the outcome is the recorded one, so no cell is cut.
@@ -251,9 +253,9 @@ def _branched_fraction(
 
 
 def _across(edges: Tensor, copies: int) -> Tensor:
-    """The edges of all copies side by side: ``[copies * rows, *batch, E]`` to ``[rows, *batch, copies * E]``."""
+    """Put the edges of all copies side by side: ``[copies * rows, *batch, E]`` to ``[rows, *batch, copies * E]``."""
     return edges.reshape(copies, -1, *edges.shape[1:]).movedim(0, -2).flatten(-2)
 
 
-def _repeated(tensor: Tensor, copies: int) -> Tensor:
+def _repeat(tensor: Tensor, copies: int) -> Tensor:
     return tensor if copies == 1 else tensor.repeat(copies, *(1 for _ in tensor.shape[1:]))

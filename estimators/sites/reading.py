@@ -113,7 +113,7 @@ def law_of(distribution: Distribution) -> SiteLaw:
     law = LAWS.get(kind) or vars(kind).get("site_law")
     if not isinstance(law, SiteLaw):
         raise UnsupportedSiteError(
-            f"sampling site {kind.__name__} is not supported; use one of {', '.join(each.__name__ for each in LAWS)}"
+            f"sampling site {kind.__name__} is not supported; use one of {', '.join(known.__name__ for known in LAWS)}"
         )
     return law
 
@@ -158,6 +158,6 @@ def finite_site_of(distribution: Distribution, rows: int | None = None) -> Finit
         raise UnsupportedSiteError(
             f"sampling site {type(distribution).__name__} has no finite list of outcomes, which this estimator needs; use an "
             f"estimator that only draws and scores, such as LeaveOneOut, or a site of type "
-            f"{', '.join(each.__name__ for each in FINITE_SITES)}"
+            f"{', '.join(known.__name__ for known in FINITE_SITES)}"
         )
     return site

@@ -18,7 +18,7 @@ from .intervals import QUANTILE, smallest_visible, variance_z_score, z_scores
 __all__ = ["LOGITS", "arm_moments", "arms_moments", "check_moments", "cubed", "probability", "two_bits"]
 
 LOGITS = torch.tensor([0.4, -2.3], dtype=torch.float64)
-"""Of both signs, one beyond two."""
+"""Parameters of both signs, one beyond two."""
 
 
 def objective(bits: Tensor) -> Tensor:

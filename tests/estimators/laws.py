@@ -1,4 +1,4 @@
-"""What the laws check: the mean against the exact one, rows against each other, outcomes against their probabilities."""
+"""The checks of the laws: the mean against the exact one, rows against each other, outcomes against their probabilities."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_mean(estimator: Estimator, program: Program, params: Tensor, exact: Te
 
 
 def check_refusals(estimator: Estimator) -> None:
-    """Of the cases whose sites it supports it refuses none, every chained program, or every one that is no Markov program."""
+    """Among the cases whose sites it supports it refuses none, every chained program, or every program that is not Markov."""
     possible = {case for case in CASES if supports(estimator, case)}
     refused = {case for case in possible if refuses(estimator, case)}
     chained = {case for case in possible if case.chained}

@@ -34,7 +34,7 @@ _WAITS = {
     _aten._unique2.default,
     _aten.repeat_interleave.Tensor,
 }
-"""What needs numbers on the host, or a shape that depends on them; a Boolean mask as an index does so too."""
+"""Operations that need numbers on the host, or a shape that depends on them; a Boolean mask as an index does so too."""
 
 _INDEXED = {_aten.index.Tensor, _aten.index_put.default, _aten.index_put_.default, _aten._index_put_impl_.default}
 
@@ -83,7 +83,7 @@ class _Generator(torch.Generator):
 
 
 class _Constructors(TorchFunctionMode):
-    """What does not come by the dispatcher: tensors of Python numbers, and their way back."""
+    """Patch what does not come by the dispatcher: tensors of Python numbers, and their way back."""
 
     def __init__(self, waits: list[str]) -> None:
         super().__init__()

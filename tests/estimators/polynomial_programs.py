@@ -18,7 +18,7 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 from gradverify.estimators.protocol import Estimator, Program, Sample
 
 FALSE_FAIL_RATE = 1e-6
-"""Of one z-test over all coordinates of a gradient."""
+"""The rate of one z-test over all coordinates of a gradient."""
 
 LOGITS_2 = torch.tensor([[0.3, -0.4], [-2.2, 0.5], [0.9, 0.1]], dtype=torch.float64)
 LOGITS_4 = torch.tensor([[0.2, -0.5, 1.1, -2.3], [-0.7, 0.6, 0.1, 0.4]], dtype=torch.float64)
@@ -140,7 +140,7 @@ def z_scores(rows: Tensor, exact: Tensor) -> Tensor:
 
 
 def agrees(rows: Tensor, exact: Tensor) -> bool:
-    """Whether the mean of rows equals its exact value, at `FALSE_FAIL_RATE` over all coordinates (|z| < 5.6 at most)."""
+    """Return True if the mean of rows equals its exact value, at `FALSE_FAIL_RATE` over all coordinates (|z| < 5.6 at most)."""
     bound = -torch.special.ndtri(torch.tensor(FALSE_FAIL_RATE / 2 / exact.numel(), dtype=torch.float64))
     return bool((z_scores(rows.double(), exact).abs() < bound).all())
 

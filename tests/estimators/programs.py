@@ -261,7 +261,7 @@ CASES = (
         (Categorical,),
     ),
 )
-"""What the shared laws run on."""
+"""The programs on which the shared laws run."""
 
 
 def outcome_table(estimator: Estimator, program: Program, params: Tensor, *, num_samples: int = 4000) -> Tensor:

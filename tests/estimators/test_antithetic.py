@@ -81,7 +81,7 @@ def test_arm_and_arms_are_unbiased_on_several_sites_and_on_chains(estimator: Est
 
 
 def test_arms_with_two_runs_is_disarm() -> None:
-    """The same exact variance, and the same set of rows."""
+    """The two have one exact variance and one set of rows."""
     mean, variance = exact_moments(DisARM(), two_bits, LOGITS)
     closed = arms_moments(cubed, probability(LOGITS), 2)
     np.testing.assert_allclose(closed, (mean, variance), rtol=1e-12)

@@ -313,30 +313,30 @@ class TestPlantedBugs:
             ratio = beside.gather(1, drawn) / probabilities.gather(0, index.unsqueeze(0))
             return torch.zeros_like(beside).scatter(1, drawn, ratio)
 
-        monkeypatch.setattr(lanes, "coupled", full_ratio)
+        monkeypatch.setattr(lanes, "couple", full_ratio)
         assert self._error(walk(8), walk_point(8)) > 0.1
 
     def test_residual_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Invisible on the walk that merges, where the residual meets the primal; found on the one that spreads."""
-        right = lanes.coupled
+        right = lanes.couple
 
         def no_residual(probabilities: Tensor, beside: Tensor, index: Tensor) -> Tensor:
             drawn = index.expand(len(beside), 1, -1)
             repeats = right(probabilities, beside, index).gather(1, drawn)
             return torch.zeros_like(beside).scatter(1, drawn, repeats)
 
-        monkeypatch.setattr(lanes, "coupled", no_residual)
+        monkeypatch.setattr(lanes, "couple", no_residual)
         assert self._error(walk(6), walk_point(6)) < 1e-12
         assert self._error(_spreading(), torch.tensor([0.4, 0.7], dtype=torch.float64)) > 0.01
 
     def test_dropped_lanes_not_made_up_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        right = lanes.merged
+        right = lanes.merge
 
         def unscaled(*arguments: object) -> object:
             kept, lane, _ = right(*arguments)
             return kept, lane, None
 
-        monkeypatch.setattr(lanes, "merged", unscaled)
+        monkeypatch.setattr(lanes, "merge", unscaled)
         assert self._error(_chain(3), torch.tensor([0.4, -0.6, 0.1, -2.2], dtype=torch.float64), lanes_kept=1) > 0.01
 
     def test_right_code_has_no_error(self) -> None:

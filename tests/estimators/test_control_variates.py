@@ -159,9 +159,9 @@ def test_planted_own_slope_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control variate of a run built with its own slope, which depends on its sample."""
 
     class Own(DoubleControlVariate):
-        def _of_others(self, rows: Tensor) -> Tensor:
+        def _average_others(self, rows: Tensor) -> Tensor:
             if rows.dim() == 1:
-                return super()._of_others(rows)
+                return super()._average_others(rows)
             groups = rows.reshape(-1, self.group, *rows.shape[1:])
             return groups.mean(1, keepdim=True).expand(groups.shape).reshape(rows.shape)
 

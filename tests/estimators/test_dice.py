@@ -31,7 +31,7 @@ def chained(params: Tensor, sample: Sample) -> Tensor:
 
 
 def exact_hessian(params: Tensor) -> Tensor:
-    """Of the expectation, written out as a sum over outcomes."""
+    """Differentiate the expectation, written out as a sum over outcomes."""
 
     def mean(point: Tensor) -> Tensor:
         total = point.new_zeros(())

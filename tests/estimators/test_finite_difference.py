@@ -62,7 +62,7 @@ def test_common_random_numbers_leave_the_variance_of_one_jump() -> None:
 
 
 def test_runs_with_their_own_noise_are_found() -> None:
-    """The same check on a planted bug: two runs that do not share their uniforms."""
+    """The check finds a planted bug: two runs that do not share their uniforms."""
     p, step = 0.3, 0.1
     h = step * p
     generator = torch.Generator().manual_seed(2)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Binomial, Categorical, Distribution, Geometric, Poisson
 
 from gradverify.estimators import GumbelSoftmax, NotApplicableError, generalised_gumbel_softmax
-from gradverify.estimators.generalised_gumbel_softmax import GeneralisedGumbelSoftmax, truncated
+from gradverify.estimators.generalised_gumbel_softmax import GeneralisedGumbelSoftmax, truncate
 from gradverify.estimators.protocol import Sample
 
 from .polynomial_programs import BITS, LOGITS_4, agrees, bit_program, one_hot_program, power_of, replicates
@@ -28,7 +28,7 @@ POINT = torch.tensor(0.3, dtype=torch.float64)
     ],
 )
 def test_truncated_probabilities(distribution: Distribution, reference: list) -> None:
-    probabilities = truncated(distribution, 6).probs
+    probabilities = truncate(distribution, 6).probs
     for row, exact in zip(probabilities, reference, strict=True):
         assert row[:5].tolist() == pytest.approx(exact.pmf(range(5)).tolist(), rel=1e-12)
         assert float(row[5]) == pytest.approx(exact.sf(4), rel=1e-9)
@@ -37,7 +37,7 @@ def test_truncated_probabilities(distribution: Distribution, reference: list) ->
 def test_derivative_of_the_truncated_mean() -> None:
     """``d E min(X, m - 1) / d rate = P(X < m - 1)`` for a Poisson."""
     rate = torch.tensor(2.3, dtype=torch.float64, requires_grad=True)
-    mean = truncated(Poisson(rate), 6).probs @ torch.arange(6.0, dtype=torch.float64)
+    mean = truncate(Poisson(rate), 6).probs @ torch.arange(6.0, dtype=torch.float64)
     (derivative,) = torch.autograd.grad(mean, rate)
     assert float(derivative) == pytest.approx(scipy.stats.poisson(2.3).cdf(4), rel=1e-12)
 
@@ -51,7 +51,7 @@ def test_derivatives_where_an_outcome_is_certain() -> None:
         (lambda p: Geometric(p), 1.0, -1.0),
     ):
         leaf = torch.tensor(point, dtype=torch.float64, requires_grad=True)
-        probabilities = truncated(make(leaf), 6).probs  # type: ignore[no-untyped-call]
+        probabilities = truncate(make(leaf), 6).probs  # type: ignore[no-untyped-call]
         mean = probabilities @ torch.arange(len(probabilities), dtype=torch.float64)
         assert torch.autograd.grad(mean, leaf)[0].item() == pytest.approx(expected)
 
@@ -70,7 +70,7 @@ def relaxed_mean(make: Callable[[Tensor], Distribution], params: Tensor, tempera
     total = torch.logsumexp(torch.cat((torch.zeros_like(nodes[:, :1]), nodes), 1), 1)
     mass = 2 * (nodes.sum(1) - 3 * total).exp() * 0.1**2
     leaf = params.clone().requires_grad_()
-    logits = truncated(make(leaf), 3).probs.log()
+    logits = truncate(make(leaf), 3).probs.log()
     moved = logits - torch.cat((torch.zeros_like(nodes[:, :1]), nodes), 1)
     relaxed = torch.softmax(moved / temperature, -1) @ torch.arange(3.0, dtype=torch.float64)
     (gradient,) = torch.autograd.grad((mass * cubic(relaxed)).sum(), leaf)
@@ -90,7 +90,7 @@ def test_mean_is_its_own_biased_mean(make: Callable[[Tensor], Distribution]) -> 
     rows = replicates(GeneralisedGumbelSoftmax(0.7, size=3), lambda params, sample: cubic(sample(make(params))), POINT, 60_000)
     assert agrees(rows, exact)
     leaf = POINT.clone().requires_grad_()
-    discrete = truncated(make(leaf), 3).probs @ cubic(torch.arange(3.0, dtype=torch.float64))
+    discrete = truncate(make(leaf), 3).probs @ cubic(torch.arange(3.0, dtype=torch.float64))
     (truth,) = torch.autograd.grad(discrete, leaf)
     assert power_of(rows, exact - truth) > 8
 
@@ -101,8 +101,8 @@ def test_counts_are_gumbel_softmax_of_their_categories() -> None:
         return cubic(first.sum(1) + sample(Geometric((params - first).sigmoid())).prod(1))
 
     def categories(params: Tensor, sample: Sample) -> Tensor:
-        first = sample(truncated(Poisson(params.exp()), 5))
-        return cubic(first.sum(1) + sample(truncated(Geometric((params - first).sigmoid()), 5)).prod(1))
+        first = sample(truncate(Poisson(params.exp()), 5))
+        return cubic(first.sum(1) + sample(truncate(Geometric((params - first).sigmoid()), 5)).prod(1))
 
     rows = replicates(GeneralisedGumbelSoftmax(0.7, size=5), counts, BITS, 20)
     torch.testing.assert_close(rows, replicates(GumbelSoftmax(0.7), categories, BITS, 20))
@@ -143,10 +143,10 @@ def test_planted_one_based_geometric_is_caught(monkeypatch: pytest.MonkeyPatch) 
     """Geometric off by one: trials in place of failures."""
 
     def trials(distribution: Distribution, size: int) -> Categorical:
-        probabilities = truncated(distribution, size).probs
+        probabilities = truncate(distribution, size).probs
         return Categorical(probs=torch.cat((0 * probabilities[..., :1], probabilities[..., :-1]), -1))
 
-    monkeypatch.setattr(generalised_gumbel_softmax, "truncated", trials)
+    monkeypatch.setattr(generalised_gumbel_softmax, "truncate", trials)
     estimator = GeneralisedGumbelSoftmax(0.7, size=3)
     rows = replicates(estimator, lambda params, sample: cubic(sample(Geometric(params))), POINT, 60_000)
     assert not agrees(rows, relaxed_mean(lambda params: Geometric(params), POINT, 0.7))

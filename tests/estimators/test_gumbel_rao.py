@@ -80,7 +80,7 @@ def test_mean_and_variance_by_quadrature(num_noises: int) -> None:
 
 
 def test_straight_through_gumbel_softmax_is_one_noise() -> None:
-    """The same mean and variance as Gumbel-Rao with a single noise; more noises leave the mean and shrink the variance."""
+    """Mean and variance are those of Gumbel-Rao with a single noise; more noises leave the mean and shrink the variance."""
     mean, variance = moments(LOGITS_2, 1)
     rows = replicates(StraightThroughGumbelSoftmax(TEMPERATURE), one_hot_program(), LOGITS_2, 60_000)
     assert agrees(rows[..., 1], mean)

@@ -1,4 +1,4 @@
-"""What every estimator says of a hyper-parameter that is out of range."""
+"""Hyper-parameters that are out of range are refused by every estimator in the same words."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_fit_meets_its_target() -> None:
         warm = AdaptiveImplicitMLE(target=1.0).fit(
             program, params, num_samples=4_000, generator=torch.Generator().manual_seed(1)
         )
-        changed = warm._changed(program, params, 20_000, torch.Generator().manual_seed(2))
+        changed = warm._count_changes(program, params, 20_000, torch.Generator().manual_seed(2))
         # Entries change in pairs: a row's count has a standard deviation of at most sqrt(2 sites) 2.
         assert abs(changed - 1.0) < 5.5 * 3 * (20_000**-0.5 + 4_000**-0.5)
         rows = replicates(warm, program, params, 100)

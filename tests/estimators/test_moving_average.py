@@ -69,7 +69,7 @@ class UpdatedBeforeUse(MovingAverageBaseline):
 
 
 def test_planted_update_before_use_shrinks_the_gradient() -> None:
-    """By exactly 1 - (1 - beta) / N."""
+    """The gradient shrinks by exactly 1 - (1 - beta) / N."""
     exact = enumerate_paths(two_bits, POINT).gradient()
     mean, _ = exact_moments(UpdatedBeforeUse(baseline=7.0, decay=0.6), two_bits, POINT)
     torch.testing.assert_close(mean, exact * (1 - 0.4 / 2))

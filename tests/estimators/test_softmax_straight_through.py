@@ -81,7 +81,7 @@ def test_mean_is_its_own_biased_mean(temperature: float) -> None:
 
 
 def test_chained_programs_run_and_are_biased() -> None:
-    """By far more than rounding, exactly."""
+    """The difference is far larger than rounding, and exact."""
     for program, params in (
         (index_program, torch.tensor([0.4, -0.9, 0.2], dtype=torch.float64)),
         (bit_chain, torch.tensor([0.4, -1.1], dtype=torch.float64)),
@@ -115,6 +115,6 @@ def test_planted_reversed_trick_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_planted_missing_temperature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tempered probabilities with the derivative of the plain ones."""
-    monkeypatch.setattr(softmax_straight_through, "tempered", lambda site, temperature: site.probabilities())
+    monkeypatch.setattr(softmax_straight_through, "temper", lambda site, temperature: site.probabilities())
     rows = replicates(SoftmaxStraightThrough(0.5), one_hot_program(), LOGITS_2, 20_000)
     assert not agrees(rows, mean(LOGITS_2, 0.5))

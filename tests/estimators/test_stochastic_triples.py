@@ -24,7 +24,7 @@ def _generator(seed: int = 1) -> torch.Generator:
 
 
 def _plain(program: MarkovProgram) -> Program:
-    """The same program without its parts, so that it is replayed and not carried."""
+    """Hide the parts of the program, so that it is replayed and not carried."""
     return lambda params, sample: program(params, sample)
 
 

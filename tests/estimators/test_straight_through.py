@@ -130,7 +130,7 @@ def test_the_variance_on_the_walk_is_the_exact_one() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("estimator", HARD, ids=lambda each: type(each).__name__)
 def test_hard_samples_are_whole_numbers_to_the_last_bit(estimator: Estimator, dtype: torch.dtype) -> None:
-    """Whatever carries the gradient: a state of 1e-16 is not 0, and an index of 0.9999 is not 1, to the program that asks."""
+    """A state of 1e-16 is not 0 and an index of 0.9999 is not 1 to a program that compares, whatever carries the gradient."""
     assert _inexact(estimator, dtype) == 0
 
 
@@ -141,7 +141,7 @@ def test_a_rounded_sample_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _inexact(estimator: Estimator, dtype: torch.dtype) -> int:
-    """How many of the bits and categories that the program is handed are no whole numbers."""
+    """Count the bits and categories handed to the program that are not whole numbers."""
     seen: list[Tensor] = []
 
     def program(params: Tensor, sample: Sample) -> Tensor:

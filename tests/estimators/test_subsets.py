@@ -70,7 +70,7 @@ def test_exact_for_linear_objectives_only() -> None:
 
 
 def test_subsets_of_one_are_straight_through_categories() -> None:
-    """The same mean and variance; the draws use different uniforms."""
+    """Mean and variance are equal; the draws use different uniforms."""
     ours = exact_moments(Simple(), program_of(cubic, 1), LOGITS)
     categories = exact_moments(
         StraightThrough(), lambda params, sample: cubic(sample(OneHotCategorical(logits=params))), LOGITS

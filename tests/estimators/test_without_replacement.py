@@ -100,7 +100,7 @@ def test_drawn_importance_weights_have_their_mean() -> None:
 
 
 def test_first_arrivals_have_their_law() -> None:
-    """How often each outcome is kept, and the mean importance weight of a kept one, whose product with it is p."""
+    """Return the frequency of keeping each outcome and its mean importance weight; their product is p."""
     probs = FIVE.softmax(0)
     outcomes = JointOutcomes(probs, torch.arange(5).unsqueeze(1))
     chosen, weight = without_replacement._first_arrivals(outcomes, 2, 200_000, torch.Generator().manual_seed(1))

@@ -18,7 +18,7 @@ from torch.distributions import Bernoulli
 
 from ...estimators.fused import Fused
 from ...estimators.fused.chain import read_chain
-from ...estimators.fused.walks import walked
+from ...estimators.fused.walks import run_walk
 from ...estimators.protocol import Estimator, describe
 from ...estimators.stochastic_triples import StochasticTriple
 from ..problems.problem import Problem, probe
@@ -87,8 +87,8 @@ def _draw_by_tables(compiled: Estimator, problem: Problem, generator: torch.Gene
         return None
     if not isinstance(compiled.estimator, StochasticTriple):
         return Fused(compiled.estimator, "PyTorch")(problem.program, problem.params, COMMON_ROWS, generator)
-    # The compiled walk may draw if the alternative survives; this walk draws where it goes, as the estimator does.
-    states, others, weight = walked("PyTorch", "paired", chain, COMMON_ROWS, problem.params.dtype, generator)
+    # The walk that is compiled may draw whether the alternative survives; this one draws where it goes, as the estimator does.
+    states, others, weight = run_walk("PyTorch", "paired", chain, COMMON_ROWS, problem.params.dtype, generator)
     value = torch.as_tensor(chain.value, dtype=problem.params.dtype)
     return (value[others] - value[states]) * weight
 

@@ -85,19 +85,19 @@ def test_other_programs_are_refused_by_name(program: Program, said: str) -> None
 
 @pytest.mark.parametrize("fault", ["first step dropped", "flow of one step too late"])
 def test_planted_bugs_are_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = conditioned_paths._accumulated
+    plain = conditioned_paths._accumulate
 
     def faulty(shares: Shares, gains: Tensor, steps: list[conditioned_paths._Step]) -> Tensor:
         if fault == "first step dropped":
             value = gains
             for step in reversed(steps[1:]):
-                _, value = step.moves.pulled(value)
+                _, value = step.moves.pull_back(value)
             return plain(shares, gains, steps) - plain(shares, value, steps[:1])
         rotated = [conditioned_paths._Step(late.mass, each.probabilities, each.index, each.moves) for each, late in
                    zip(steps, steps[1:] + steps[:1], strict=True)]  # fmt: skip
         return plain(shares, gains, rotated)
 
-    monkeypatch.setattr(conditioned_paths, "_accumulated", faulty)
+    monkeypatch.setattr(conditioned_paths, "_accumulate", faulty)
     point = torch.tensor(0.7, dtype=torch.float64)
     mean, _ = exact_moments(along(MIXTURES[0]), climbing(False), point)
     assert (mean - enumerate_paths(climbing(False), point).gradient()).abs().max() > 0.05

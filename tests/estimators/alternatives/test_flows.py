@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gradverify.estimators.alternatives import flows
-from gradverify.estimators.alternatives.flows import FLOWS, combined, flow_rates
+from gradverify.estimators.alternatives.flows import FLOWS, combine, flow_rates
 
 P = torch.tensor([0.15, 0.3, 0.05, 0.4, 0.1], dtype=torch.float64)
 SLOPE = torch.tensor([0.2, -0.5, 0.35, 0.1, -0.15], dtype=torch.float64)
@@ -53,9 +53,9 @@ def test_one_sided_rates_are_those_of_inversion() -> None:
 def test_mixtures_of_flows_are_flows_and_other_mixtures_are_not() -> None:
     size = len(P)
     mass, chances = (each.unsqueeze(1).expand(size, size) for each in (SLOPE, P))
-    mixed = combined(SHARES, mass, chances, torch.arange(size)).T
+    mixed = combine(SHARES, mass, chances, torch.arange(size)).T
     assert surplus(mixed).abs().max() < 1e-14
-    doubled = combined({**SHARES, "upward": 0.3}, mass, chances, torch.arange(size)).T
+    doubled = combine({**SHARES, "upward": 0.3}, mass, chances, torch.arange(size)).T
     assert surplus(doubled).abs().max() > 0.1
 
 

@@ -9,7 +9,7 @@ from torch.distributions import Categorical
 
 from gradverify.estimators import MarkovProgram
 from gradverify.estimators.alternatives import lanes
-from gradverify.estimators.alternatives.lanes import Lanes, Moves, coupled, merged
+from gradverify.estimators.alternatives.lanes import Lanes, Moves, couple, merge
 from gradverify.estimators.conditional_triples import ConditionalTriple
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.runs.exact import enumerate_branches, exact_moments
@@ -22,7 +22,7 @@ STATES = torch.tensor([3.0, 5.0, 3.0, 7.0], dtype=torch.float64)
 
 def coupling() -> Tensor:
     """C(z' | z) of both lanes at every outcome z: ``[lanes, z', z]``."""
-    return coupled(P.unsqueeze(1).expand(3, 3), BESIDE.unsqueeze(2).expand(2, 3, 3), torch.arange(3))
+    return couple(P.unsqueeze(1).expand(3, 3), BESIDE.unsqueeze(2).expand(2, 3, 3), torch.arange(3))
 
 
 def spreading() -> MarkovProgram:
@@ -53,7 +53,7 @@ def test_coupled_moves_have_the_lanes_own_law() -> None:
 
 
 def test_equal_states_merge_and_keep_their_sum() -> None:
-    found, lane, scale = merged(STATES.unsqueeze(1), WEIGHT.unsqueeze(1), torch.zeros(1).double(), 4, torch.Generator())
+    found, lane, scale = merge(STATES.unsqueeze(1), WEIGHT.unsqueeze(1), torch.zeros(1).double(), 4, torch.Generator())
     assert scale is None
     assert found.states.flatten().tolist() == [5.0, 7.0, 3.0]
     assert found.magnitude.flatten().tolist() == pytest.approx([1.0, 0.8, 0.7])
@@ -61,7 +61,7 @@ def test_equal_states_merge_and_keep_their_sum() -> None:
 
 
 def test_dropped_candidates_ask_for_nothing() -> None:
-    found, lane, _ = merged(STATES.unsqueeze(1), torch.zeros(4, 1).double(), torch.zeros(1).double(), 2, torch.Generator())
+    found, lane, _ = merge(STATES.unsqueeze(1), torch.zeros(4, 1).double(), torch.zeros(1).double(), 2, torch.Generator())
     assert len(found.states) == 0
     assert not lane.any()
 
@@ -72,7 +72,7 @@ def test_thinning_keeps_the_mean_of_every_candidate(limit: int) -> None:
 
     def kept(program: object, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         candidates, weight = (each.unsqueeze(1).expand(-1, num_samples) for each in (STATES, WEIGHT))
-        _, lane, scale = merged(candidates, weight, torch.zeros(num_samples).double(), limit, generator)
+        _, lane, scale = merge(candidates, weight, torch.zeros(num_samples).double(), limit, generator)
         assert scale is not None
         return ((lane > 0) * scale).T
 
@@ -83,7 +83,7 @@ def test_thinning_keeps_the_mean_of_every_candidate(limit: int) -> None:
 def test_values_are_pulled_back_through_the_coupling() -> None:
     """One lane of two categories: it kept its move with 0.7, its other move landed on the primal, lane 0."""
     moves = Moves(torch.tensor([[[0.7], [0.3]]]), torch.tensor([[[0], [2]], [[1], [0]]]), None)
-    alternatives, before = moves.pulled(torch.tensor([[10.0], [4.0]]))
+    alternatives, before = moves.pull_back(torch.tensor([[10.0], [4.0]]))
     assert alternatives.tolist() == [[0.0], [4.0]]
     assert before.flatten().tolist() == pytest.approx([7.0])
     assert Lanes.none(torch.zeros(3)).gains(spreading(), torch.zeros(3)).shape == (0, 3)
@@ -110,7 +110,7 @@ def _no_residual(probabilities: Tensor, beside: Tensor, index: Tensor) -> Tensor
 @pytest.mark.parametrize(("planted", "law"), [(_full_ratio, True), (_no_residual, False)])
 def test_planted_couplings_are_caught(planted: object, law: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The full ratio keeps the law where supports agree, and is no probability; without its residual a lane loses mass."""
-    monkeypatch.setattr(lanes, "coupled", planted)
+    monkeypatch.setattr(lanes, "couple", planted)
     chances = planted(P.unsqueeze(1).expand(3, 3), BESIDE.unsqueeze(2).expand(2, 3, 3), torch.arange(3))  # type: ignore[operator]
     assert bool(torch.allclose(chances @ P, BESIDE)) == law
     assert (chances > 1).any() or not law
@@ -120,7 +120,7 @@ def test_planted_couplings_are_caught(planted: object, law: bool, monkeypatch: p
 
 
 def test_planted_scale_that_is_forgotten_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = lanes.merged
-    monkeypatch.setattr(lanes, "merged", lambda *given: (*plain(*given)[:2], None))
+    plain = lanes.merge
+    monkeypatch.setattr(lanes, "merge", lambda *given: (*plain(*given)[:2], None))
     mean, _ = exact_moments(ConditionalTriple(lanes=1), spreading(), POINT)
     assert (mean - enumerate_paths(spreading(), POINT).gradient()).abs().max() > 1e-2

@@ -1,4 +1,4 @@
-"""Whether rows follow a finite law that is known exactly: Pearson's test over the values that they can take."""
+"""A test of rows against a finite law that is known exactly: Pearson's test over the values that they can take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradverify.estimators.runs.exact import Branches
 __all__ = ["FALSE_FAIL_RATE", "misfit"]
 
 FALSE_FAIL_RATE = 1e-6
-"""Of one comparison; seeds are fixed, so a test passes always or never."""
+"""The rate of one comparison; seeds are fixed, so a test passes always or never."""
 
 _LEAST_EXPECTED = 20.0
 _DIGITS = 9

@@ -7,6 +7,7 @@ ones (two-sided 9.6e-7). `test_planted_bugs` shows what the comparison finds.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gradverify.estimators import (
     SmoothedTriple,
     StochasticTriple,
 )
+from gradverify.estimators import fused as fused_walks
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.fused import Fused, fused, fused_objectives, walks
 from gradverify.estimators.runs.exact import enumerate_branches, exact_moments
@@ -138,10 +140,8 @@ def test_exact_mode_sees_the_eager_estimator() -> None:
 
 
 def test_without_numba_the_tables_are_walked_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
-        raise ImportError
-
-    monkeypatch.setattr(walks, "_numba_kernels", missing)
+    monkeypatch.setitem(sys.modules, kernels.__name__, None)
+    monkeypatch.delattr(fused_walks, "kernels")
     walks.engine_for.cache_clear()
     program, params = walk(5), torch.tensor(5.0)
     compiled = fused(ScoreFunction(), program, params)
@@ -193,7 +193,7 @@ def test_planted_bugs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert spec.loader is not None
     planted = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(planted)
-    monkeypatch.setattr(walks, "_numba_kernels", lambda: planted)
+    monkeypatch.setattr(fused_walks, "kernels", planted)
     (program, point), estimator = CHAINS[bug.chain], ESTIMATORS[bug.estimator]
     params = torch.tensor(point, dtype=torch.float64)
     law = enumerate_branches(estimator, program, params, max_branches=2**20)

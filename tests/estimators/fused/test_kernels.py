@@ -7,15 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
-
-from gradverify.estimators.fused import walks
-from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
-from gradverify.estimators.fused.chain import read_chain
-
-from .chains import CHAINS
 
 kernels = pytest.importorskip("gradverify.estimators.fused.kernels", exc_type=ImportError)
 
@@ -25,11 +18,11 @@ WALKS = ("forward", "score", "averaged", "drawn", "paired")
 
 
 def _numbers(key: int, rows: int, numbers: int) -> NDArray[np.uint64]:
-    """What the kernels draw: ``[rows, numbers]``."""
+    """Return the numbers that the kernels draw, ``[rows, numbers]``."""
     drawn = np.empty((rows, numbers), np.uint64)
     counter, bits = np.empty(kernels.LANES, np.uint64), np.empty(kernels.LANES, np.uint64)
     for row in range(0, rows, kernels.LANES):
-        kernels._placed(counter, np.uint64(key), row, numbers)
+        kernels._place_counters(counter, np.uint64(key), row, numbers)
         for number in range(numbers):
             kernels._draw(counter, bits)
             drawn[row : row + kernels.LANES, number] = bits[: rows - row]
@@ -53,7 +46,7 @@ def test_rows_read_one_sequence_one_after_another(key: int) -> None:
 
 
 def test_the_published_first_numbers() -> None:
-    """Of the seed 1234567, as they are quoted beside other implementations."""
+    """The numbers of the seed 1234567 are those quoted beside other implementations."""
     assert _split_mix(1234567, 2) == [6457827717110365317, 3203168211198807973]
 
 
@@ -91,37 +84,3 @@ def test_rows_and_steps_do_not_correlate(distance: int) -> None:
 def test_neighbouring_keys_do_not_correlate() -> None:
     first, second = ((_numbers(key, 4096, 100) >> np.uint64(32)) / 2.0**32 for key in (5, 6))
     assert abs(_correlation(first, second)) < Z
-
-
-@pytest.mark.parametrize("walk", WALKS)
-@pytest.mark.parametrize("name", ["falling", "ring"])
-def test_rows_do_not_depend_on_how_many_there_are_nor_on_threads(walk: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, point = CHAINS[name]
-    chain = read_chain(program, torch.tensor(point))
-    assert chain is not None
-    beside = alternatives(chain, ONE_SIDED, 1 if walk == "drawn" else 4)
-    if beside is None:
-        return  # drawn for single alternatives alone
-
-    def drawn(rows: int) -> tuple[torch.Tensor, ...]:
-        return walks.walked("numba", walk, chain, rows, torch.float64, torch.Generator().manual_seed(3), beside)
-
-    alone = drawn(20_000)
-    few = drawn(45)
-    assert all(torch.equal(part, whole[:45]) for part, whole in zip(few, alone, strict=True))
-    for threads in (2, 3):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert all(torch.equal(one, other) for one, other in zip(alone, drawn(20_000), strict=True))
-
-
-def test_the_key_holds_sixty_four_bits_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty-four keys of as many seeds: every bit is seen at both values."""
-    program, point = CHAINS["walk"]
-    chain = read_chain(program, torch.tensor(point))
-    assert chain is not None
-    keys = []
-    monkeypatch.setattr(walks, "_on_cpu", lambda walk, steps, key, read, outputs: keys.append(key % 2**64))
-    for seed in range(64):
-        walks.walked("numba", "forward", chain, 1, torch.float64, torch.Generator().manual_seed(seed))
-    assert np.bitwise_or.reduce(np.array(keys, np.uint64)) == 2**64 - 1
-    assert np.bitwise_and.reduce(np.array(keys, np.uint64)) == 0

@@ -17,7 +17,7 @@ def _ends(walk: str, name: str, dtype: torch.dtype, seed: int = 0) -> tuple[torc
     chain = read_chain(program, torch.tensor(point))
     assert chain is not None
     beside = alternatives(chain, ONE_SIDED, 4)
-    return walks.walked("PyTorch", walk, chain, 5000, dtype, torch.Generator().manual_seed(seed), beside)
+    return walks.run_walk("PyTorch", walk, chain, 5000, dtype, torch.Generator().manual_seed(seed), beside)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -60,7 +60,7 @@ def test_a_row_does_not_depend_on_how_many_there_are(walk: str) -> None:
     assert chain is not None
     beside = alternatives(chain, ONE_SIDED, 1)
     few, many = (
-        walks.walked("Triton", walk, chain, rows, torch.float32, torch.Generator().manual_seed(1), beside)
+        walks.run_walk("Triton", walk, chain, rows, torch.float32, torch.Generator().manual_seed(1), beside)
         for rows in (70, 1000)
     )
     assert all(torch.equal(part, whole[:70]) for part, whole in zip(few, many, strict=True))

@@ -69,6 +69,6 @@ def test_branches_weigh_one() -> None:
 
 
 def test_planted_weights_that_are_no_probabilities_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(branching, "_normalised", lambda weights: weights)
+    monkeypatch.setattr(branching, "_normalise", lambda weights: weights)
     branches = enumerate_branches(chosen, lambda params, sample: params, torch.tensor(0.0, dtype=torch.float64))
     assert float(branches.weight.sum()) == 8.0

@@ -1,4 +1,4 @@
-"""What a small run finds out about a program."""
+"""The structure of a program, as a small run finds it."""
 
 from __future__ import annotations
 
