@@ -114,8 +114,8 @@ def unheard_of(*, width: int) -> Tensor:
 @pytest.mark.parametrize(
     ("target", "error", "said"),
     [
-        (shapes.coroutine, TargetError, "is a coroutine or a generator; give a plain function"),
-        (shapes.generator, TargetError, "is a coroutine or a generator; give a plain function"),
+        (shapes.coroutine, TargetError, "is a coroutine or a generator; expected .*, so give a plain function"),
+        (shapes.generator, TargetError, "is a coroutine or a generator; expected .*, so give a plain function"),
         (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of the class"),
         (unheard_of, UnrecognisedTargetError, r"it demands arguments with no known role \(width\)"),
         (shapes.silent, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
