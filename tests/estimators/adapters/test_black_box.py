@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 
-from gradverify.estimators import Enumeration, NoGradientPathError, NotApplicableError, Sample
+from gradverify.estimators import Enumeration, NoGradientPathError, Sample
 from gradverify.estimators.adapters import ForeignError, ForeignHints, adapt, as_estimator, convention_of
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
@@ -40,10 +40,6 @@ def three_bits(params: Tensor, sample: Sample) -> Tensor:
 
 def one_bit(params: Tensor, sample: Sample) -> Tensor:
     return (sample(Bernoulli(params)) + 1) ** 3
-
-
-def two_sites(params: Tensor, sample: Sample) -> Tensor:
-    return index_square(params, sample) + index_square(params, sample)
 
 
 CATEGORIES = [
@@ -156,19 +152,6 @@ def test_rows_that_are_tied_would_show_without_their_group() -> None:
     assert bool((plain != scaled).any(1)[1:].any())
 
 
-@pytest.mark.parametrize(
-    ("target", "program", "said"),
-    [
-        (foreign.raw, two_sites, "this program has 2 sites"),
-        (foreign.raw, three_bits, r"this program draws \(3,\) bits"),
-        (foreign.arm, index_square, "it draws bits, but this program's site has categories"),
-    ],
-)
-def test_a_program_that_it_cannot_serve_is_refused_with_the_reason(target: Any, program: Any, said: str) -> None:
-    with pytest.raises(NotApplicableError, match=said):
-        as_estimator(target, "mine")(program, LOGITS, 4, seeded())
-
-
 def detached_loss(f: Any, logits: Tensor) -> Tensor:
     """A loss without a graph."""
     return foreign.reinforce_rows(f, logits).detach()
@@ -192,12 +175,3 @@ def shrinking(f: Any, logits: Tensor) -> Tensor:
 def test_another_shape_than_was_probed_is_named() -> None:
     with pytest.raises(ForeignError, match=r"it returned shape \(15, 4\); expected \(16, 4\), as when it was probed"):
         as_estimator(shrinking, "mine")(index_square, LOGITS, 16, seeded())
-
-
-def test_a_baseline_that_remembers_starts_warm_where_it_is_asked_to() -> None:
-    """Warm, its baseline is near the objective's mean, and the variance lower; the seed is fixed."""
-    cold = as_estimator(foreign.MovingBaseline, "mine")
-    warm = as_estimator(foreign.MovingBaseline, "mine", ForeignHints(state="warm"))
-    warm = warm.fit(three_bits, LOGITS, num_samples=4096, generator=seeded(5))  # type: ignore[attr-defined]
-    spread = [float(each(three_bits, LOGITS, 4096, seeded()).var(0).sum()) for each in (cold, warm)]
-    assert spread[1] < 0.8 * spread[0]

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical
 from torch.nn import functional
 
-from gradverify.estimators import NoGradientPathError, Sample
-from gradverify.estimators.adapters import ForeignError, ForeignHints, as_estimator
+from gradverify.estimators import NoGradientPathError, Sample, UnsupportedSiteError
+from gradverify.estimators.adapters import ForeignError, as_estimator
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import foreign
@@ -157,25 +157,7 @@ def test_what_breaks_its_convention_later_is_named(target: Any, said: str) -> No
         as_estimator(target, "mine")(bit_cubic, P, 8, seeded())
 
 
-class Forgetting:
-    """A sampler that drifts with every call: its temperature falls."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        self.calls += 1
-        return functional.gumbel_softmax(logits, tau=4.0 / self.calls, hard=True)
-
-
-def test_state_is_put_back_before_every_call_cold_or_warm() -> None:
-    subject = Forgetting()
-    cold = as_estimator(subject, "mine")
-    warm = as_estimator(subject, "mine", ForeignHints(state="warm"))
-    warm = warm.fit(one_hot_linear, LOGITS, num_samples=64, generator=seeded(9))  # type: ignore[attr-defined]
-    assert subject.calls == 0
-    rows = [each(one_hot_linear, LOGITS, 16, seeded()) for each in (cold, cold, warm, warm)]
-    assert torch.equal(rows[0], rows[1])
-    assert torch.equal(rows[2], rows[3])
-    assert not torch.equal(rows[0], rows[2])
-    assert cold.fit(one_hot_linear, LOGITS, num_samples=64, generator=seeded(9)) is cold  # type: ignore[attr-defined]
+def test_sites_of_other_kinds_are_refused() -> None:
+    bits = as_estimator(foreign.BitFunction, "mine")
+    with pytest.raises(UnsupportedSiteError, match="site 0: Categorical is not supported; its samples are Bernoulli samples"):
+        bits(index_linear, LOGITS, 2, seeded())
