@@ -58,6 +58,8 @@ TEXTS = {
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 DTYPES = [torch.float32, torch.float64]
+QUICK = ("bits", "index chain", "walk", "subset")
+"""Cases that are not slow: independent and chained sites, a Markov program, and the one site that few estimators support."""
 
 
 def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
@@ -67,7 +69,7 @@ def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
 def pairs_of(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
     """Parametrise a law by every estimator and every case that it does not refuse."""
     pairs = [
-        pytest.param(estimator, case, id=f"{name}-{case.name}")
+        pytest.param(estimator, case, id=f"{name}-{case.name}", marks=() if case.name in QUICK else pytest.mark.slow)
         for name, estimator in estimators.items()
         for case in CASES
         if applies(estimator, case)
