@@ -19,6 +19,7 @@ _F = TypeVar("_F", bound=Callable)
 
 SLOW = (
     # Tests that start processes, or run whole commands and studies.
+    "tests/test_beside_user_modules.py",
     "tests/test_docs_pytest.py",
     "tests/test_examples.py",
     "tests/test_foreign_examples.py",
@@ -73,6 +74,8 @@ SLOW = (
     "tests/verification/statistics/test_bias.py",
     "tests/verification/statistics/test_variance_excess.py",
     "tests/verification/test_exact_agreement.py",
+    "tests/verification/throughput/test_study.py",
+    "tests/verification/truth/test_recursion.py",
 )
 """The beginnings of the names of tests that take most of the suite's time: they are marked as slow."""
 
