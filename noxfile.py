@@ -97,14 +97,18 @@ def selftest(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests and the packages' doctests (arguments go to pytest)."""
+    """Run the tests and the packages' doctests; arguments go to pytest, and paths among them are run instead."""
     _install(session, "dev")
-    # One process a core, one thread a process. Benchmarks mean nothing beside other tests: each runs once, untimed.
-    parallel = ("--numprocesses=auto", "--benchmark-disable")
+    # One process a core, one thread a process; neighbouring tests, which share what is costly, stay together. Benchmarks mean
+    # nothing beside other tests: each runs once, untimed.
+    parallel = ("--numprocesses=auto", "--dist=worksteal", "--benchmark-disable")
     # Triton, which comes with CUDA builds of PyTorch alone, cannot be imported here.
     doctests = ("--doctest-modules", "--doctest-ignore-import-errors", "--pyargs", *PACKAGES)
-    selected = session.posargs or ["tests", *doctests]
-    session.run("pytest", *parallel, *selected, env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"})
+    paths = [each for each in session.posargs if (ROOT / (each.partition("::")[0] or "-")).exists()]
+    selected = () if paths else ("tests", *doctests)
+    # Spawned processes and later runs read what was compiled, whatever the environment says.
+    env = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": ""}
+    session.run("pytest", *parallel, *session.posargs, *selected, env=env)
 
 
 @nox.session

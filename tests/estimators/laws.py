@@ -26,12 +26,20 @@ TRAINING_STEPS = 25
 MAX_BRANCHES = 2**14
 
 
-def fitted(estimator: Estimator, program: Program, params: Tensor, *, num_samples: int = 1000, seed: int = 1) -> Estimator:
+def fitted(
+    estimator: Estimator,
+    program: Program,
+    params: Tensor,
+    *,
+    num_samples: int = 1000,
+    seed: int = 1,
+    steps: int = TRAINING_STEPS,
+) -> Estimator:
     """The estimator, learnt on a pilot of its own where it learns: in few steps, since no law asks how well."""
     if not hasattr(estimator, "fit"):
         return estimator
     if hasattr(estimator, "steps"):
-        estimator = replace(estimator, steps=TRAINING_STEPS)  # type: ignore[type-var]
+        estimator = replace(estimator, steps=steps)  # type: ignore[type-var]
     pilot = torch.Generator(params.device).manual_seed(seed + 1000)
     learnt: Estimator = estimator.fit(program, params, num_samples=num_samples, generator=pilot)
     return learnt

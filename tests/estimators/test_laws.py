@@ -47,8 +47,8 @@ NO_GRADIENT = {name: each for name, each in ESTIMATORS.items() if describe(each)
 EXACT_DEGREE = {name: each for name, each in RUNNABLE.items() if describe(each).claims.exact_degree is not None}
 NOISY = {name: each for name, each in RUNNABLE.items() if not describe(each).deterministic}
 
-PILOT = 50
-"""Rows that an estimator learns from where only the form of its rows is looked at."""
+PILOT, PILOT_STEPS = 50, 3
+"""Rows and steps that an estimator learns from where only the form of its rows is looked at."""
 
 TEXTS = {
     "chain": (Case("", chain_of_one_hots, (0.3, -0.4, 0.6), (OneHotCategorical, Categorical)), chain_of_indices),
@@ -58,6 +58,8 @@ TEXTS = {
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 DTYPES = [torch.float32, torch.float64]
+QUICK = ("bits", "index chain", "walk", "subset")
+"""Cases that are not slow: independent and chained sites, a Markov program, and the one site that few estimators support."""
 
 
 def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
@@ -67,7 +69,7 @@ def _each(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
 def pairs_of(estimators: dict[str, Estimator]) -> pytest.MarkDecorator:
     """Parametrise a law by every estimator and every case that it does not refuse."""
     pairs = [
-        pytest.param(estimator, case, id=f"{name}-{case.name}")
+        pytest.param(estimator, case, id=f"{name}-{case.name}", marks=() if case.name in QUICK else pytest.mark.slow)
         for name, estimator in estimators.items()
         for case in CASES
         if applies(estimator, case)
@@ -87,7 +89,7 @@ def test_rows_have_the_shape_dtype_and_device_of_params_and_are_finite(
     estimator: Estimator, case: Case, dtype: torch.dtype, device: str
 ) -> None:
     params = case.point(dtype, device)
-    learnt = fitted(estimator, case.program, params, num_samples=PILOT)
+    learnt = fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS)
     for num_samples in (1, 7):
         rows = rows_of(learnt, case.program, params, num_samples)
         assert rows.shape == (num_samples, *params.shape)
@@ -101,11 +103,11 @@ def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
     """Seven rows of small programs can coincide by chance: 200 rows cannot, where any row is random."""
     params = case.point()
     torch.manual_seed(1)
-    first = fitted(estimator, case.program, params, num_samples=PILOT)
+    first = fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS)
     rows = rows_of(first, case.program, params, 200, seed=1)
     state = torch.random.get_rng_state()
     torch.manual_seed(2)
-    again = fitted(estimator, case.program, params, num_samples=PILOT)
+    again = fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS)
     assert torch.equal(rows, rows_of(again, case.program, params, 200, seed=1))
     different = not torch.equal(rows, rows_of(first, case.program, params, 200, seed=2))
     assert different != describe(estimator).deterministic
@@ -116,7 +118,7 @@ def test_seeds_alone_decide_the_rows(estimator: Estimator, case: Case) -> None:
 @pairs_of(RUNNABLE)
 def test_params_are_left_alone(estimator: Estimator, case: Case) -> None:
     params = case.point().requires_grad_()
-    learnt = fitted(estimator, case.program, params, num_samples=PILOT)
+    learnt = fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS)
     rows = rows_of(learnt, case.program, params, 5)
     assert params.grad is None
     assert not rows.requires_grad
@@ -223,7 +225,7 @@ def test_a_program_without_chance_is_differentiated_or_refused(estimator: Estima
     params = torch.full(shape, 0.7, dtype=torch.float64)
     for program in (plain, one_category):
         try:
-            rows = rows_of(fitted(estimator, program, params, num_samples=PILOT), program, params, 4)
+            rows = rows_of(fitted(estimator, program, params, num_samples=PILOT, steps=PILOT_STEPS), program, params, 4)
         except NotApplicableError:
             continue
         torch.testing.assert_close(rows, (2 * params).expand_as(rows), rtol=0, atol=1e-12)

@@ -17,7 +17,7 @@ from .fused.chains import walk
 from .laws import fitted, rows_of
 from .other_device import OTHER, local, other_device
 from .programs import Case, applies
-from .test_laws import PILOT, RUNNABLE, pairs_of
+from .test_laws import PILOT, PILOT_STEPS, RUNNABLE, pairs_of
 
 WAITING = {
     "local_expectation": "whether an outcome is impossible, before it runs the program on",
@@ -51,10 +51,10 @@ def lengthened(estimator: Estimator, steps: int) -> Case | None:
 def on_the_other_device(estimator: Estimator, case: Case, monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor, list[str]]:
     """Rows there, rows here, and the operations at which the host waited while the first were drawn."""
     params = case.point(torch.float64)
-    here = rows_of(fitted(estimator, case.program, params, num_samples=PILOT), case.program, params, 7)
+    here = rows_of(fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS), case.program, params, 7)
     with other_device(monkeypatch) as waits:
         params = params.to(OTHER)
-        learnt = fitted(estimator, case.program, params, num_samples=PILOT)
+        learnt = fitted(estimator, case.program, params, num_samples=PILOT, steps=PILOT_STEPS)
         waits.clear()
         there = rows_of(learnt, case.program, params, 7)
         return local(there), here, list(waits)

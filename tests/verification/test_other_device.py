@@ -18,8 +18,8 @@ from gradverify.verification.workbench import Workbench
 from ..estimators.other_device import OTHER, other_device
 
 ROWS = 40
-FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in registered().values()}
-"""One problem of each family."""
+FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in reversed(registered().values())}
+"""The first problem of each family, which is its smallest: every operation waits for its stand-in."""
 
 
 def looked_at(problem: Problem, estimator: str, device: str) -> tuple[CheckResult, ChunkResult]:

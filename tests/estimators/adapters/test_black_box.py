@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -70,7 +71,9 @@ EXACT = [
 ]
 
 
+@cache
 def estimator_of(target: Any) -> Any:
+    """Return the target as an estimator; it is probed once for all tests."""
     return as_estimator(target, "mine", ForeignHints(takes="logits") if target is foreign.all_categories else None)
 
 
@@ -94,7 +97,7 @@ def test_an_unbiased_one_stays_so(target: Any, program: Any) -> None:
 @pytest.mark.parametrize("target", [foreign.reinforce_rows, foreign.raw, foreign.MagicBox])
 def test_one_bit_is_two_categories(target: Any) -> None:
     """False-fail rate 9.6e-7."""
-    rows = as_estimator(target, "mine")(one_bit, P, 10_000, seeded())
+    rows = estimator_of(target)(one_bit, P, 10_000, seeded())
     assert float(z_scores(rows, exact(one_bit, P))) < QUANTILE
 
 
@@ -113,7 +116,7 @@ def test_one_bit_is_two_categories(target: Any) -> None:
 )
 def test_a_convention_that_is_wrong_shows(target: Any, wrong: dict[str, Any]) -> None:
     """The planted bug: each misreading moves the mean beyond the quantile, or cannot be run at all."""
-    sound = as_estimator(target, "mine")
+    sound = estimator_of(target)
     planted = adapt(sound.target, replace(convention_of(sound), **wrong))  # type: ignore[attr-defined]
     try:
         rows = replicates(planted, index_square)

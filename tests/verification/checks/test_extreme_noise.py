@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from types import ModuleType
 
 import pytest
@@ -15,11 +16,19 @@ from gradverify.estimators.sites import bernoulli as bernoulli_site
 from gradverify.estimators.sites import categorical as categorical_site
 from gradverify.verification.checks.conformance import applicability
 from gradverify.verification.checks.extreme_noise import ExtremeNoise, uniform_ends
-from gradverify.verification.problems import probe, registered
+from gradverify.verification.problems import Problem, probe, registered
+from gradverify.verification.problems.problem import Probe
 
 ROWS = 64
 PROBLEMS = {name.split(":")[0]: each for name, each in reversed(registered().items())}
 """The first of each family, which is its smallest."""
+
+
+@cache
+def problems_in(dtype: torch.dtype) -> list[tuple[Problem, Probe]]:
+    """Return every problem with its parameters in a type, and what a probe saw of it."""
+    problems = [replace(problem, params=problem.params.to(dtype)) for problem in PROBLEMS.values()]
+    return [(problem, probe(problem)) for problem in problems]
 
 
 def ends_of(drawn: torch.Tensor, ends: tuple[float, ...]) -> torch.Tensor:
@@ -145,9 +154,8 @@ def certain(params: torch.Tensor, sample: object) -> torch.Tensor:
 def test_registered_estimators_stay_finite(name: str, dtype: torch.dtype) -> None:
     """In single precision too, where the ends are met: ARMS and CARMS once drew what is impossible from a uniform of 1."""
     estimator = ESTIMATORS[name]
-    for problem in PROBLEMS.values():
-        problem = replace(problem, params=problem.params.to(dtype))
-        if applicability(estimator, problem, probe(problem)):
+    for problem, seen in problems_in(dtype):
+        if applicability(estimator, problem, seen):
             continue
         try:
             with ExtremeNoise(ROWS, seed=0):
