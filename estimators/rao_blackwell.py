@@ -248,7 +248,7 @@ class _Primal:
 def _bits_only(program: Program) -> Program:
     """Return the same program, which now refuses a site that is not Bernoulli."""
 
-    def checked(params: Tensor, sample: Sample) -> Tensor:
+    def require_same_sites(params: Tensor, sample: Sample) -> Tensor:
         def checking(distribution: Distribution) -> Tensor:
             site = finite_site_of(distribution, len(params))
             if not site.boolean:
@@ -257,7 +257,7 @@ def _bits_only(program: Program) -> Program:
 
         return program(params, checking)
 
-    return checked
+    return require_same_sites
 
 
 def _pick(table: Tensor, column: Tensor) -> Tensor:

@@ -173,13 +173,13 @@ class Relax:
         if not any(entry.site.requires_grad for entry in run.tape.draws):
             return self  # there is no score whose variance a network could lower
         centre, scale = float(run.objective.detach().mean()), float(run.objective.detach().std(correction=0)) or 1.0
-        inputs = _features(_Noise.given(run, self.temperature, generator).relaxed).shape[-1]
+        inputs = _features(_Noise.condition(run, self.temperature, generator).relaxed).shape[-1]
 
         def loss(weights: Weights) -> Tensor:
             def control(relaxed: list[Tensor]) -> Tensor:
                 return centre + scale * apply_weights(weights, _features(relaxed)).squeeze(-1)
 
-            noise = _Noise.given(run, self.temperature, generator)
+            noise = _Noise.condition(run, self.temperature, generator)
             # Held as to the parameters, not as to the weights, which the score's factor teaches too.
             held = control([each.detach() for each in noise.conditional])
             surrogate = _surrogate(run, control(noise.relaxed), control(noise.conditional), held)
@@ -199,7 +199,7 @@ class _Noise:
     conditional: list[Tensor]
 
     @classmethod
-    def given(cls, run: HardRun, temperature: float, generator: torch.Generator) -> _Noise:
+    def condition(cls, run: HardRun, temperature: float, generator: torch.Generator) -> _Noise:
         relaxed, conditional = [], []
         for entry in run.tape.draws:
             drawn, logits = one_hot(entry.site, entry.index), entry.site.log_probabilities()
@@ -221,7 +221,7 @@ def _estimate(
     run: HardRun, control: Callable[[list[Tensor]], Tensor], temperature: float, generator: torch.Generator
 ) -> Tensor:
     """Return the estimate of every row with ``c = control(relaxed samples of all sites)``, ``[rows, *param]``."""
-    noise = _Noise.given(run, temperature, generator)
+    noise = _Noise.condition(run, temperature, generator)
     conditional = control(noise.conditional)
     surrogate = _surrogate(run, control(noise.relaxed), conditional, conditional.detach())
     return row_gradients(surrogate + run.objective, run.leaf)

@@ -25,6 +25,14 @@ PARTICIPLE = re.compile(
 
 NO_PARTICIPLES = {"seed", "feed", "need", "speed", "embed", "exceed", "proceed", "succeed"}
 
+ALLOWED = {
+    "published": "a command of that name",
+    "carried": "a kernel, named like the walk that it compiles",
+    "drawn": "a kernel, named like the walk that it compiles",
+    "paired": "a kernel, named like the walk that it compiles",
+}
+"""Participles that stand, and why."""
+
 
 def complaints(path: Path) -> Iterator[str]:
     """Yield one line for everything in a file that is not plain."""
@@ -46,7 +54,8 @@ def _is_property(node: ast.FunctionDef) -> bool:
 
 
 def _is_participle(name: str) -> bool:
-    return bool(PARTICIPLE.match(name)) and "_" not in name.strip("_") and name.strip("_") not in NO_PARTICIPLES
+    word = name.strip("_")
+    return bool(PARTICIPLE.match(name)) and "_" not in word and word not in NO_PARTICIPLES and word not in ALLOWED
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gradverify.verification.problems import find_problems, registered, registry
+from gradverify.verification.problems import find_problems, registered_problems, registry
 from gradverify.verification.record.record import Record
 
 ROOT = Path(__file__).parents[1]
@@ -133,7 +133,7 @@ def _missing() -> Any:
 def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Entry points in this process: a broken one, and one that bears a name of the package's own; and the groups asked for."""
     asked: list[str] = []
-    stolen = registered()["bernoulli:0.3/cubic/p"]
+    stolen = registered_problems()["bernoulli:0.3/cubic/p"]
     points = (_Point("broken", _missing), _Point("stolen", lambda: [replace(stolen, params=0.5 * stolen.params)]))
 
     def found(*, group: str) -> tuple[_Point, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..estimators.adapters import convention_of
-from ..estimators.fused import fused
+from ..estimators.fused import fuse
 from ..estimators.protocol import Description, Estimator, describe
 from .plan import Settings
 from .problems.problem import Probe, Problem
@@ -77,7 +77,7 @@ class Subject:
         few = self.settings.profile.max_rows * steps < COMPILED_STEPS
         if self.own is not None or not self.settings.fused or few:
             return self.fitted
-        return fused(self.fitted, self.problem.program, self.problem.params)
+        return fuse(self.fitted, self.problem.program, self.problem.params)
 
     @cached_property
     def _address(self) -> str:

@@ -41,7 +41,7 @@ def carried_one_sided(program: MarkovProgram, params: Tensor, rows: int, generat
             index, coupled = draw_coupled(site, beside, generator)
             jump = one_sided_jump(site, tangent, index, generator)
             state = program.step(state, constant_beside(state, site.from_index(index)), k)
-            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, split_dual(state)[0], k, generator)
+            pair = pair.step_dual(program, site, index, beside.from_index(coupled), jump, split_dual(state)[0], k, generator)
         objective, direct = split_dual(program.objective(state))
         gain = (program.objective(pair.alternative) - objective) * pair.weight
         return torch.where(pair.weight > 0, gain, 0.0) + direct
@@ -72,7 +72,7 @@ def carried_leave_one_out(program: MarkovProgram, params: Tensor, rows: int, gen
             jump = leave_one_out_jump(site, index, generator)
         state = program.step(state, site.from_index(index), k)
         with torch.no_grad():
-            pair = pair.stepped(program, site, index, beside.from_index(coupled), jump, state.detach(), k, generator)
+            pair = pair.step_dual(program, site, index, beside.from_index(coupled), jump, state.detach(), k, generator)
         flows.append(_flow(connected, jump, pair))
     objective = program.objective(state)
     with torch.no_grad():
@@ -106,7 +106,7 @@ class _Pair:
     def together(cls, state: Tensor, rows: int, branch: Tensor | None) -> _Pair:
         return cls(state, state, torch.zeros(rows, dtype=state.dtype, device=state.device), branch, None)
 
-    def stepped(
+    def step_dual(
         self,
         program: MarkovProgram,
         site: FiniteSite,

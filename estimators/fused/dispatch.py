@@ -19,7 +19,7 @@ from .alternatives import ONE_SIDED, Alternatives, Shares, alternatives, jumps_p
 from .chain import Chain, read_chain
 from .walks import engine_for, run_walk
 
-__all__ = ["Fused", "fused", "fused_objectives"]
+__all__ = ["Fused", "fuse", "fused_objectives"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Fused:
         return _ROWS[type(self.estimator)](self.estimator, _Draw(self.engine, chain, num_samples, params.dtype, generator))
 
 
-def fused(estimator: Estimator, program: Program, params: Tensor) -> Estimator:
+def fuse(estimator: Estimator, program: Program, params: Tensor) -> Estimator:
     """Return the estimator with the fastest installed walks if it has any on this program, else the estimator itself.
 
     There are walks for the score function (also fitted, also leave-one-out), stochastic triples and conditional triples along

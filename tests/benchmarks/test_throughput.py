@@ -16,15 +16,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from gradverify.estimators import ESTIMATORS
-from gradverify.estimators.fused import Fused, fused
-from gradverify.verification.problems import registered
+from gradverify.estimators.fused import Fused, fuse
+from gradverify.verification.problems import registered_problems
 from gradverify.verification.throughput.measurement import Way, measure
 from gradverify.verification.throughput.peers import TORCH_PEERS, forward_walk
 
 LENGTH = 100
 ROWS = 16_384
 BLOCKS = 9
-WALK = registered()[f"random_walk:{LENGTH}/square/p"]
+WALK = registered_problems()[f"random_walk:{LENGTH}/square/p"]
 DTYPES = (torch.float32, torch.float64)
 NAMES = (
     "score_function",
@@ -79,7 +79,7 @@ def test_estimator(benchmark: BenchmarkFixture, name: str, dtype: torch.dtype) -
 def test_fused(benchmark: BenchmarkFixture, name: str, dtype: torch.dtype) -> None:
     pytest.importorskip("numba")
     params, generator = WALK.params.to(dtype), torch.Generator().manual_seed(0)
-    compiled = fused(ESTIMATORS[name], WALK.program, params)
+    compiled = fuse(ESTIMATORS[name], WALK.program, params)
     assert isinstance(compiled, Fused)
     rows = _timed(benchmark, Way(name, "fused", ROWS, partial(compiled, WALK.program, params, ROWS, generator)), dtype)
     assert isinstance(rows, Tensor)

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from gradverify.estimators import LeaveOneOut, ScoreFunction
 from gradverify.verification.cli import main
 from gradverify.verification.plan import settle
-from gradverify.verification.problems import registered
+from gradverify.verification.problems import registered_problems
 from gradverify.verification.run.verification import Verification
 
-WALK = registered()["random_walk:10/square/p"]
+WALK = registered_problems()["random_walk:10/square/p"]
 
 
 def run(dtype: str | None) -> Verification:

@@ -11,14 +11,14 @@ from gradverify.estimators import ESTIMATORS
 from gradverify.verification.drawing.tasks import CheckResult, CheckTask, ChunkResult, ChunkTask
 from gradverify.verification.plan import settle
 from gradverify.verification.problems.problem import Problem
-from gradverify.verification.problems.registry import registered
+from gradverify.verification.problems.registry import registered_problems
 from gradverify.verification.statistics.channels import watch
 from gradverify.verification.workbench import Workbench
 
 from ..estimators.other_device import OTHER, other_device
 
 ROWS = 40
-FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in reversed(registered().values())}
+FAMILIES = {problem.name.rsplit(":", 1)[0]: problem for problem in reversed(registered_problems().values())}
 """The first problem of each family, which is its smallest: every operation waits for its stand-in."""
 
 

@@ -112,7 +112,7 @@ def _run(
     """Add the values that the first full run of a program draws, with sites counted from 0 after ``where``."""
     runs, before = 0, len(seen)
 
-    def observed(params: Tensor, sample: Sample) -> Tensor:
+    def watched_program(params: Tensor, sample: Sample) -> Tensor:
         nonlocal runs
         # A shorter run inspects the program's structure, and its draws do not count.
         full = len(params) >= ROWS
@@ -131,7 +131,7 @@ def _run(
         return program(params, watching)
 
     try:
-        estimator(observed, params, ROWS, generator)
+        estimator(watched_program, params, ROWS, generator)
     except (NotApplicableError, NoGradientPathError):
         return
 

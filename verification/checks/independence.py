@@ -12,7 +12,7 @@ __all__ = ["IndependenceWatch"]
 
 
 class IndependenceWatch:
-    """What the chunks of one estimator have shown so far, over all stages."""
+    """A watch over the chunks of one estimator, in all stages."""
 
     def __init__(self) -> None:
         self._digests: list[bytes] = []

@@ -23,9 +23,9 @@ def list_(what: str, record: Path | None) -> None:
     if what == "problems":
         if record is not None:
             raise click.UsageError("--record makes the table of estimators; leave it out with `list problems`")
-        from ..problems.registry import registered, unusable
+        from ..problems.registry import registered_problems, unusable
 
-        for name in registered():
+        for name in registered_problems():
             click.echo(name)
         for said in unusable().values():
             click.echo(said, err=True)

@@ -91,14 +91,14 @@ def _missing(
     quantity: Quantity,
 ) -> Iterator[Change]:
     for key, each in before.items():
-        if key not in after and _known(each) != "not-applicable":
-            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="gone", base=_known(each))
+        if key not in after and _collect_known(each) != "not-applicable":
+            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="gone", base=_collect_known(each))
     for key, each in after.items():
-        if key not in before and _known(each) != "not-applicable":
-            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="new", head=_known(each))
+        if key not in before and _collect_known(each) != "not-applicable":
+            yield Change(estimator=key[0], problem=key[1], quantity=quantity, direction="new", head=_collect_known(each))
 
 
-def _known(each: Cell | Family) -> str | float | None:
+def _collect_known(each: Cell | Family) -> str | float | None:
     if isinstance(each, Family):
         return each.exponent
     bias = each.find("bias")

@@ -125,7 +125,7 @@ def compare(
     changes = [
         *verdicts,
         *found,
-        *_unmeasured(moved, found, same),
+        *_list_unmeasured(moved, found, same),
         *_evaluations(moved, allowed, same),
         *_family_verdicts(base, head, same),
         *membership(base, head),
@@ -180,7 +180,7 @@ def _constant(cell: Cell) -> bool:
     return check is not None and check.estimate == 0
 
 
-def _unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
+def _list_unmeasured(moved: Sequence[tuple[Cell, Cell]], found: Sequence[Change], same: bool) -> Iterator[Change]:
     """Yield the variances that could be trusted before and cannot be trusted now.
 
     A sample that has not seen its tail is a fact about the record, like a missing cell, and not a claim about the estimator: a

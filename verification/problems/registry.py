@@ -25,7 +25,7 @@ from .relational.edges import edges
 from .subsets import subsets
 from .toys import toy_vae
 
-__all__ = ["find_problems", "registered", "unusable"]
+__all__ = ["find_problems", "registered_problems", "unusable"]
 
 GROUP = "gradverify.problems"
 """The entry-point group in which other packages register theirs: a `Problem` or a list of them."""
@@ -50,7 +50,7 @@ _FAMILIES: dict[str, tuple[Callable[[Any], list[Problem]], tuple[float, ...] | t
 }
 
 
-def registered() -> dict[str, Problem]:
+def registered_problems() -> dict[str, Problem]:
     """Return every registered problem by name, the package's own first; plug-ins that cannot be loaded are left out."""
     own = _own()
     return own | {name: each for name, each in _plugins().problems.items() if name not in own}
@@ -102,7 +102,7 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
     if not given:
         for reason in unusable().values():
             warnings.warn(f"left out: {reason}", RuntimeWarning, stacklevel=2)
-        return [each for each in registered().values() if each.quick or not quick]
+        return [each for each in registered_problems().values() if each.quick or not quick]
     found = {each.name: each for target in given for each in _find(target)}
     return list(found.values())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ..comparison.change import Change, Direction
 from ..comparison.compare import Comparison
 from ..comparison.sensitivity import PLANNED, Sensitivity
-from .markdown_text import escape, folded, table, within
+from .markdown_text import escape, fold, table, within
 from .quantities import clip, count, number, percent
 
 __all__ = ["FORMATS", "comparison_markdown", "comparison_text"]
@@ -39,9 +39,9 @@ def comparison_markdown(comparison: Comparison) -> str:
         rows = [[text(change) for text in _COLUMNS.values()] for change in several]
         shown = table(tuple(_COLUMNS), rows, _SHARE, _HOLDERS)
         heading = f"{title} ({count(len(several))})"
-        lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else folded(heading, shown))]
-    seen, blindest = _seen(comparison), _blindest(comparison)
-    return "\n".join([*lines, "", *(folded(seen, blindest) if blindest else [f"{seen}."])]) + "\n"
+        lines += ["", *([f"### {heading}", "", *shown] if title in _URGENT else fold(heading, shown))]
+    seen, blindest = _describe_sensitivity(comparison), _blindest(comparison)
+    return "\n".join([*lines, "", *(fold(seen, blindest) if blindest else [f"{seen}."])]) + "\n"
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -53,7 +53,7 @@ def comparison_text(comparison: Comparison) -> str:
         lines += within(["  " + _sentence(each) for each in shown], _SHARE, _HOLDERS)
         if len(several) > len(shown):
             lines.append(f"  and {count(len(several) - len(shown))} more, in the records")
-    return "\n".join([*lines, "", _seen(comparison)]) + "\n"
+    return "\n".join([*lines, "", _describe_sensitivity(comparison)]) + "\n"
 
 
 def _headline(comparison: Comparison) -> str:
@@ -144,7 +144,7 @@ _COLUMNS: Mapping[str, Callable[[Change], str]] = {
 """The table of changes: the heading of a column and the text of its cells."""
 
 
-def _seen(comparison: Comparison) -> str:
+def _describe_sensitivity(comparison: Comparison) -> str:
     tested = comparison.sensitivities
     if not tested:
         return "No variance had to be tested"

@@ -45,7 +45,7 @@ def cost_picture(record: Record, taken: set[str]) -> tuple[str, Picture] | None:
     Returns:
         The problem's family and the picture, or None if nothing was timed.
     """
-    timed = [cell for cell in record.cells if cell.estimator != REFERENCES and _timed(cell)]
+    timed = [cell for cell in record.cells if cell.estimator != REFERENCES and _collect_timed(cell)]
     if not timed:
         return None
     problem = Counter(cell.problem for cell in timed).most_common(1)[0][0]
@@ -54,7 +54,7 @@ def cost_picture(record: Record, taken: set[str]) -> tuple[str, Picture] | None:
     return family_of(cells[0]), _picture(problem, costs, taken)
 
 
-def _timed(cell: Cell) -> bool:
+def _collect_timed(cell: Cell) -> bool:
     check = cell.find("cost")
     return check is not None and any(positive(check.timing.get(key)) for key in ("rows_per_second", "variance_seconds"))
 

@@ -14,7 +14,7 @@ from ..record.record import Record
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
 from .figures import Pictures
-from .html_cells import TONES, families, finding, references, undecided, verdicts
+from .html_cells import TONES, families, finding, list_undecided, references, verdicts
 from .html_studies import studies
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
@@ -58,7 +58,7 @@ def to_html(record: Record, pictures: Pictures) -> str:
         studies=studies(record, pictures.studies),
         tones=TONES,
         urgent=_URGENT,
-        undecided=undecided,
+        undecided=list_undecided,
     ) + "\n"  # fmt: skip
 
 

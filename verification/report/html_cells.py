@@ -16,7 +16,7 @@ from .overview import REFERENCES, Finding, family_of
 from .quantities import MISSING, count, number, percent, rate, size, span
 from .relative import relative_bias
 
-__all__ = ["TONES", "families", "finding", "references", "undecided", "verdicts"]
+__all__ = ["TONES", "families", "finding", "list_undecided", "references", "verdicts"]
 
 Tone = Literal["good", "off", "open", "bad"]
 
@@ -72,7 +72,7 @@ def finding(entry: Finding) -> dict[str, Any]:
     }
 
 
-def undecided(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def list_undecided(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return findings as one table, whose columns are the facts that occur."""
     facts = list(dict.fromkeys(name for each in several for name in each["facts"]))
     rows = [

@@ -10,7 +10,7 @@ from ..verdicts import CellWord
 from .cell_words import cell_line
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
-from .markdown_text import code, escape, folded, table, within
+from .markdown_text import code, escape, fold, table, within
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
 from .overview import (
@@ -18,7 +18,7 @@ from .overview import (
     REFERENCES,
     Attention,
     Finding,
-    counted,
+    count_words,
     exit_status,
     findings,
     grid,
@@ -126,11 +126,11 @@ def _replays(several: Sequence[Finding]) -> list[str]:
     if not commands:
         return []
     body = within([f"- {each}" for each in commands], _SHARES["failed"] // 3)
-    return ["", *folded("Commands that repeat these cells", body)]
+    return ["", *fold("Commands that repeat these cells", body)]
 
 
 def _outcomes(record: Record) -> list[str]:
-    rows = ([check, counted(counts)] for check, counts in outcome_counts(record).items())
+    rows = ([check, count_words(counts)] for check, counts in outcome_counts(record).items())
     return table(("check", "outcomes"), rows, _EXPONENT_SHARE)
 
 

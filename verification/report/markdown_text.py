@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from .quantities import count
 
-__all__ = ["SIZE_LIMIT", "code", "escape", "folded", "row", "table", "within"]
+__all__ = ["SIZE_LIMIT", "code", "escape", "fold", "row", "table", "within"]
 
 SIZE_LIMIT = 2**20
 """The size limit of a step summary, in bytes."""
@@ -41,7 +41,7 @@ def row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(map(escape, cells)) + " |"
 
 
-def folded(summary: str, lines: Iterable[str]) -> list[str]:
+def fold(summary: str, lines: Iterable[str]) -> list[str]:
     """Fold lines away under a summary that a reader can open."""
     return [f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"]
 

@@ -25,7 +25,7 @@ __all__ = [
     "Grid",
     "Kind",
     "answers",
-    "counted",
+    "count_words",
     "exit_status",
     "family_of",
     "findings",
@@ -202,11 +202,11 @@ def outcome_counts(record: Record) -> dict[str, Counter[str]]:
     return counts
 
 
-def counted(counts: Counter[str]) -> str:
+def count_words(counts: Counter[str]) -> str:
     """Write outcomes with their counts, the most frequent first.
 
     Example:
-        >>> counted(Counter(["unbiased", "biased", "unbiased"]))
+        >>> count_words(Counter(["unbiased", "biased", "unbiased"]))
         '2 unbiased, 1 biased'
     """
     # An attribution's outcome may itself be a list of sites.

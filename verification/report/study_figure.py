@@ -31,12 +31,12 @@ def study_pictures(study: Study, taken: set[str]) -> list[Picture]:
     """
     charts = [each for each in (*study.exhibits.charts, *study.timing.charts) if each.series]
     # An estimator has one colour in all charts of a study.
-    order = list(dict.fromkeys(label for each in charts for label in _drawn(each)))
+    order = list(dict.fromkeys(label for each in charts for label in _list_labels(each)))
     return [_picture(each, order, taken) for each in charts]
 
 
 def _picture(chart: Chart, order: Sequence[str], taken: set[str]) -> Picture:
-    labels = _drawn(chart)
+    labels = _list_labels(chart)
     references = [each for each in _labels(chart.series) if each not in labels]
     # Panels get even shares: nine labels are split into five and four, not into eight and one.
     panels = max(1, -(-len(labels) // LABELS_A_PANEL))
@@ -73,7 +73,7 @@ def _labels(series: Sequence[Series]) -> list[str]:
     return list(dict.fromkeys(each.label for each in series))
 
 
-def _drawn(chart: Chart) -> list[str]:
+def _list_labels(chart: Chart) -> list[str]:
     """Return the labels that have a colour of their own."""
     return [each for each in _labels(chart.series) if not _is_reference(each, chart)]
 

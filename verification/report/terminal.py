@@ -17,7 +17,7 @@ from .overview import (
     REFERENCES,
     Attention,
     Finding,
-    counted,
+    count_words,
     exit_status,
     findings,
     grid,
@@ -31,7 +31,7 @@ from .undecided import detectable_bias, undecided_line
 __all__ = ["render"]
 
 MOST_FINDINGS = 20
-"""The number of findings of a kind that are listed; the others are counted."""
+"""The number of findings of a kind that are listed; the others are count_words."""
 
 MOST_CELLS = 12
 """The largest number of cells of which each gets a line of its own; of more, only those that need attention do."""
@@ -81,15 +81,15 @@ def render(record: Record, width: int = 80, *, styled: bool = False) -> str:
     lines = [(_CONTROL.sub("\ufffd", text).rstrip(), style) for text, style in _lines(record, max(width, 40))]
     if not styled:
         return "\n".join(text for text, _ in lines) + "\n"
-    return _styled(lines, width)
+    return _style(lines, width)
 
 
 def _lines(record: Record, width: int) -> Iterator[_Line]:
     status = exit_status(record)
-    yield from _wrapped(_capitalise(headline(record)) + ".", width, style="bold green" if status == 0 else "bold")
+    yield from _wrap(_capitalise(headline(record)) + ".", width, style="bold green" if status == 0 else "bold")
     yield "", ""
     for check, counts in outcome_counts(record).items():
-        yield from _wrapped(f"{check.replace('_', ' '):<18}{counted(counts)}", width, indent=18)
+        yield from _wrap(f"{check.replace('_', ' '):<18}{count_words(counts)}", width, indent=18)
     for kind, several in findings(record).items():
         yield "", ""
         yield f"{KINDS[kind]} ({len(several)})", _STYLES[kind]
@@ -105,8 +105,8 @@ def _lines(record: Record, width: int) -> Iterator[_Line]:
     yield from _cells(record, width)
     yield from _grid(record, width)
     if undecided := undecided_line(record):
-        yield from _wrapped(undecided, width, style="yellow")
-    yield from _wrapped(f"Exit status {status}: {meaning(record)}.", width, style="bold")
+        yield from _wrap(undecided, width, style="yellow")
+    yield from _wrap(f"Exit status {status}: {meaning(record)}.", width, style="bold")
 
 
 def _cells(record: Record, width: int) -> Iterator[_Line]:
@@ -115,7 +115,7 @@ def _cells(record: Record, width: int) -> Iterator[_Line]:
     if not 0 < len(cells) <= MOST_CELLS:
         return
     for each in cells:
-        yield from _wrapped(f"{each.estimator} on {each.problem}: {cell_line(each)}", width, indent=2)
+        yield from _wrap(f"{each.estimator} on {each.problem}: {cell_line(each)}", width, indent=2)
     yield "", ""
 
 
@@ -127,7 +127,7 @@ def _origins(record: Record, width: int) -> Iterator[_Line]:
     yield "", ""
     yield TITLE, "bold"
     for estimator, problem, _, why in rows[:MOST_FINDINGS]:
-        yield from _wrapped(f"  {estimator} on {problem}: {why}", width, indent=4)
+        yield from _wrap(f"  {estimator} on {problem}: {why}", width, indent=4)
     if len(rows) > MOST_FINDINGS:
         yield f"  and {count(len(rows) - MOST_FINDINGS)} more, listed in the report", ""
 
@@ -137,10 +137,10 @@ def _study(study: Study, width: int) -> Iterator[_Line]:
     yield study.title, "bold"
     for each in study.statements:
         note = f" {each.note}" if each.note else ""
-        yield from _wrapped(f"  {each.outcome:<6}{each.claim} Measured: {each.measured}.{note}", width, indent=8)
+        yield from _wrap(f"  {each.outcome:<6}{each.claim} Measured: {each.measured}.{note}", width, indent=8)
     for table in (*study.exhibits.tables, *study.timing.tables):
         yield "", ""
-        yield from _wrapped(f"  {table.title}", width, indent=4)
+        yield from _wrap(f"  {table.title}", width, indent=4)
         yield from _table(table, width)
 
 
@@ -156,7 +156,7 @@ def _table(table: Table, width: int) -> Iterator[_Line]:
     if max(rooms) > LONGEST_TEXT or first + max(rooms[lead:], default=0) + 2 > width:
         for row in texts[1:]:
             facts = (f"{name}: {text}" for name, text in zip(table.columns, row, strict=True))
-            yield from _wrapped("    " + "; ".join(facts), width, indent=6)
+            yield from _wrap("    " + "; ".join(facts), width, indent=6)
         return
     for block in _blocks(dict(list(enumerate(rooms))[lead:]), width - first):
         for line, words in enumerate(texts):
@@ -176,15 +176,15 @@ def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Li
     cell, check = finding.cell, finding.check
     reason = check.details.get("reason")
     name = f"{cell.estimator} on {cell.problem}: {answer(check)}" + (f" ({reason})" if reason else "")
-    facts = _undecided(finding) if finding.kind == "inconclusive" else _decided(finding)
+    facts = _render_undecided(finding) if finding.kind == "inconclusive" else _render_decided(finding)
     facts += [clip(check.note, 300)] if check.note else []
-    yield from _wrapped(f"  {name}{'; ' * bool(facts)}{'; '.join(facts)}", width, indent=4)
+    yield from _wrap(f"  {name}{'; ' * bool(facts)}{'; '.join(facts)}", width, indent=4)
     if with_replay and cell.replay:
         # Never wrapped: a command must survive copy and paste.
         yield f"    {clip(cell.replay, 1000)}", "dim"
 
 
-def _decided(finding: Finding) -> list[str]:
+def _render_decided(finding: Finding) -> list[str]:
     check = finding.check
     facts = [f"{number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
     facts += [f"relative {percent(check.relative)}"] if check.relative is not None else []
@@ -192,7 +192,7 @@ def _decided(finding: Finding) -> list[str]:
     return facts
 
 
-def _undecided(finding: Finding) -> list[str]:
+def _render_undecided(finding: Finding) -> list[str]:
     check = finding.check
     facts = [detectable_bias(check.detectable)] if check.detectable is not None else []
     needed = check.details.get("rows_needed")
@@ -222,7 +222,7 @@ def _grid(record: Record, width: int) -> Iterator[_Line]:
     words = {word for counts in shown.counts.values() for word, _ in counts}
     explained: tuple[CellWord, ...] = (*_LETTERS, "not tested")
     key = [f"{_letter(word)} {word}" for word in explained if word in words]
-    yield from _wrapped("Bias: " + ", ".join(key + ["! claim refuted"] * shown.has_refuted) + ".", width, style="dim")
+    yield from _wrap("Bias: " + ", ".join(key + ["! claim refuted"] * shown.has_refuted) + ".", width, style="dim")
 
 
 def _capitalise(text: str) -> str:
@@ -250,14 +250,14 @@ def _blocks(columns: Mapping[_Key, int], room: int) -> Iterator[list[_Key]]:
     yield block
 
 
-def _wrapped(text: str, width: int, *, indent: int = 0, style: str = "") -> Iterator[_Line]:
+def _wrap(text: str, width: int, *, indent: int = 0, style: str = "") -> Iterator[_Line]:
     lead = len(text) - len(text.lstrip())
     lines = wrap(text.strip(), width - lead, subsequent_indent=" " * (indent - lead), break_on_hyphens=False)
     for line in lines or [""]:
         yield " " * lead + line, style
 
 
-def _styled(lines: Sequence[_Line], width: int) -> str:
+def _style(lines: Sequence[_Line], width: int) -> str:
     import io
 
     from rich.console import Console

@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Categorical, OneHotCategorical
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Program, Sample
 from ..problems.problem import Problem
-from ..problems.registry import registered
+from ..problems.registry import registered_problems
 
 __all__ = ["find_problem"]
 
@@ -20,7 +20,7 @@ __all__ = ["find_problem"]
 def find_problem(name: str) -> Problem:
     """Return the problem with the given name: one of this module's, or a registered one."""
     own = {each.name: each for each in _own()}
-    return own[name] if name in own else registered()[name]
+    return own[name] if name in own else registered_problems()[name]
 
 
 def _own() -> list[Problem]:
@@ -30,7 +30,7 @@ def _own() -> list[Problem]:
         _coin("coin/near_even/logit", -0.01, 0.25),
         _coin("coin/certain/logit", 40.0, 0.0, rarest=1e-17),
         Problem(name="coin/paid/logit", program=_paid, params=_scalar(0.4), chained=False),
-        Problem(name="coins/weighted/logits", program=_weighted, params=_vector(0.3, -0.8), degree=2, chained=False),
+        Problem(name="coins/weighted/logits", program=_weigh, params=_vector(0.3, -0.8), degree=2, chained=False),
         Problem(name="coins/shared/p", program=_both, params=_scalar(0.5), chained=False),
         Problem(name="die/centred/logits", program=_FOUR, params=_vector(0.2, -0.3, 0.1, 0.0), chained=False),
         Problem(name="die/rare/logits", program=_table((9.0, 0.6, -0.7)), params=_vector(-3.3, 0.0, 0.1), chained=False),
@@ -64,7 +64,7 @@ def _paid(params: Tensor, sample: Sample) -> Tensor:
     return (sample(Bernoulli(logits=params, validate_args=False)) - 0.4) * (1 + params) + 0.3 * params
 
 
-def _weighted(params: Tensor, sample: Sample) -> Tensor:
+def _weigh(params: Tensor, sample: Sample) -> Tensor:
     """Evaluate two bits with an interaction; their logits have both signs, and the mean is not near zero."""
     first, second = sample(Bernoulli(logits=params, validate_args=False)).unbind(-1)
     return first - 1.5 * second + 0.8 * first * second + 0.2

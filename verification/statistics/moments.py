@@ -121,7 +121,7 @@ class Moments:
             return _with_nonfinite(self, nonfinite)
         if self.count == 0:
             return _with_nonfinite(other, nonfinite)
-        return _merged(self, other, nonfinite)
+        return _merge_pair(self, other, nonfinite)
 
     @property
     def variance(self) -> Array:
@@ -233,7 +233,7 @@ def _group_sums(deviation: Array, first_row: int) -> Array:
     return np.asarray(np.roll(sums, first_row, axis=1).T)
 
 
-def _merged(a: Moments, b: Moments, nonfinite: int) -> Moments:
+def _merge_pair(a: Moments, b: Moments, nonfinite: int) -> Moments:
     na, nb = float(a.count), float(b.count)
     n = na + nb
     with np.errstate(over="ignore", invalid="ignore"):

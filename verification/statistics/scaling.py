@@ -129,7 +129,7 @@ def range_fits(
         >>> [(each.start, each.end, round(each.slope, 2)) for each in range_fits([10, 20, 40, 80], [15.0, 50.0, 180.0, 680.0])]
         [(10.0, 80.0, 1.84), (20.0, 80.0, 1.88), (10.0, 40.0, 1.79)]
     """
-    n, y, se = _ordered(sizes, variances, errors)
+    n, y, se = _sort_points(sizes, variances, errors)
     count = len(n)
     cuts = [*((start, count) for start in range(count - 2)), *((0, end) for end in range(count - 1, 2, -1))]
     return tuple(_over(n[a:b], y[a:b], None if se is None else se[a:b], confidence) for a, b in cuts)
@@ -142,7 +142,7 @@ def local_exponents(
 
     Arguments and errors are those of `fit_exponent`.
     """
-    n, y, se = _ordered(sizes, variances, errors)
+    n, y, se = _sort_points(sizes, variances, errors)
     reach = float(stats.norm.isf((1 - confidence) / 2))
     found = []
     for k in range(len(n) - 1):
@@ -179,7 +179,7 @@ def compare_growth(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | N
         >>> fits.power < 1e-12 < 0.3 < fits.exponential
         True
     """
-    n, y, se = _ordered(sizes, variances, errors)
+    n, y, se = _sort_points(sizes, variances, errors)
     if len(n) < 3:
         raise ValueError(f"sizes={n}; expected at least three to compare two lines")
     power, _ = _line(np.log(n), y, se)
@@ -199,7 +199,7 @@ def _over(n: Array, y: Array, se: Array | None, confidence: float) -> RangeFit:
     return RangeFit(start=float(n[0]), end=float(n[-1]), slope=slope, interval=interval)
 
 
-def _ordered(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None) -> tuple[Array, Array, Array | None]:
+def _sort_points(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | None) -> tuple[Array, Array, Array | None]:
     """Return the sizes in order, ln V, and its errors."""
     n, v = np.asarray(sizes, dtype=np.float64), np.asarray(variances, dtype=np.float64)
     se = None if errors is None else np.asarray(errors, dtype=np.float64)

@@ -27,7 +27,7 @@ def variance_chart(points: Sequence[Point], lines: Mapping[str, ExactLine], seri
     names = dict.fromkeys(each.estimator for each in points if each.estimator not in lines and each.variance > 0)
     last = {name: max((each.size, each.variance) for each in points if each.estimator == name)[1] for name in names}
     return _variance_chart(
-        [_measured(name, points) for name in sorted(names, key=lambda name: -last[name])],
+        [_measured_series(name, points) for name in sorted(names, key=lambda name: -last[name])],
         name=f"variance-sampled-{_slug(series)}",
         title=f"Variance against n: {series}",
         caption="Measured, with 95 % intervals; no recursion is known for these estimators.",
@@ -105,10 +105,10 @@ def _variance_chart(series: Sequence[Series], *, name: str, title: str, caption:
 
 def _both(name: str, points: Sequence[Point], line: ExactLine) -> tuple[Series, Series]:
     exact = Series(label=name, x=_floats(line.sizes), y=line.variances, style="dashed")
-    return exact, _measured(name, points)
+    return exact, _measured_series(name, points)
 
 
-def _measured(name: str, points: Sequence[Point]) -> Series:
+def _measured_series(name: str, points: Sequence[Point]) -> Series:
     own = [each for each in points if each.estimator == name and each.variance > 0]
     return Series(
         label=name,

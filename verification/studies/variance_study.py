@@ -58,10 +58,10 @@ def with_judged_families(
         estimators: Name -> estimator.
         lines: Exact lines by series and estimator.
     """
-    return replace(record, families=tuple(_judged(each, estimators, lines) for each in record.families))
+    return replace(record, families=tuple(_judge(each, estimators, lines) for each in record.families))
 
 
-def _judged(family: Family, estimators: Mapping[str, Estimator], lines: Mapping[str, Mapping[str, ExactLine]]) -> Family:
+def _judge(family: Family, estimators: Mapping[str, Estimator], lines: Mapping[str, Mapping[str, ExactLine]]) -> Family:
     line = lines.get(family.family, {}).get(family.estimator)
     sizes, variances = line.tail() if line is not None else ((), ())
     if not sizes:

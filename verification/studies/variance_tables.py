@@ -89,7 +89,7 @@ def range_table(families: Sequence[Family]) -> Table:
     """Tabulate each exponent over several ranges of sizes."""
     rows = []
     for family in families:
-        sizes, variances, errors = _fitted(family)
+        sizes, variances, errors = _fit_row(family)
         if len(sizes) >= 3:
             fits = range_fits(sizes, variances, errors)
             rows += [(family.estimator, each.start, each.end, each.slope, *each.interval) for each in fits]
@@ -154,13 +154,13 @@ def _exact(point: Point, lines: Mapping[str, ExactLine]) -> float | None:
     return line.relative_bias[line.sizes.index(point.size)]
 
 
-def _fitted(family: Family) -> tuple[list[float], list[float], list[float]]:
+def _fit_row(family: Family) -> tuple[list[float], list[float], list[float]]:
     used = [each for each in family.points if each["used"]]
     return tuple([each[name] for each in used] for name in ("size", "variance", "standard_error_log"))  # type: ignore[return-value]
 
 
 def _tail(family: Family) -> tuple[float | None, float | None, float | None]:
-    sizes, variances, errors = _fitted(family)
+    sizes, variances, errors = _fit_row(family)
     if len(sizes) < 3:
         return None, None, None
     fit = fit_exponent(sizes, variances, errors)
@@ -169,7 +169,7 @@ def _tail(family: Family) -> tuple[float | None, float | None, float | None]:
 
 def _growth_rows(families: Sequence[Family]) -> Iterator[tuple[Value, ...]]:
     for family in families:
-        sizes, variances, errors = _fitted(family)
+        sizes, variances, errors = _fit_row(family)
         if len(sizes) >= 3:
             fit = fit_exponent(sizes, variances, errors)
             fits: GrowthFits = compare_growth(sizes, variances, errors)

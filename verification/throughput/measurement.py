@@ -149,11 +149,11 @@ def _clock(device: str) -> Callable[[], float]:
     if device == "cpu":
         return time.process_time
 
-    def synchronised() -> float:
+    def synchronise_after() -> float:
         torch.cuda.synchronize()
         return time.perf_counter()
 
-    return synchronised
+    return synchronise_after
 
 
 def _seconds(way: Way, repeats: int, clock: Callable[[], float]) -> float:

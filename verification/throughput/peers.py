@@ -37,7 +37,7 @@ def one_by_one(length: int, rows: int, dtype: torch.dtype, device: str, generato
     return torch.stack(gradients)
 
 
-def batched(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
+def batched_walk(length: int, rows: int, dtype: torch.dtype, device: str, generator: torch.Generator) -> Tensor:
     """Draw rows by a plain vectorised script: log-probabilities in raw operations, one backward pass. ``[rows]``."""
     p = torch.full((rows,), float(length), dtype=dtype, device=device, requires_grad=True)
     state, score = torch.zeros_like(p), torch.zeros_like(p)
@@ -65,7 +65,7 @@ def with_distributions(length: int, rows: int, dtype: torch.dtype, device: str, 
 
 TORCH_PEERS = {
     "one trajectory at a time": one_by_one,
-    "plain vectorised script": batched,
+    "plain vectorised script": batched_walk,
     "torch.distributions": with_distributions,
 }
 """Name -> function of (n, rows, dtype, device, generator)."""

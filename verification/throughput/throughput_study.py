@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from ...estimators.fused import Fused, fused, fused_objectives
+from ...estimators.fused import Fused, fuse, fused_objectives
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NotApplicableError, describe, evaluate
 from ...estimators.runs.tape import sampling
@@ -160,7 +160,7 @@ def _estimator_ways(
     except NotApplicableError:
         return []
     kinds: dict[WayKind, Estimator] = {"eager": ready}
-    if settings.fused and isinstance(quick := fused(ready, problem.program, problem.params), Fused):
+    if settings.fused and isinstance(quick := fuse(ready, problem.program, problem.params), Fused):
         kinds["fused"] = quick
     evaluations, rows = describe(estimator).evaluations, settings.rows
     return [

@@ -58,14 +58,14 @@ def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
     ways = (compute(problem, tolerance) for compute in EXACT_GRADIENTS)
     computed = next((exact for exact in ways if exact is not None), None)
     if problem.exact is not None:
-        return _given(problem, computed)
+        return _take_given(problem, computed)
     if computed is None:
         return next(iter(SAMPLED_REFERENCES.values()))(problem, seed)
     rarest = min(computed.rarest, problem.rarest or 1.0)
     return Reference(computed.kind, computed.gradient, None, np.zeros_like(computed.gradient), rarest)
 
 
-def _given(problem: Problem, computed: ExactGradient | None) -> Reference:
+def _take_given(problem: Problem, computed: ExactGradient | None) -> Reference:
     """Return the author's gradient as the reference, the program's own beside it where that is known."""
     gradient = flatten(torch.as_tensor(problem.exact))
     nothing = np.zeros_like(gradient)

@@ -26,7 +26,7 @@ from gradverify.estimators import (
 )
 from gradverify.estimators import fused as fused_walks
 from gradverify.estimators.enumeration import enumerate_paths
-from gradverify.estimators.fused import Fused, fused, fused_objectives, walks
+from gradverify.estimators.fused import Fused, fuse, fused_objectives, walks
 from gradverify.estimators.runs.exact import enumerate_branches, exact_moments
 from gradverify.verification.problems.problem import Problem
 from gradverify.verification.truth.known_moments import known_moments
@@ -60,7 +60,7 @@ def _generator(seed: int = 0) -> torch.Generator:
 def test_rows_have_the_eager_estimators_law(name: str, chain: str) -> None:
     (program, point), estimator = CHAINS[chain], ESTIMATORS[name]
     params = torch.tensor(point, dtype=torch.float64)
-    assert fused(estimator, program, params) == Fused(estimator, "numba")
+    assert fuse(estimator, program, params) == Fused(estimator, "numba")
     law = enumerate_branches(estimator, program, params, max_branches=2**20)
     for engine in ("numba", "PyTorch"):
         assert misfit(Fused(estimator, engine)(program, params, ROWS, _generator()), law) > FALSE_FAIL_RATE
@@ -103,7 +103,7 @@ def test_a_step_that_depends_on_time_is_walked_with_its_own_tables() -> None:
 
 def test_same_seed_same_rows_and_other_seed_other_rows() -> None:
     program, params = walk(9), torch.tensor(9.0)
-    first, again, other = (fused(StochasticTriple(), program, params)(program, params, 500, _generator(s)) for s in (1, 1, 2))
+    first, again, other = (fuse(StochasticTriple(), program, params)(program, params, 500, _generator(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -129,7 +129,7 @@ class _Shouting(ScoreFunction):
     ids=lambda each: type(each).__name__,
 )
 def test_other_estimators_run_by_themselves(estimator: Estimator) -> None:
-    assert fused(estimator, walk(9), torch.tensor(9.0)) is estimator
+    assert fuse(estimator, walk(9), torch.tensor(9.0)) is estimator
 
 
 def test_exact_mode_sees_the_eager_estimator() -> None:
@@ -144,7 +144,7 @@ def test_without_numba_the_tables_are_walked_in_batches(monkeypatch: pytest.Monk
     monkeypatch.delattr(fused_walks, "kernels")
     walks.engine_for.cache_clear()
     program, params = walk(5), torch.tensor(5.0)
-    compiled = fused(ScoreFunction(), program, params)
+    compiled = fuse(ScoreFunction(), program, params)
     objective = fused_objectives(program, params, 10, _generator())
     walks.engine_for.cache_clear()
     assert compiled == Fused(ScoreFunction(), "PyTorch")

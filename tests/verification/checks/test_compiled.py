@@ -18,7 +18,7 @@ from gradverify.estimators import (
     ScoreFunction,
     StochasticTriple,
 )
-from gradverify.estimators.fused import Fused, fused
+from gradverify.estimators.fused import Fused, fuse
 from gradverify.verification import verify
 from gradverify.verification.checks.compiled import check_compiled
 from gradverify.verification.problems import find_problems
@@ -112,7 +112,7 @@ def test_walks_agree_with_their_estimators_row_by_row(own: Estimator, dtype: tor
     """False-fail rate 1e-6, for the statistics and for the rows that rounding parts: nothing else parts them."""
     (found_problem,) = find_problems(["random_walk:15/square/p"], quick=False)
     problem = replace(found_problem, params=found_problem.params.to(dtype))
-    compiled = fused(own, problem.program, problem.params)
+    compiled = fuse(own, problem.program, problem.params)
     assert isinstance(compiled, Fused)
     found = check_compiled(own, compiled, problem, seeded, ALPHA)
     assert found.outcome == "pass"
@@ -122,7 +122,7 @@ def test_walks_agree_with_their_estimators_row_by_row(own: Estimator, dtype: tor
 def test_categories_are_compared_by_their_statistics() -> None:
     """A uniform that draws a bit's one draws the first of two categories: rows of the same uniforms are others."""
     (problem,) = find_problems(["random_walk_categorical:10/square/p"], quick=False)
-    found = check_compiled(ScoreFunction(), fused(ScoreFunction(), problem.program, problem.params), problem, seeded, ALPHA)
+    found = check_compiled(ScoreFunction(), fuse(ScoreFunction(), problem.program, problem.params), problem, seeded, ALPHA)
     assert found.outcome == "pass"
     assert "row by row" not in found.note
 
@@ -145,6 +145,6 @@ class Subtle:
 @pytest.mark.parametrize("inner", OWN, ids=lambda each: type(each).__name__)
 def test_a_mistake_far_below_the_noise_is_found(inner: Estimator, fault: str) -> None:
     """Biases of 1e-6 and 5e-3 of the gradient; the means alone show a tenth of a row's standard deviation."""
-    found = check_compiled(Subtle(inner, fault), fused(inner, SHORT.program, SHORT.params), SHORT, seeded, ALPHA)
+    found = check_compiled(Subtle(inner, fault), fuse(inner, SHORT.program, SHORT.params), SHORT, seeded, ALPHA)
     assert (found.outcome, found.reason) == ("failed", "compiled walk differs")
     assert "of 4096 rows of the estimator's own are not those of its walk's tables" in found.note

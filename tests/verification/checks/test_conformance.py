@@ -13,11 +13,11 @@ import torch
 from gradverify.estimators import ESTIMATORS, Estimator, Program, ScoreFunction
 from gradverify.estimators.protocol import NotApplicableError
 from gradverify.verification.checks.conformance import applicability, check_conformance
-from gradverify.verification.problems import Problem, probe, registered
+from gradverify.verification.problems import Problem, probe, registered_problems
 
 from ..targets import wrong
 
-PROBLEMS = [registered()[name] for name in ("bernoulli:0.3/cubic/p", "bits:3/cubic/logits", "random_walk:10/square/p")]
+PROBLEMS = [registered_problems()[name] for name in ("bernoulli:0.3/cubic/p", "bits:3/cubic/logits", "random_walk:10/square/p")]
 
 
 def seeded(number: int) -> torch.Generator:
@@ -196,7 +196,7 @@ def test_isolation_of_a_markov_program_reaches_its_objective() -> None:
 
 
 def test_applicability_names_the_sites() -> None:
-    one_hot = registered()["categorical_one_hot:4/linear/logits"]
+    one_hot = registered_problems()["categorical_one_hot:4/linear/logits"]
     said = applicability(ESTIMATORS["agent_torch_bernoulli"], one_hot, probe(one_hot))
     assert said == "it does not support OneHotCategorical sites"
     assert applicability(ESTIMATORS["score_function"], one_hot, probe(one_hot)) == ""

@@ -16,11 +16,11 @@ from gradverify.estimators.sites import bernoulli as bernoulli_site
 from gradverify.estimators.sites import categorical as categorical_site
 from gradverify.verification.checks.conformance import applicability
 from gradverify.verification.checks.extreme_noise import ExtremeNoise, uniform_ends
-from gradverify.verification.problems import Problem, probe, registered
+from gradverify.verification.problems import Problem, probe, registered_problems
 from gradverify.verification.problems.problem import Probe
 
 ROWS = 64
-PROBLEMS = {name.split(":")[0]: each for name, each in reversed(registered().items())}
+PROBLEMS = {name.split(":")[0]: each for name, each in reversed(registered_problems().items())}
 """The first of each family, which is its smallest."""
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from gradverify.estimators import ESTIMATORS
 from gradverify.verification.cli import main
-from gradverify.verification.problems import registered
+from gradverify.verification.problems import registered_problems
 from gradverify.verification.record.record import Record
 
 from ..targets import programs, wrong
@@ -50,7 +50,7 @@ def without_clocks(path: Path) -> Any:
 
 
 def test_lists() -> None:
-    assert invoke("list", "problems").stdout.split() == list(registered())
+    assert invoke("list", "problems").stdout.split() == list(registered_problems())
     lines = invoke("list", "estimators").stdout.splitlines()
     assert [each.split()[0] for each in lines][: len(ESTIMATORS)] == list(ESTIMATORS)
     assert next(each for each in lines if each.startswith("agent_torch_categorical ")).split()[1] == "no-gradient"

@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, OneHotCategorical
 
 from gradverify.estimators import Program, Sample
 from gradverify.verification import verify
-from gradverify.verification.problems import Problem, ProblemError, find_problems, hold_to_rows, probe, registered
+from gradverify.verification.problems import Problem, ProblemError, find_problems, hold_to_rows, probe, registered_problems
 
 from ..targets import programs
 from ..targets.programs import FAIR, cubic, scalar
@@ -20,7 +20,7 @@ from ..targets.programs import FAIR, cubic, scalar
 TARGETS = programs.__file__
 
 
-BUILT: dict[str, Problem] = registered()
+BUILT: dict[str, Problem] = registered_problems()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gradverify.verification.problems import Problem, find_problems, registered
+from gradverify.verification.problems import Problem, find_problems, registered_problems
 from gradverify.verification.truth.references import find_reference
 
-BUILT: dict[str, Problem] = registered()
+BUILT: dict[str, Problem] = registered_problems()
 
 
 def test_categorical_walk_is_the_walk() -> None:

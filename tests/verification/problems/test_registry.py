@@ -13,13 +13,13 @@ from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.k_subset import KSubset
 from gradverify.estimators.protocol import ALL_SITES
 from gradverify.estimators.registry import TargetError
-from gradverify.verification.problems import Problem, find_problems, probe, registered
+from gradverify.verification.problems import Problem, find_problems, probe, registered_problems
 from gradverify.verification.truth.references import find_reference
 
 from ..targets import programs
 
 TARGETS = programs.__file__
-BUILT: dict[str, Problem] = registered()
+BUILT: dict[str, Problem] = registered_problems()
 PUBLISHED = {"random_walk_categorical", "published_walk", "toy_vae"}
 """Families that are what somebody wrote down, objectives included."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from gradverify.verification.record.record import Cell, Check, Record
 from gradverify.verification.record.study import Statement, Study
-from gradverify.verification.report.overview import counted, exit_status, findings, grid, headline, kind_of, outcome_counts
+from gradverify.verification.report.overview import count_words, exit_status, findings, grid, headline, kind_of, outcome_counts
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_refuted_words_are_counted_apart(small_record: Callable[..., Record]) ->
 
 
 def test_outcomes_that_are_lists_are_told_apart() -> None:
-    assert counted(Counter({"sites 2, 3": 1, "site 0": 11})) == "11 site 0; 1 sites 2, 3"
+    assert count_words(Counter({"sites 2, 3": 1, "site 0": 11})) == "11 site 0; 1 sites 2, 3"

@@ -15,7 +15,7 @@ from gradverify.estimators import Estimator, Program
 from gradverify.verification.drawing.executors import Failure
 from gradverify.verification.drawing.tasks import CheckTask, ChunkTask
 from gradverify.verification.plan import settle
-from gradverify.verification.problems import Problem, registered
+from gradverify.verification.problems import Problem, registered_problems
 from gradverify.verification.run.cell import CellRun
 from gradverify.verification.statistics.bias import BiasPlan
 from gradverify.verification.truth.likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio
@@ -25,8 +25,8 @@ from gradverify.verification.workbench import Workbench
 
 from ..targets import wrong
 
-BIT = registered()["bernoulli:0.3/cubic/p"]
-BITS = registered()["bits:3/cubic/logits"]
+BIT = registered_problems()["bernoulli:0.3/cubic/p"]
+BITS = registered_problems()["bits:3/cubic/logits"]
 
 
 def a_cell(estimator: Estimator, problem: Problem = BIT, *, min_rows: int = 20_000, **plan: Any) -> tuple[CellRun, Workbench]:

@@ -13,7 +13,7 @@ from gradverify.estimators.protocol import Claims
 from gradverify.verification import verify
 from gradverify.verification.checks.conformance import Conformance
 from gradverify.verification.drawing.executors import Failure
-from gradverify.verification.problems import Problem, registered
+from gradverify.verification.problems import Problem, registered_problems
 from gradverify.verification.run.cell_checks import hold_bias_claim, reference_check, resolve_claim
 from gradverify.verification.statistics.bias import BiasVerdict
 from gradverify.verification.statistics.moments import Moments
@@ -75,7 +75,7 @@ def test_what_an_outcome_says_of_a_claim(claim: str, outcome: str, material: str
     ],
 )
 def test_what_claims_come_to_on_a_problem(claims: Claims, problem: str, expect: str, here: str) -> None:
-    assert resolve_claim(claims, registered()[problem], expect) == here
+    assert resolve_claim(claims, registered_problems()[problem], expect) == here
 
 
 def test_references_are_written_down_with_what_they_say() -> None:

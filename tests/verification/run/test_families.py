@@ -9,7 +9,7 @@ import pytest
 
 from gradverify.estimators import LeaveOneOut, StochasticTriple
 from gradverify.verification import Record, verify
-from gradverify.verification.problems import registered
+from gradverify.verification.problems import registered_problems
 from gradverify.verification.record.record import Family
 from gradverify.verification.run.families import judged_by_exact_tail
 from gradverify.verification.truth.known_moments import known_variance
@@ -27,7 +27,7 @@ def record() -> Record:
 def test_exponent_is_the_slope_of_the_exact_variances(record: Record, name: str) -> None:
     (family,) = [each for each in record.families if each.estimator == name]
     estimator = {"pair": LeaveOneOut(), "triple": StochasticTriple()}[name]
-    exact = [known_variance(estimator, registered()[each]) for each in WALKS]
+    exact = [known_variance(estimator, registered_problems()[each]) for each in WALKS]
     assert all(each is not None for each in exact)
     slope = float(np.polyfit(np.log(SIZES), np.log(np.array(exact, dtype=float)), 1)[0])
     assert family.family == "random_walk/square/p"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gradverify.verification.problems.registry import registered
+from gradverify.verification.problems.registry import registered_problems
 from gradverify.verification.selftest.sensitive import find_problem
 from gradverify.verification.truth.references import find_reference
 
 
 def test_a_registered_name_is_the_registered_problem() -> None:
-    assert find_problem("bits:3/cubic/logits") is registered()["bits:3/cubic/logits"]
+    assert find_problem("bits:3/cubic/logits") is registered_problems()["bits:3/cubic/logits"]
 
 
 def test_a_bet_has_a_derivative_of_its_own() -> None:

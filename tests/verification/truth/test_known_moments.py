@@ -25,7 +25,7 @@ from gradverify.estimators import (
 )
 from gradverify.estimators.protocol import describe
 from gradverify.estimators.runs.exact import exact_moments
-from gradverify.verification.problems import registered
+from gradverify.verification.problems import registered_problems
 from gradverify.verification.problems.registry import find_problems
 from gradverify.verification.statistics.moments import Moments
 from gradverify.verification.statistics.variance import variance_interval
@@ -33,7 +33,7 @@ from gradverify.verification.truth.known_moments import has_known_variance, know
 
 from ..targets.wrong import Subclassed
 
-WALK = registered()["random_walk:10/square/p"]
+WALK = registered_problems()["random_walk:10/square/p"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ WALK = registered()["random_walk:10/square/p"]
 @pytest.mark.parametrize("name", ["random_walk:10/square/p", "random_walk:20/square/p", "random_walk:10/indicator/p"])
 def test_sampled_variance_lies_in_the_interval_of_the_exact_one(estimator: Estimator, name: str) -> None:
     """20,000 rows at 1e-6; the half-width, below ln 1.42, is asserted: a variance off by a factor of two is found."""
-    problem = registered()[name]
+    problem = registered_problems()[name]
     if problem.name.endswith("indicator/p") and isinstance(estimator, SmoothedTriple | StraightThrough):
         pytest.skip("the derivative of an indicator's sample is zero, and so is the variance")
     exact = known_variance(estimator, problem)
@@ -80,8 +80,8 @@ def test_a_subclass_is_not_taken_for_its_parent() -> None:
 
 
 def test_where_nothing_is_known_nothing_is_said() -> None:
-    assert known_variance(ScoreFunction(), registered()["chain:4/cubic/theta"]) is None
-    assert known_variance(ScoreFunction(), registered()["bernoulli:0.3/cubic/p"]) is None
+    assert known_variance(ScoreFunction(), registered_problems()["chain:4/cubic/theta"]) is None
+    assert known_variance(ScoreFunction(), registered_problems()["bernoulli:0.3/cubic/p"]) is None
     assert known_variance(ReinMax(temperature=0.5), WALK) is None
     for name in ("enumeration", "muprop", "gumbel_softmax"):
         assert not has_known_variance(ESTIMATORS[name], WALK)

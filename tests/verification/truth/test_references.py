@@ -15,7 +15,7 @@ from gradverify.estimators import FiniteDifference, Sample
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.verification import verify
 from gradverify.verification.plan import settle
-from gradverify.verification.problems import Problem, ProblemError, find_problems, registered
+from gradverify.verification.problems import Problem, ProblemError, find_problems, registered_problems
 from gradverify.verification.truth.finite_differences import FINITE_DIFFERENCE, finite_difference
 from gradverify.verification.truth.likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio
 from gradverify.verification.truth.reference import Reference
@@ -24,7 +24,7 @@ from gradverify.verification.truth.references import find_reference
 from ..targets import programs
 from ..targets.programs import FAIR, cubic, scalar
 
-SMALL = [name for name in registered() if not name.startswith(("random_walk", "bernoulli:0.01", "bernoulli:0.99"))]
+SMALL = [name for name in registered_problems() if not name.startswith(("random_walk", "bernoulli:0.01", "bernoulli:0.99"))]
 
 
 def rows_of(reference: Reference, problem: Problem, count: int) -> np.ndarray:
@@ -45,8 +45,8 @@ EXACT_MANY = 20 * (1 - 0.6) + 400 * 0.6  # d/dp (20 p (1 - p) + 400 p^2) at p = 
 @pytest.mark.parametrize(
     ("problem", "kind"),
     [
-        (registered()["random_walk:10/square/p"], "exact (finite-state recursion)"),
-        (registered()["chain:4/cubic/theta"], "exact (enumeration)"),
+        (registered_problems()["random_walk:10/square/p"], "exact (finite-state recursion)"),
+        (registered_problems()["chain:4/cubic/theta"], "exact (enumeration)"),
         (FAIR, "exact (given)"),
         (replace(MANY, exact=scalar(EXACT_MANY)), "exact (given)"),
         (MANY, LIKELIHOOD_RATIO),
@@ -72,7 +72,7 @@ def test_the_given_gradient_stands_beside_the_computed_one() -> None:
 
 
 def test_recursion_and_enumeration_agree() -> None:
-    problem = registered()["random_walk:10/cubic/p"]
+    problem = registered_problems()["random_walk:10/cubic/p"]
     recursion = find_reference(problem, 0, 0.1)
     assert recursion.gradient == pytest.approx(float(enumerate_paths(problem.program, problem.params).gradient()), rel=1e-12)
 
@@ -80,7 +80,7 @@ def test_recursion_and_enumeration_agree() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_likelihood_ratio_agrees_with_the_exact_gradient(name: str) -> None:
     """False-fail rate below 1e-6 a coordinate (4.9 standard errors of 80,000 groups)."""
-    problem = registered()[name]
+    problem = registered_problems()[name]
     exact = find_reference(problem, 0, 0.1).gradient
     rows = rows_of(likelihood_ratio(problem, 0), problem, 80_000)
     error = rows.std(0) / len(rows) ** 0.5
@@ -91,7 +91,7 @@ def test_likelihood_ratio_agrees_with_the_exact_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", [*SMALL, "random_walk:10/square/p", "random_walk:10/cubic/p", "random_walk:10/exponential/p"])
 def test_finite_differences_are_off_by_no_more_than_their_bound(name: str) -> None:
     """The bound plus 4.9 standard errors of 20,000 rows: false-fail rate below 1e-6 a coordinate if the bound holds."""
-    problem = registered()[name]
+    problem = registered_problems()[name]
     exact = find_reference(problem, 0, 0.1).gradient
     reference = finite_difference(problem, 0)
     rows = rows_of(reference, problem, 20_000)
@@ -161,7 +161,7 @@ def test_rarest_event_is_the_one_that_carries_a_bias_of_the_tolerance() -> None:
 
     problem = Problem(name="rare", program=rare, params=torch.logit(scalar(0.1)), chained=False)
     assert find_reference(problem, 0, 0.1).rarest == pytest.approx(1e-4)
-    assert find_reference(registered()["bernoulli:0.01/cubic/p"], 0, 0.1).rarest == pytest.approx(0.01)
+    assert find_reference(registered_problems()["bernoulli:0.01/cubic/p"], 0, 0.1).rarest == pytest.approx(0.01)
 
 
 def test_a_declared_rare_event_counts() -> None:

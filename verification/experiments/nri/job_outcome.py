@@ -58,13 +58,13 @@ def read_outcomes(files: Mapping[Job, Path]) -> dict[Job, Outcome]:
         data = read_checkpoint(path)
         try:
             if data is not None:
-                found[job] = Outcome(job=job, trained=_trained(data["trained"]), status=data["status"], note=data["note"])
+                found[job] = Outcome(job=job, trained=_read_trained(data["trained"]), status=data["status"], note=data["note"])
         except (ValueError, KeyError, TypeError):
             continue
     return found
 
 
-def _trained(data: Mapping[str, Any] | None) -> Trained | None:
+def _read_trained(data: Mapping[str, Any] | None) -> Trained | None:
     if data is None:
         return None
     curve = tuple(Point(**{**each, "scores": Scores(**each["scores"])}) for each in data["curve"])

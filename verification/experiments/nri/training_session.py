@@ -62,7 +62,7 @@ def run_plan(
             _data(plan.data, cache)  # else every worker would simulate its own
             for outcome in _outcomes(plan, left, cache, device, workers, count):
                 done[outcome.job] = outcome
-                count.ended(outcome.job)
+                count.note_end(outcome.job)
                 if outcome.job in files:
                     write_outcome(files[outcome.job], outcome)
     except KeyboardInterrupt:
@@ -82,7 +82,7 @@ class _Count:
         self._made[job] = min(self._made[job] + steps, job.arm.steps)  # a job whose worker died starts again
         self.say(_label(job))
 
-    def ended(self, job: Job) -> None:
+    def note_end(self, job: Job) -> None:
         """Count all steps of a job that has ended."""
         self._made[job] = job.arm.steps
         self.say(_label(job))

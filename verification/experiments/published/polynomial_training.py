@@ -118,12 +118,12 @@ def train(estimator: str, power: float, schedule: Schedule, seed: int) -> Float[
     logits = ((2 * uniform - 1) * schedule.spread).requires_grad_()
     optimiser = torch.optim.Adam([logits], schedule.rate)
     gradient = _rule(estimator, power, schedule, noise)
-    losses = [_expected(logits.detach().double(), power)]
+    losses = [_expect(logits.detach().double(), power)]
     for _ in range(schedule.epochs):
         for _ in range(schedule.steps):
             logits.grad = gradient(logits.detach())
             optimiser.step()
-        losses.append(_expected(logits.detach().double(), power))
+        losses.append(_expect(logits.detach().double(), power))
     return torch.stack(losses).numpy()
 
 
@@ -165,7 +165,7 @@ def _work(schedule: Schedule, seed: int, job: tuple[str, float], tell: Tell) -> 
 def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     """Return a function from the logits of all seeds to a batch's gradient for each seed, both ``[seeds, D, 2]``."""
     if name == EXACT:
-        slope: Callable[[Tensor], Tensor] = torch.func.grad(lambda logits: _expected(logits, power).sum())
+        slope: Callable[[Tensor], Tensor] = torch.func.grad(lambda logits: _expect(logits, power).sum())
         return slope
     estimator, loss = load_estimator(name), polynomial_loss(power)
     replicates = schedule.batch // (describe(estimator).evaluations or 1)
@@ -184,7 +184,7 @@ def _rule(name: str, power: float, schedule: Schedule, generator: torch.Generato
     return gradient
 
 
-def _expected(logits: Tensor, power: float) -> Tensor:
+def _expect(logits: Tensor, power: float) -> Tensor:
     """Return the expected loss, ``[seeds, D, 2]`` to ``[seeds]``; coordinates are independent and enter by their mean."""
     zero, one = end_values(power)
     return (logits.softmax(-1) @ logits.new_tensor([zero, one])).mean(-1)

@@ -67,15 +67,15 @@ class MLPDecoder(nn.Module):
         """Predict the frames 1 .. T - 1, each at most ``horizon`` steps after a true one."""
         targets = frames.shape[2] - 1
         starts = frames[:, :, 0:targets:horizon].transpose(1, 2)
-        states = self._rolled(starts, edges, min(horizon, targets))
+        states = self._roll_out(starts, edges, min(horizon, targets))
         # [steps, B, starts, N, 4] -> [B, N, starts, steps, 4]
         return states.permute(1, 3, 2, 0, 4).flatten(2, 3)[:, :, :targets]
 
     def forecast(self, frames: Tensor, edges: Tensor, steps: int) -> Tensor:
         """Predict the frames that follow, from the last of those given."""
-        return self._rolled(frames[:, :, -1:].transpose(1, 2), edges, steps)[:, :, 0].permute(1, 2, 0, 3)
+        return self._roll_out(frames[:, :, -1:].transpose(1, 2), edges, steps)[:, :, 0].permute(1, 2, 0, 3)
 
-    def _rolled(self, state: Tensor, edges: Tensor, steps: int) -> Tensor:
+    def _roll_out(self, state: Tensor, edges: Tensor, steps: int) -> Tensor:
         """Map ``[B, starts, N, 4]`` to ``[steps, B, starts, N, 4]``."""
         weights = _by_receiver(edges, state.shape[-2]).unsqueeze(1)
         states = []
@@ -129,25 +129,25 @@ class RecurrentDecoder(nn.Module):
         self, frames: Float[Tensor, "batch particles time 4"], edges: Float[Tensor, "batch edges types"], horizon: int
     ) -> Float[Tensor, "batch particles predicted 4"]:
         """Predict the frames 1 .. T - 1; the last ``horizon`` of them from predictions."""
-        return self._rolled(frames, edges, frames.shape[2] - horizon, frames.shape[2] - 1)
+        return self._roll_out(frames, edges, frames.shape[2] - horizon, frames.shape[2] - 1)
 
     def forecast(self, frames: Tensor, edges: Tensor, steps: int) -> Tensor:
         """Predict the frames that follow, after all of those given."""
         given = frames.shape[2]
-        return self._rolled(frames, edges, given, given + steps - 1)[:, :, -steps:]
+        return self._roll_out(frames, edges, given, given + steps - 1)[:, :, -steps:]
 
-    def _rolled(self, frames: Tensor, edges: Tensor, true: int, steps: int) -> Tensor:
+    def _roll_out(self, frames: Tensor, edges: Tensor, true: int, steps: int) -> Tensor:
         """Predict ``steps`` frames, of which the first ``true`` inputs are the truth; at least one is."""
         weights = _by_receiver(edges, frames.shape[1])
         hidden = frames.new_zeros(*frames.shape[:2], self.hidden)
         predicted: list[Tensor] = []
         for step in range(steps):
             state = frames[:, :, step] if step < max(true, 1) else predicted[-1]
-            hidden = self._updated(state, hidden, weights)
+            hidden = self._update(state, hidden, weights)
             predicted.append(state + self._delta(hidden))
         return torch.stack(predicted, dim=2)
 
-    def _updated(self, state: Tensor, hidden: Tensor, weights: Tensor) -> Tensor:
+    def _update(self, state: Tensor, hidden: Tensor, weights: Tensor) -> Tensor:
         total = torch.zeros((), device=state.device, dtype=state.dtype)
         for number, kind in enumerate(self.types):
             between = functional.dropout(torch.tanh(_apply_to_pairs(self.first[number], hidden)), self.dropout, self.training)

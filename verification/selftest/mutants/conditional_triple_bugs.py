@@ -45,7 +45,7 @@ class FaultyConditionalTriple:
                 site, tangent = with_tangent(finite_site_of(program.site(dual, state, k), num_samples))
                 bit = draw(site, generator)
                 primal = split_dual(state)[0]
-                moved = [each for lane in lanes for each in self._moved(lane, program, points, site, bit, k)]
+                moved = [each for lane in lanes for each in self._move(lane, program, points, site, bit, k)]
                 last = self.fault == "dropped" and k == program.num_steps - 1
                 fresh = (
                     program.step(primal, site.from_index(~bit), k),
@@ -62,7 +62,7 @@ class FaultyConditionalTriple:
         rate = torch.where(bit, -tangent, tangent).clamp(min=0)
         return rate if self.fault == "unscaled" else rate / site.probability(bit)
 
-    def _moved(
+    def _move(
         self, lane: _Lane, program: MarkovProgram, points: Tensor, site: FiniteSite, bit: Tensor, k: int
     ) -> tuple[_Lane, ...]:
         """Return a lane after a step: the part that repeats the primal's bit, and the part that takes the other."""

@@ -80,7 +80,7 @@ WALK = "random_walk:10/square/p"
 @cache
 def mutants() -> tuple[Mutant, ...]:
     """Return every planted bug."""
-    return (*_scores(), *_wrapped(), *_structural(), *_couplings(), *_relaxations(), *_summations(), *_triples())
+    return (*_scores(), *_list_wrapped(), *_structural(), *_couplings(), *_relaxations(), *_summations(), *_triples())
 
 
 def find_mutant(name: str) -> Mutant:
@@ -124,7 +124,7 @@ def _scores() -> list[Mutant]:
     ]  # fmt: skip
 
 
-def _wrapped() -> list[Mutant]:
+def _list_wrapped() -> list[Mutant]:
     plain = ScoreFunction()
     return [
         *(

@@ -109,15 +109,15 @@ class FaultyRebar:
         site, drawn = run.tape.draws[0].site, one_hot(run.tape.draws[0].site, run.tape.draws[0].index)
         logits = site.log_probabilities()
         fixed = logits.detach()
-        relaxed = logits + (self._perturbed(fixed, drawn, generator) - fixed)
+        relaxed = logits + (self._perturb(fixed, drawn, generator) - fixed)
         given = fixed if self.fault == "detached" else logits
         after = evaluate(program, run.leaf, _serving(site, relaxed))
-        before = evaluate(program, run.leaf, _serving(site, self._perturbed(given, drawn, generator)))
+        before = evaluate(program, run.leaf, _serving(site, self._perturb(given, drawn, generator)))
         weight = 2.0 if self.fault == "twice" else 1.0
         surrogate = (run.objective - before).detach() * run.score + weight * (after - before)
         return row_gradients(surrogate + run.objective, run.leaf)
 
-    def _perturbed(self, logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
+    def _perturb(self, logits: Tensor, drawn: Tensor, generator: torch.Generator) -> Tensor:
         """Return perturbed logits given the drawn category, correct but for the faults of the noise itself."""
         if self.fault in ("detached", "twice"):
             return conditional_gumbels(logits, drawn, generator)

@@ -232,13 +232,13 @@ class CoarseUniforms:
 
         def sample(distribution: Distribution) -> Tensor:
             site = finite_site_of(distribution, num_samples)
-            tape.draws.append(Draw(site, draw(self._rounded(site), generator)))
+            tape.draws.append(Draw(site, draw(self._round(site), generator)))
             return site.from_index(tape.draws[-1].index)
 
         objective = evaluate(program, leaf, sample)
         return row_gradients(objective.detach() * path_score(tape, objective) + objective, leaf)
 
-    def _rounded(self, site: FiniteSite) -> FiniteSite:
+    def _round(self, site: FiniteSite) -> FiniteSite:
         grid = 2**self.digits
         return site.with_probs((site.probs.detach() * grid).ceil() / grid)
 

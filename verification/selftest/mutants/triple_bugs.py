@@ -52,7 +52,7 @@ class FaultyTriple:
                 state = program.step(state, site.from_index(index), k)
                 primal = split_dual(state)[0]
                 alive = weight if self.fault == "kept" else weight.masked_fill(carried == primal, 0.0)
-                take, weight = self._merged(alive, jump.rate, generator)
+                take, weight = self._merge(alive, jump.rate, generator)
                 alternative = torch.where(take, fresh, carried)
             objective, direct = split_dual(program.objective(state))
             return (program.objective(alternative) - objective) * weight + direct
@@ -63,7 +63,7 @@ class FaultyTriple:
         jump = one_sided_jump(site, tangent, index, generator)
         return Jump(jump.rate * site.probability(index), jump.alternative, None) if self.fault == "unscaled" else jump
 
-    def _merged(self, alive: Tensor, rate: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _merge(self, alive: Tensor, rate: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return a mask where the new alternative is kept, and the weight of the kept one."""
         total = alive + rate
         if self.fault == "newest":

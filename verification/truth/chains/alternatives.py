@@ -67,7 +67,7 @@ def _conditional(primal: Array, *beside: Array) -> Array:
 def _moments(chain: Chain, flow: Callable[[Tables], Array], joint: _Joint, lanes: int | None) -> ReplicateMoments:
     states = chain.scalar().num_states
     shape = _Shape(states, flow, joint)
-    pairs = find_tuples(chain, lambda each: shape.fresh(each, 1).reached(), shape.carry_pairs)
+    pairs = find_tuples(chain, lambda each: shape.fresh(each, 1).reached_states(), shape.carry_pairs)
     if lanes is not None and pairs.size and int(np.bincount(pairs // states).max()) > lanes:
         raise ChainError(f"lanes={lanes}, and a state can have more alternatives, of which some are then dropped at random")
     triples = find_tuples(chain, lambda each: shape.new_triples(each, pairs), shape.carry_triples)
@@ -124,7 +124,7 @@ class _Shape:
 
     def new_triples(self, tables: Tables, pairs: Indices) -> Indices:
         """Return the triples that hold a fresh alternative."""
-        return np.concatenate((self.fresh(tables, 2).reached(), self.join(tables, pairs).reached()))
+        return np.concatenate((self.fresh(tables, 2).reached_states(), self.join(tables, pairs).reached_states()))
 
 
 @dataclass(frozen=True, eq=False)

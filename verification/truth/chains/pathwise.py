@@ -37,10 +37,10 @@ def smoothed_triple_moments(chain: Chain, slopes: SampleSlopes) -> ReplicateMome
         chain: A chain with a scalar parameter.
         slopes: The chain's derivatives along a path.
     """
-    return _moments(chain, slopes, _smoothed)
+    return _moments(chain, slopes, _smooth)
 
 
-def _smoothed(probability: Array) -> Array:
+def _smooth(probability: Array) -> Array:
     category = np.arange(probability.shape[1])
     left = category[None, :] < category[:, None]
     right = (category[None, :] <= category[:, None]) & (category[:, None] < len(category) - 1)

@@ -40,7 +40,7 @@ def pruned_triple_moments(chain: Chain, *, dead_weight: bool = False) -> Replica
     def follow(tables: Tables, codes: Indices) -> Moves:
         return _carry(tables, codes, states, dropped=not dead_weight)
 
-    codes = find_tuples(chain, lambda tables: _begin(tables, inversion_jumps(tables), states).reached(), follow)
+    codes = find_tuples(chain, lambda tables: _begin(tables, inversion_jumps(tables), states).reached_states(), follow)
     steps = [_Step.of(each, codes, states, dropped=not dead_weight) for each in chain.distinct()]
     mass, (first, second) = first_mass(chain), np.zeros((2, len(codes)))
     for k, tables in enumerate(chain.steps()):

@@ -32,7 +32,7 @@ class Moves:
     weight: Array
     target: Indices
 
-    def reached(self) -> Indices:
+    def reached_states(self) -> Indices:
         """Return the codes that moves of nonzero weight lead to, sorted."""
         return np.unique(self.target[(self.weight != 0) & (self.target >= 0)])
 
@@ -97,7 +97,7 @@ def find_tuples(chain: Chain, seeds: Callable[[Tables], Indices], follow: Callab
     distinct = list(chain.distinct())
     frontier = found = np.unique(np.concatenate([seeds(each) for each in distinct]))
     while frontier.size:
-        reached = np.unique(np.concatenate([follow(each, frontier).reached() for each in distinct]))
+        reached = np.unique(np.concatenate([follow(each, frontier).reached_states() for each in distinct]))
         frontier = np.setdiff1d(reached, found, assume_unique=True)
         found = np.union1d(found, frontier)
         if found.size * chain.probability.shape[2] > MOST:
