@@ -47,7 +47,7 @@ SLOW = (
     "tests/estimators/test_other_device.py",
     "tests/verification/test_other_device.py",
     # Tests that draw pictures.
-    "tests/verification/report/test_comparison.py",
+    "tests/verification/report/test_comparison_report.py",
     "tests/verification/report/test_figures.py",
     "tests/verification/report/test_markdown.py",
     "tests/verification/report/test_report.py",
@@ -82,7 +82,7 @@ SLOW = (
     "tests/verification/statistics/test_bias.py",
     "tests/verification/statistics/test_variance_excess.py",
     "tests/verification/test_exact_agreement.py",
-    "tests/verification/throughput/test_study.py",
+    "tests/verification/throughput/test_throughput_study.py",
     "tests/verification/truth/test_recursion.py",
 )
 """The beginnings of the names of tests that take most of the suite's time: they are marked as slow."""
