@@ -64,7 +64,7 @@ def test_params_and_gradient_beside_the_program(tmp_path: Path, beside: str, giv
         ("", "@", "'' are not parameters"),
         ("PARAMS = 'here'", "", "PARAMS beside it is a str; expected numbers or a tensor"),
         ("PARAMS, EXACT = 0.3, [7.0, 7.0]", "", "exact has shape (2,), params (); they must agree"),
-        ("PARAMS = float('nan')", "", "params hold NaN or infinity"),
+        ("PARAMS = float('nan')", "", "params are nan; expected finite numbers"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(tmp_path: Path, beside: str, given: str, said: str) -> None:

@@ -91,7 +91,8 @@ def inside_statement(claim: str, compared: Iterable[Comparison], unit: str) -> S
     judged = tuple(each for each in every if each.believable)
     confidence = 1 - FALSE_FAIL_RATE / max(len(judged), 1)
     wrong = tuple(each for each in judged if not each.agrees(confidence))
-    left_out = f"; {len(every) - len(judged)} left out: their tails were not seen enough" if len(judged) < len(every) else ""
+    left = len(every) - len(judged)
+    left_out = f"; {left} left out, because their tails were not seen often enough" if left else ""
     names = f": not {', '.join(f'{each.name} at {each.size:g}' for each in wrong)}" if wrong else ""
     return Statement(
         claim=claim,

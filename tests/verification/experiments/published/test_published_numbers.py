@@ -59,4 +59,4 @@ def test_unseen_tails_are_left_out_and_counted(alone: bool) -> None:
     assert not heavy.believable
     found = inside_statement("It is.", (heavy,) if alone else (heavy, compared()), "numbers")
     assert found.outcome == ("open" if alone else "holds")
-    assert "1 left out, their tails not seen often enough" in found.measured
+    assert "1 left out, because their tails were not seen often enough" in found.measured

@@ -89,7 +89,7 @@ def test_table_holds_what_was_published(three: tuple[Comparison, ...]) -> None:
     assert published == {
         (0.0, "score + baseline"): 1.275e-2,
         (-4.0, "score + baseline"): 7.70e-4,
-        (-4.0, "the same, top 1 summed"): 3.285e-5,
-        (-4.0, "the same, top 4 summed"): 2.69e-6,
+        (-4.0, "score + baseline, top 1 summed"): 3.285e-5,
+        (-4.0, "score + baseline, top 4 summed"): 2.69e-6,
     }
     assert SumAndSample(0, "separate").evaluations == 2
