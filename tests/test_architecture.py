@@ -1,4 +1,4 @@
-"""The map of the house is true: its rooms are the tree's, its paths exist, and imports go one way; tests mirror the modules."""
+"""The page on architecture is true: its rooms are the tree's, its paths exist, imports go one way, and tests mirror modules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGES = ("estimators", "verification")
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -106,6 +107,12 @@ def test_every_path_that_the_page_names_exists() -> None:
     assert find_missing_paths(PAGE) == []
 
 
+def test_every_path_that_the_guide_names_exists() -> None:
+    """Except the reader's own files and what a session writes."""
+    missing = find_missing_paths(GUIDE)
+    assert [path for path in missing if not re.search(r"my_|mine|^reports/", path)] == []
+
+
 def test_a_misnamed_path_is_caught() -> None:
     planted = PAGE.replace("verification/run/loop.py", "verification/run/loops.py")
     assert find_missing_paths(planted) == ["verification/run/loops.py"]
@@ -142,7 +149,7 @@ def test_planted_back_arrows_are_caught() -> None:
         "estimators/runs/tape.py": "import gradverify.verification.api",
         "verification/report/html.py": "if TYPE_CHECKING:\n    from ..run import cell",
     }
-    planted = {path: f"{source}\n{plants.get(path, '')}\n" for path, source in SOURCES.items()}
+    planted = {path: f"{SOURCES[path]}\n{plants[path]}\n" for path in sorted(plants)}
     assert find_back_arrows(planted, list_rooms(PAGE)) == [
         "estimators/runs/tape.py imports verification/api.py",
         "estimators/sites/site.py imports verification/verdicts.py",
