@@ -21,6 +21,7 @@ SOURCES = {
 MOST_FLAT_FILES = 10
 
 CROSS_CUTTING: Mapping[str, str] = {
+    "tests/estimators/adapters/test_shipped_estimators.py": "estimators of other packages, beside this package's own",
     "tests/estimators/test_cuda.py": "every estimator on a GPU",
     "tests/estimators/test_laws.py": "the laws that every registered estimator inherits",
     "tests/estimators/test_other_device.py": "every estimator on a stand-in for an accelerator",
@@ -35,7 +36,6 @@ CROSS_CUTTING: Mapping[str, str] = {
     "tests/verification/test_other_device.py": "the work of a cell on a stand-in for an accelerator",
     "tests/verification/testing/test_pytest_mistakes.py": "mistakes in tests, through a whole pytest session",
     "tests/verification/testing/test_pytest_replay.py": "replay commands, through a whole pytest session",
-    "tests/verification/truth/chains/test_moments.py": "every recursion against all outcomes of its estimator",
 }
 """The tests that mirror no module, and what they test instead."""
 
