@@ -1,7 +1,7 @@
-"""The sessions: ``verify`` is the main job; ``nox --list`` shows all.
+"""The nox sessions: ``verify`` is the main job; ``nox --list`` shows all.
 
-Every session has an environment of its own, kept between runs, with the versions of ``constraints.txt`` and the package
-installed as a user gets it: never editable, so that what runs is what a wheel holds.
+Every session has an environment of its own, which is kept between runs and has the versions of ``constraints.txt``. The
+package is installed as a user gets it and never editable, so that the code that runs is the code of a wheel.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MEANING = {
     3: "nothing is refuted, something is inconclusive within the budget",
     4: "something could not be run",
 }
-"""What an exit status of ``gradverify verify`` says."""
+"""The meaning of each exit status of ``gradverify verify``."""
 
 ACCEPTED = (0, 3)
 """The exit statuses with which the session ``verify`` passes."""
@@ -54,10 +54,10 @@ def verify(session: nox.Session) -> None:
     """Verify every registered estimator on the default problems; writes reports/verify/ (arguments go to the command)."""
     _install(session, "cli,report")
     status = _exit_status(session, "gradverify", ["verify", "--out", "reports/verify", *session.posargs])
-    said = f"exit status {status}: {MEANING.get(status, 'the command crashed')}"
+    message = f"exit status {status}: {MEANING.get(status, 'the command crashed')}"
     if status not in ACCEPTED:
-        session.error(said)
-    session.log(f"{said} (accepted)")
+        session.error(message)
+    session.log(f"{message} (accepted)")
 
 
 @nox.session
@@ -69,11 +69,11 @@ def variance(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure throughput beside what one would otherwise write; writes reports/bench/ (arguments go to the command).
+    """Measure throughput beside code without gradverify; writes reports/bench/ (arguments go to the command).
 
-    ``--with-peers`` among the arguments installs the other libraries that are measured too.
+    ``--with-peers`` among the arguments also installs and measures other libraries.
     """
-    arguments = [each for each in session.posargs if each != "--with-peers"]
+    arguments = [argument for argument in session.posargs if argument != "--with-peers"]
     _install(session, "dev" + (",peers" if len(arguments) < len(session.posargs) else ""))
     session.run("gradverify", "bench", "--out", "reports/bench", *arguments)
     timed = ("--benchmark-only", "--benchmark-columns=median,ops", "--benchmark-group-by=group")
@@ -90,7 +90,7 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session
 def selftest(session: nox.Session) -> None:
-    """Measure the verifier itself: false alarms, planted bugs, power; writes reports/selftest/ (arguments go on)."""
+    """Measure the verifier itself: false alarms, bugs, power; writes reports/selftest/ (arguments go to the command)."""
     _install(session, "cli,report")
     session.run("gradverify", "selftest", "--out", "reports/selftest", *session.posargs)
 
@@ -123,7 +123,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of the installed packages."""
     _install(session, "dev")
-    # From a neutral folder: in the checkout each module would also be found by its path, under a second name.
+    # Run in a neutral folder: in the checkout mypy would also find each module by its path, under a second name.
     session.chdir(session.create_tmp())
     session.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *(word for name in PACKAGES for word in ("-p", name)))
 
@@ -138,9 +138,9 @@ def docs(session: nox.Session) -> None:
 
 def _install(session: nox.Session, extras: str) -> None:
     """Install the package with its extras, at the pinned versions."""
-    # A kept build folder would carry deleted modules into the new wheel.
+    # A build folder that is kept would carry deleted modules into the new wheel.
     shutil.rmtree(ROOT / "build", ignore_errors=True)
-    # The build backend is pinned like all else, which an isolated build would not be.
+    # The build backend is pinned too, which it would not be in an isolated build.
     session.install("torch", "setuptools", *CONSTRAINTS)
     session.install("--no-build-isolation", f".[{extras}]", *CONSTRAINTS)
 
@@ -148,8 +148,8 @@ def _install(session: nox.Session, extras: str) -> None:
 def _exit_status(session: nox.Session, program: str, arguments: Sequence[str]) -> int:
     """Run a program of the session's environment to its end, and return its exit status.
 
-    ``session.run`` does not say which of several accepted statuses it met, and after Ctrl-C it leaves a program 0.3 seconds,
-    less than it takes to write what is finished.
+    ``session.run`` does not tell several accepted statuses apart. After Ctrl-C it leaves a program 0.3 seconds, and writing
+    the finished cells takes longer.
     """
     path = shutil.which(program, path=os.pathsep.join(session.bin_paths or []))
     if path is None:
@@ -158,7 +158,7 @@ def _exit_status(session: nox.Session, program: str, arguments: Sequence[str]) -
     with subprocess.Popen([path, *arguments]) as process:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # the terminal interrupts the program too, which then ends by itself
-            session.warn("interrupted: waiting for the command to write what is finished")
+        except KeyboardInterrupt:  # the terminal interrupts the program too, and it ends by itself
+            session.warn("interrupted: waiting for the command to write its finished cells")
             process.wait()
             raise
