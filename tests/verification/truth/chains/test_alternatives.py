@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +17,8 @@ from gradverify.estimators import (
     FlipAll,
 )
 from gradverify.verification.problems import Problem
-from gradverify.verification.truth.chains import alternatives, coupling, flows
-from gradverify.verification.truth.chains.chain import ReplicateMoments
+from gradverify.verification.truth.chains import alternatives, coupling
+from gradverify.verification.truth.chains.chain import ReplicateMoments, Tables
 from gradverify.verification.truth.known_moments import known_moments
 
 from .programs import PROBLEMS, agree, differs, drifting
@@ -70,6 +71,11 @@ def test_residual_left_out_of_the_coupling(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_flow_without_its_leave_one_out_boundary(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = flows._neighbour_rates
-    monkeypatch.setattr(alternatives, "flow_mixture", lambda tables, shares: right(tables)[0])
+    def upward(tables: Tables, shares: Mapping[str, float]) -> np.ndarray:
+        """``sum_{j > z} dP(j) / P(z)``, to z + 1, of two outcomes; zero at P(z) = 0, where the flow must be another."""
+        rates = np.zeros((len(tables.probability), 2, 2))
+        np.divide(tables.derivative[:, 1], tables.probability[:, 0], out=rates[:, 0, 1], where=tables.probability[:, 0] > 0)
+        return rates
+
+    monkeypatch.setattr(alternatives, "flow_mixture", upward)
     assert differs(ConditionalTriple("upward", lanes=8), "boundary")
