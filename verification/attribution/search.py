@@ -126,11 +126,9 @@ class Attribution:
         if not self.named:
             return f"{head}; none of {len(self.sites)} sites was found biased alone."
         named = "; ".join(f"site {finding.site} alone brings {finding.contribution}" for finding in self.sites if finding.named)
-        rest = (
-            ""
-            if self.rest is None
-            else f" With {_name_sites(self.named)} exact the verdict is {self.rest.outcome}: {self.rest}."
-        )
+        rest = ""
+        if self.rest is not None:
+            rest = f" With {_name_sites(self.named)} exact, the verdict is {self.rest.outcome}: {self.rest}."
         return (
             f"{head}; it enters at {_name_sites(self.named)} of {len(self.sites)}: {named}.{rest} "
             f"A sound site is named with a probability of at most {self.alpha:g}."

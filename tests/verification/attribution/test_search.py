@@ -1,4 +1,4 @@
-"""Where a bias enters: planted at one site of eight, at two, at none; and the programs that the search is made of."""
+"""The search for biased sites: planted at one site of eight, at two, at none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import jsonschema
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution
+from torch.distributions import Bernoulli, Distribution
 
 from gradverify.estimators import (
     ESTIMATORS,
     Estimator,
-    GumbelSoftmax,
     LeaveOneOut,
-    MarkovProgram,
     Program,
     Sample,
     ScoreFunction,
@@ -34,8 +32,9 @@ from gradverify.verification.plan import Settings, settle
 from gradverify.verification.problems import Problem
 from gradverify.verification.record.record import Cell, Check, Record, Run, schema
 
+from .programs import BENT, BITS, INDICES, LENGTH, LOGITS, WALK, bent
+
 ALPHA = 1e-3
-LENGTH = 8
 
 
 def with_rows(rows: int, seed: int = 3, tolerance: float | None = None) -> Settings:
@@ -70,116 +69,8 @@ class WrongAtSites:
         return row_gradients((objective.detach() - self.baseline) * sum(terms) + self.direct * objective, leaf)
 
 
-def bits(params: Tensor, sample: Sample) -> Tensor:
-    """Eight bits, each pulled by the one before; every site matters about as much as the others."""
-    value, total = torch.zeros_like(params[:, 0]), torch.zeros_like(params[:, 0])
-    for k in range(LENGTH):
-        value = sample(Bernoulli(logits=params[:, k] + 0.4 * value, validate_args=False))
-        total = total + value
-    return total + 0.1 * total.square() - 6.5
-
-
-def indices(params: Tensor, sample: Sample) -> Tensor:
-    """Eight index-valued sites of three categories, sharing two parameters, the first one with every other site."""
-    value, total = torch.zeros_like(params[:, 0]), torch.zeros_like(params[:, 0])
-    for k in range(LENGTH):
-        own = params[:, k % 2]
-        value = sample(Categorical(logits=torch.stack((0.3 * value, own, 0.2 - own), -1), validate_args=False))
-        total = total + value
-    return total + 0.05 * total.square() - 10.0
-
-
-def bent(params: Tensor, sample: Sample) -> Tensor:
-    """Eight bits in affine chains, and an objective that is linear in each of them but in site 5 alone."""
-    value, total = torch.zeros_like(params[:, 0]), torch.zeros_like(params[:, 0])
-    for k in range(LENGTH):
-        value = sample(Bernoulli(0.2 + 0.4 * params[:, k].sigmoid() + 0.3 * value, validate_args=False))
-        total = total + (2 * (value + 0.5) ** 3 if k == 5 else value)
-    return total - 5.0
-
-
-def walk() -> MarkovProgram:
-    return MarkovProgram(
-        num_steps=4,
-        initial=torch.zeros_like,
-        site=lambda params, state, k: Bernoulli(params, validate_args=False),
-        step=lambda state, value, k: state + value,
-        objective=torch.square,
-    )
-
-
-LOGITS = torch.linspace(-0.6, 0.5, LENGTH, dtype=torch.float64)
-BITS = Problem(name="bits in a chain", program=bits, params=LOGITS)
-INDICES = Problem(name="indices in a chain", program=indices, params=torch.tensor([0.3, -0.2], dtype=torch.float64))
-BENT = Problem(name="one bent site", program=bent, params=LOGITS)
-WALK = Problem(name="walk", program=walk(), params=torch.tensor(0.4, dtype=torch.float64))
-
-
 def found(estimator: Estimator, problem: Problem, settings: Settings = SETTINGS, **options: float) -> Attribution:
     return attribute(estimator, problem, settings, **options)
-
-
-def test_enumeration_sees_no_difference() -> None:
-    """E F and its gradient are those of E f for every choice of exact sites, to rounding."""
-    paths = enumerate_paths(bent, LOGITS)
-    for sites in ((), (5,), (0, 1, 2, 3), (1, 4, 6), tuple(range(LENGTH))):
-        derived = enumerate_paths(with_exact_sites(bent, sites, baseline=0.7), LOGITS)
-        torch.testing.assert_close(derived.mean(), paths.mean(), rtol=0, atol=1e-12)
-        torch.testing.assert_close(derived.gradient(), paths.gradient(), rtol=0, atol=1e-12)
-
-
-def pair(params: Tensor, sample: Sample) -> Tensor:
-    first = sample(Bernoulli(params[:, 0], validate_args=False))
-    second = sample(Bernoulli(0.5 * params[:, 1] + 0.4 * first, validate_args=False))
-    return (first + 2 * second - 0.3) ** 3 + params[:, 0] * second
-
-
-EXACTLY = (
-    "score_function", "leave_one_out", "vargrad", "dice", "disarm", "bit_flip", "local_expectation", "coupled_pair", "flip_all",
-    "measure_valued", "stochastic_triple", "muprop", "double_control_variate", "finite_difference",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", EXACTLY)
-@pytest.mark.parametrize("sites", [(0,), (1,), (0, 1)])
-def test_a_sound_estimator_stays_sound_whatever_is_exact(name: str, sites: tuple[int, ...]) -> None:
-    """Over all outcomes of its own randomness, so there is no statistics in it."""
-    params = torch.tensor([0.3, 0.6], dtype=torch.float64)
-    truth = enumerate_paths(pair, params).gradient()
-    mean, _ = exact_moments(ESTIMATORS[name], with_exact_sites(pair, sites, baseline=8.0), params)
-    torch.testing.assert_close(mean, truth, rtol=0, atol=1e-10)
-
-
-def test_triples_by_forward_mode_stay_sound() -> None:
-    """A scalar parameter: tangents pass through the score that the objective carries."""
-    truth = enumerate_paths(walk(), WALK.params).gradient()
-    mean, _ = exact_moments(ESTIMATORS["stochastic_triple"], with_exact_sites(walk(), {0, 2}, baseline=3.0), WALK.params)
-    torch.testing.assert_close(mean, truth, rtol=0, atol=1e-10)
-
-
-@pytest.mark.parametrize("name", ["straight_through", "reinmax", "smoothed_triple", "softmax_straight_through"])
-def test_a_biased_rule_is_exact_once_every_site_is(name: str) -> None:
-    params = torch.tensor([0.3, 0.6], dtype=torch.float64)
-    truth = enumerate_paths(pair, params).gradient()
-    biased, _ = exact_moments(ESTIMATORS[name], pair, params)
-    exact, _ = exact_moments(ESTIMATORS[name], with_exact_sites(pair, {0, 1}), params)
-    assert float((biased - truth).abs().max()) > 1
-    torch.testing.assert_close(exact, truth, rtol=0, atol=1e-10)
-
-
-def test_relaxed_values_are_hardened_to_the_sites_law() -> None:
-    """Frequencies of the three categories under Gumbel-Softmax; within 5 standard errors, false-fail rate below 2e-6."""
-    p = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
-    seen: list[Tensor] = []
-
-    def program(params: Tensor, sample: Sample) -> Tensor:
-        seen.append(sample(Categorical(params, validate_args=False)))
-        return seen[-1] * params[:, 0]
-
-    rows = 20_000
-    GumbelSoftmax()(with_exact_sites(program, {0}, relaxed=True), p, rows, torch.Generator().manual_seed(0))
-    share = torch.stack([(seen[-1] == k).double().mean() for k in range(3)])
-    assert bool(((share - p).abs() < 5 * (p * (1 - p) / rows).sqrt()).all())
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradverify.verification.comparison.compare import Comparison
 from gradverify.verification.record.record import Cell, Check, Family, Record, Run
 from gradverify.verification.statistics.bias import BiasPlan, BiasTest
 from gradverify.verification.statistics.moments import Moments
 from gradverify.verification.statistics.variance import left_out_log_variances, measurable, variance_interval
 
-__all__ = ["LAWS", "Law", "family", "record", "simulated"]
+__all__ = ["LAWS", "Law", "changed", "ended", "family", "found", "one", "record", "simulated"]
 
 Array = NDArray[np.float64]
 Law = Callable[[np.random.Generator, int], Array]
@@ -127,3 +130,26 @@ def _cost_check(rows: int) -> Check:
     return Check(
         check="cost", outcome="measured", num_samples=rows, details={"evaluations": 1}, timing={"rows_per_second": 1e6}
     )
+
+
+def one(seed: int = 0, law: str = "normal", **planted: Any) -> Record:
+    return record([simulated("mine", LAWS[law], seed, **planted)], seed=seed)
+
+
+def changed(record_: Record, check: str, **fields: Any) -> Record:
+    """The record with fields or details of its first cell's check replaced."""
+    cell = record_.cells[0]
+    own = {key: value for key, value in fields.items() if key in vars(Check(check="", outcome=""))}
+    more = {key: value for key, value in fields.items() if key not in own}
+    checks = tuple(
+        replace(each, **own, details={**each.details, **more}) if each.check == check else each for each in cell.checks
+    )
+    return replace(record_, cells=(replace(cell, checks=checks), *record_.cells[1:]))
+
+
+def ended(record_: Record, **fields: Any) -> Record:
+    return replace(record_, cells=(replace(record_.cells[0], **fields), *record_.cells[1:]))
+
+
+def found(comparison: Comparison) -> set[tuple[str, str]]:
+    return {(each.quantity, each.direction) for each in comparison.changes if not each.advisory}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise, permutations
 from math import inf, sqrt
-from typing import Any
 
 import jsonschema
 import numpy as np
@@ -19,32 +18,9 @@ from numpy.typing import NDArray
 
 from gradverify.verification.comparison.change import Change
 from gradverify.verification.comparison.compare import Comparison, compare
-from gradverify.verification.record.record import Cell, Check, Record, schema
+from gradverify.verification.record.record import Record, schema
 
-from .simulated_records import LAWS, Law, family, record, simulated
-
-
-def one(seed: int = 0, law: str = "normal", **planted: Any) -> Record:
-    return record([simulated("mine", LAWS[law], seed, **planted)], seed=seed)
-
-
-def changed(record_: Record, check: str, **fields: Any) -> Record:
-    """The record with fields or details of its first cell's check replaced."""
-    cell = record_.cells[0]
-    own = {key: value for key, value in fields.items() if key in vars(Check(check="", outcome=""))}
-    more = {key: value for key, value in fields.items() if key not in own}
-    checks = tuple(
-        replace(each, **own, details={**each.details, **more}) if each.check == check else each for each in cell.checks
-    )
-    return replace(record_, cells=(replace(cell, checks=checks), *record_.cells[1:]))
-
-
-def ended(record_: Record, **fields: Any) -> Record:
-    return replace(record_, cells=(replace(record_.cells[0], **fields), *record_.cells[1:]))
-
-
-def found(comparison: Comparison) -> set[tuple[str, str]]:
-    return {(each.quantity, each.direction) for each in comparison.changes if not each.advisory}
+from .simulated_records import LAWS, Law, changed, ended, family, found, one, record, simulated
 
 
 def test_a_record_is_equal_to_itself() -> None:
@@ -148,60 +124,6 @@ def test_a_declared_bias_that_grows_is_worse_without_a_change_of_verdict() -> No
     assert found(compare(one(0, bias=4.2), one(1, bias=1.4))) == {("bias", "better")}
 
 
-@pytest.mark.parametrize(
-    ("base", "head", "direction"),
-    [
-        ({"outcome": "unbiased"}, {"outcome": "biased", "material": "material"}, "worse"),
-        ({"outcome": "unbiased"}, {"outcome": "biased", "material": "undetermined"}, "lost"),
-        ({"outcome": "unbiased"}, {"outcome": "biased", "material": "negligible"}, "changed"),
-        ({"outcome": "unbiased"}, {"outcome": "no-gradient"}, "worse"),
-        ({"outcome": "unbiased"}, {"outcome": "not-applicable"}, "worse"),
-        ({"outcome": "unbiased"}, {"outcome": "inconclusive"}, "lost"),
-        ({"outcome": "inconclusive"}, {"outcome": "unbiased"}, "better"),
-        ({"outcome": "inconclusive"}, {"outcome": "biased", "material": "material"}, "changed"),
-        ({"outcome": "inconclusive"}, {"outcome": "biased", "material": "material", "claim": "refuted"}, "worse"),
-        ({"outcome": "biased", "material": "material"}, {"outcome": "unbiased", "material": ""}, "better"),
-        ({"outcome": "unbiased", "claim": "supported"}, {"outcome": "unbiased", "claim": "refuted"}, "worse"),
-        ({"outcome": "unbiased", "claim": "refuted"}, {"outcome": "unbiased", "claim": "supported"}, "better"),
-    ],
-)
-def test_every_change_of_a_verdict(base: dict[str, str], head: dict[str, str], direction: str) -> None:
-    comparison = compare(
-        changed(one(), "bias", **{"claim": "none", **base}), changed(one(), "bias", **{"claim": "none", **head})
-    )
-    assert found(comparison) == {("verdict", direction)}
-    assert comparison.exit_status == {"worse": 1, "lost": 3}.get(direction, 0)
-
-
-def test_a_lost_verdict_says_what_either_run_would_have_seen() -> None:
-    """The change of the detectable bias, which is what was lost."""
-    base, head = changed(one(), "bias", detectable=0.25), changed(one(), "bias", outcome="inconclusive", detectable=1.5)
-    (lost,) = [each for each in compare(base, head).changes if each.quantity == "verdict"]
-    assert "the smallest bias that would have been seen is 1.5, 0.25 before" in lost.note
-
-
-@pytest.mark.parametrize("status", ["failed", "crashed", "timeout"])
-def test_a_cell_that_no_longer_runs_is_worse(status: str) -> None:
-    broken = ended(changed(one(), "bias", outcome="failed", claim="none"), status=status)
-    assert compare(one(), broken).exit_status == 1
-    assert found(compare(broken, one())) == {("verdict", "better")}
-
-
-def test_another_check_that_is_refuted_is_worse() -> None:
-    comparison = compare(one(), changed(one(), "variance", outcome="differs from exact", claim="refuted"))
-    (change,) = comparison.changes
-    assert (change.direction, change.base, change.head) == ("worse", "variance: measured", "variance: differs from exact")
-
-
-def test_references_that_come_to_disagree_are_worse() -> None:
-    def with_references(outcome: str, claim: str) -> Record:
-        check = Check(check="references", outcome=outcome, claim=claim)
-        return record([Cell(estimator="references", problem="one", status="ok", checks=(check,))])
-
-    good, bad = with_references("agree", "supported"), with_references("disagree", "refuted")
-    assert (compare(good, bad).exit_status, compare(bad, good).exit_status) == (1, 0)
-
-
 def test_a_variance_that_can_no_longer_be_believed_is_lost() -> None:
     comparison = compare(one(), changed(one(), "variance", measurable=False, kurtosis=500.0))
     assert found(comparison) == {("variance", "lost")}
@@ -277,30 +199,6 @@ def test_verdicts_on_exponents() -> None:
     assert (found(compare(base, unknown)), compare(base, unknown).exit_status) == ({("exponent", "lost")}, 3)
 
 
-def test_new_and_gone_cells() -> None:
-    both = record([*one().cells, simulated("other", LAWS["bit"], 0)])
-    assert (found(compare(one(), both)), compare(one(), both).exit_status) == ({("cell", "new")}, 0)
-    assert (found(compare(both, one())), compare(both, one()).exit_status) == ({("cell", "gone")}, 3)
-    assert compare(both, one(), same=True).exit_status == 3
-
-
-def test_cells_of_a_pytest_session_are_told_apart_by_their_tests() -> None:
-    """Two tests ask about one pair, and one of them asks twice: what becomes worse in any of the three is found."""
-    law = LAWS["normal"]
-
-    def session(*factors: float) -> Record:
-        cells = [simulated("a", law, seed=at, factor=factor, rows=60_000) for at, factor in enumerate(factors)]
-        tests = ("t.py::one", "t.py::two", "t.py::two")
-        return record([replace(each, facts={**each.facts, "test": test}) for each, test in zip(cells, tests, strict=True)])
-
-    base = session(1.0, 1.0, 1.0)
-    assert compare(base, base).num_cells == 3
-    for at in range(3):
-        factors = [1.0, 1.0, 1.0]
-        factors[at] = 1.3
-        assert [each.quantity for each in compare(base, session(*factors)).changes] == ["variance"]
-
-
 def test_evaluations_count_as_cost() -> None:
     dearer = ended(one(1), claims={**one(1).cells[0].claims, "evaluations": 4})
     assert found(compare(one(0), dearer)) == {("evaluations", "worse")}
@@ -342,12 +240,6 @@ def test_an_incomplete_run_does_not_pass() -> None:
     comparison = compare(one(), replace(one(), run=replace(one().run, complete=False)))
     assert comparison.exit_status == 3
     assert comparison.notes == ("the head is incomplete: it was interrupted",)
-
-
-def test_devices_may_differ_and_are_told() -> None:
-    comparison = compare(one(0), replace(one(1), run=replace(one(1).run, device="cuda")), same=True)
-    assert comparison.exit_status == 0
-    assert comparison.notes == ("the records differ in device: cpu and cuda",)
 
 
 REFUSED: list[tuple[Callable[[], Comparison], str]] = [

@@ -99,14 +99,14 @@ def test_powers_and_exponentials_each_fit_their_own_line() -> None:
     assert power.power < 1e-12 < 0.5 < power.exponential
     assert exponential.exponential < 1e-12 < 0.5 < exponential.power
     assert exponential.rate == pytest.approx(0.02)
-    with pytest.raises(ValueError, match="three sizes or more"):
+    with pytest.raises(ValueError, match="expected at least three"):
         compare_growth([10, 20], [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
     ("sizes", "variances", "errors", "message"),
     [
-        ([10, 10], [1, 1], None, "two sizes"),
+        ([10, 10], [1, 1], None, "expected at least two different ones"),
         ([10, 20], [1, 0], None, "variances"),
         ([10, 20], [1, 2], [0.1, 0.0], "errors"),
         ([10, 20], [1, 2, 3], None, "one length"),

@@ -61,7 +61,7 @@ def test_misuse_is_named() -> None:
     rows = np.random.default_rng(5).normal(size=(90, 1))
     with pytest.raises(ValueError, match="constant"):
         variance_ratio(Moments.from_rows(np.ones((90, 1))), Moments.from_rows(rows))
-    with pytest.raises(ValueError, match="equal sizes"):
+    with pytest.raises(ValueError, match="90 and 60 paired rows; expected equal numbers"):
         variance_ratio(Moments.from_rows(rows), Moments.from_rows(rows[:60]), paired=True)
 
 

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical
 
-from gradverify.estimators import MarkovProgram
+from gradverify.estimators import Estimator, MarkovProgram
+from gradverify.estimators.runs.exact import exact_moments
 from gradverify.verification.problems import Problem
+from gradverify.verification.truth.chains.chain import ReplicateMoments
+from gradverify.verification.truth.known_moments import known_moments
 
 
 def drifting(length: int = 3) -> MarkovProgram:
@@ -79,3 +82,16 @@ PROBLEMS = {
     "spreading": _problem("spreading", spreading(), 0.9),
     "boundary": _problem("boundary", boundary(), 0.0),
 }
+
+
+def agree(known: ReplicateMoments | None, estimator: Estimator, problem: Problem) -> bool:
+    """True if both agree to eleven digits of the mean's square: rounding, in two computations that share no line."""
+    mean, variance = (float(each) for each in exact_moments(estimator, problem.program, problem.params))
+    assert known is not None
+    scale = max(1.0, mean**2, variance)
+    return abs(known.mean - mean) < 1e-11 * scale and abs(known.variance - variance) < 1e-11 * scale
+
+
+def differs(estimator: Estimator, name: str = "drifting") -> bool:
+    """True if a planted bug makes the recursion disagree with all outcomes."""
+    return not agree(known_moments(estimator, PROBLEMS[name]), estimator, PROBLEMS[name])
