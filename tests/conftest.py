@@ -24,6 +24,7 @@ SLOW = (
     "tests/test_examples.py",
     "tests/test_foreign_examples.py",
     "tests/test_packaging.py",
+    "tests/test_plugins.py",
     "tests/test_readme.py",
     "tests/test_workflows.py",
     "tests/verification/cli/",
@@ -84,6 +85,8 @@ SLOW = (
     "tests/verification/test_exact_agreement.py",
     "tests/verification/throughput/test_throughput_study.py",
     "tests/verification/truth/test_recursion.py",
+    "tests/verification/truth/test_references.py::test_finite_differences_are_off_by_no_more_than_their_bound",
+    "tests/verification/truth/test_references.py::test_likelihood_ratio_agrees_with_the_exact_gradient",
 )
 """The beginnings of the names of tests that take most of the suite's time: they are marked as slow."""
 
