@@ -43,5 +43,5 @@ def test_samples_that_jump_have_no_difference(program: object, point: object) ->
     """With the noise held nothing but a jump moves them: their differences would all be zero."""
     params = torch.tensor(point, dtype=torch.float64)
     sampler = as_estimator(foreign.smoothed, "mine")
-    with pytest.raises(ForeignError, match=r"its relaxed samples jump where the parameters move \(\d+ of 4096 rows\)"):
+    with pytest.raises(ForeignError, match=r"its relaxed samples jump as the parameters move \(\d+ of 4096 rows\)"):
         RelaxedDifference(sampler)(program, params, 10_000, torch.Generator().manual_seed(4))  # type: ignore[arg-type]
