@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradverify.estimators.sites import BernoulliSite, CategoricalSite
+from gradverify.estimators.sites import BernoulliSite, CategoricalSite, FiniteSite
 
 from .strategies import BITS, DTYPES, FRACTIONS, support
 
@@ -27,7 +27,7 @@ def test_redrawn_uniforms_are_uniforms(p: float, fraction: float, dtype: torch.d
     """In [0, 1): at one, another site would draw an outcome whose probability is zero."""
     probs = torch.tensor([p], dtype=dtype)
     pair = torch.stack((1 - probs, probs), -1)
-    sites: list[Site] = [BernoulliSite(probs), CategoricalSite(pair)]
+    sites: list[FiniteSite] = [BernoulliSite(probs), CategoricalSite(pair)]
     for site in sites:
         for index in support(site):
             if site.probability(index) > 0:
