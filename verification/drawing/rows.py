@@ -15,7 +15,7 @@ __all__ = ["draw_rows", "moments_at_looks"]
 
 Array = NDArray[np.float64]
 
-Draw = Callable[[int, int], Sequence[ArrayLike]]
+Draw = Callable[[int, int], Sequence[ArrayLike | torch.Tensor]]
 """A function from the number of a chunk and its rows to what is drawn: one ``[rows, d]`` for each series of rows."""
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ....estimators.protocol import Estimator, Program
+from ...drawing.rows import draw_rows, moments_at_looks
 from ...record.study import Statement
 from ...seeds import chunk_generator, stable_repr
 from ...statistics.moments import Moments
@@ -68,11 +72,12 @@ def sampled_moments(estimator: Estimator, program: Program, params: Tensor, *, n
         samples: The number of rows.
         seed: The seed.
     """
-    moments = Moments.empty(1)
-    for chunk, first in enumerate(range(0, samples, _CHUNK)):
+
+    def draw(chunk: int, rows: int) -> list[NDArray[np.float64]]:
         generator = chunk_generator(seed, stable_repr(estimator), name, str(params.dtype), "published", chunk)
-        rows = estimator(program, params, min(_CHUNK, samples - first), generator)
-        moments = moments.merge(Moments.from_rows(rows.reshape(-1, 1).double().numpy(), first_row=first))
+        return [draw_rows(estimator, program, params, rows, generator)]
+
+    ((moments,),) = moments_at_looks(draw, repeat(_CHUNK), [samples])
     return moments
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from torch import Tensor
 
+from ...drawing.rows import moments_at_looks
 from ...problems.calibration_walk import SHIFT
 from ...statistics.moments import Moments
 from .baseline import Baseline
@@ -63,11 +65,12 @@ def accuracy(
     first = baseline.train[:1]
     exact = exact_gradient(places, Target.of(first), loss)
     copies = max(1, _ROWS // (len(places) * design.batch))
-    moments = Moments.empty(len(places))
-    while (done := moments.count + moments.nonfinite) < design.replicates:
-        theta = places.repeat(min(copies, design.replicates - done))
-        rows = gradient(theta, first.expand(len(theta), -1, -1), generator).reshape(-1, len(places))
-        moments = moments.merge(Moments.from_rows(rows.double().cpu(), first_row=done))
+
+    def draw(chunk: int, batches: int) -> list[Tensor]:
+        theta = places.repeat(batches)
+        return [gradient(theta, first.expand(len(theta), -1, -1), generator).reshape(-1, len(places)).double().cpu()]
+
+    ((moments,),) = moments_at_looks(draw, repeat(copies), [design.replicates])
     return tuple(_at(moments, j, float(places[j]), float(exact[j])) for j in range(len(places)))
 
 
