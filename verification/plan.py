@@ -137,13 +137,13 @@ BIAS_SHARE, OTHER_SHARE = 0.8, 0.2
 class ErrorBudget:
     """One false-alarm rate, split over every test that could raise an alarm.
 
-    Eight parts in ten go to the bias cells, equally; two to the checks of references against each other, of the
-    forward law and of variances against exact ones, equally.
+    `BIAS_SHARE` of it goes to the bias cells, equally; `OTHER_SHARE` to the checks of references against each other, of
+    forward laws and of variances against exact ones, equally.
 
     Attributes:
-        alpha: Of the whole run.
-        bias_cells: Number of bias cells.
-        other_tests: Number of the others.
+        alpha: The false-alarm rate of the whole run.
+        bias_cells: The number of bias cells.
+        other_tests: The number of the other tests.
     """
 
     alpha: float
@@ -169,8 +169,8 @@ class ErrorBudget:
     def rule(self) -> str:
         """The split, in words."""
         return (
-            f"{self.alpha:g} for the run: 80 % over {self.bias_cells} bias cells ({self.per_cell:.2g} each, "
-            f"two stages of {self.per_cell**0.5:.2g}), 20 % over {self.other_tests} checks of references, "
+            f"{self.alpha:g} for the run: {100 * BIAS_SHARE:g} % over {self.bias_cells} bias cells ({self.per_cell:.2g} each, "
+            f"two stages of {self.per_cell**0.5:.2g}), {100 * OTHER_SHARE:g} % over {self.other_tests} checks of references, "
             f"forward law and variances ({self.per_other_test:.2g} each)"
         )
 

@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
 
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
-from ...estimators.sites.reading import FiniteSite, finite_site_of
+from ...estimators.sites import FiniteSite, Site, is_finite, site_of
 from ..verdicts import LawOutcome
 
 __all__ = ["ForwardLaw", "check_forward_law"]
@@ -59,9 +59,10 @@ def check_forward_law(
 
     For every element and category, ``S = sum over rows (1[drawn] - p)`` has bounded independent terms, so Bernstein's bound
     ``2 exp(-S^2 / (2 (V + |S| / 3)))``, ``V = sum p (1 - p)``, holds for every p and any number of rows; at p = 0 and p = 1
-    one wrong value suffices. The check compares the program's own sites, and sites of the same types with certain and
-    impossible outcomes in programs of its own; the note says which. It uses only an estimator's first run, because later
-    runs may be conditioned or forced.
+    one wrong value suffices. Values of a law without a list of categories are compared by its distribution function: a
+    largest distance of d over n rows has a probability of at most ``2 exp(-2 n d^2)``. The check compares the program's own
+    sites, and sites of the same types with certain and impossible outcomes in programs of its own; the note says which. It
+    uses only an estimator's first run, because later runs may be conditioned or forced.
 
     Args:
         estimator: The estimator, fitted if it learns.
@@ -77,7 +78,7 @@ def check_forward_law(
     forward = describe(estimator).forward
     if forward != "law":
         return ForwardLaw("not-tested", f"its runs are {forward}, so they need not follow the sites' law")
-    seen: list[_Drawn] = []
+    seen: list[_Drawn | _DrawnLevels] = []
     _run(estimator, program, params, seeded(0), seen, "")
     for number, kind in enumerate(sorted(types & _EDGES.keys(), key=lambda each: each.__name__)):
         where = _OWN.format(kind=kind.__name__)
@@ -105,9 +106,37 @@ class _Drawn:
     site: FiniteSite
     value: Tensor
 
+    @property
+    def comparisons(self) -> int:
+        """The number of comparisons: one for every element and category."""
+        return self.site.shape[1:].numel() * self.site.num_categories
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawnLevels:
+    """The values drawn at a site without a list of categories, each as the probability of a value that is not larger.
+
+    Attributes:
+        where: The site in words.
+        levels: Numbers that are uniform on [0, 1] if the values have the site's law, ``[rows, ...]``.
+    """
+
+    where: str
+    levels: Tensor
+
+    @property
+    def comparisons(self) -> int:
+        """The number of comparisons: one for every element."""
+        return self.levels[0].numel()
+
 
 def _run(
-    estimator: Estimator, program: Program, params: Tensor, generator: torch.Generator, seen: list[_Drawn], where: str
+    estimator: Estimator,
+    program: Program,
+    params: Tensor,
+    generator: torch.Generator,
+    seen: list[_Drawn | _DrawnLevels],
+    where: str,
 ) -> None:
     """Add the values that the first full run of a program draws, with sites counted from 0 after ``where``."""
     runs, before = 0, len(seen)
@@ -122,10 +151,8 @@ def _run(
         def watching(distribution: Distribution) -> Tensor:
             value = sample(distribution)
             if first:
-                site = finite_site_of(distribution).detach()
-                independent = min(ROWS, site.shape[0])
-                cut = site.with_probs(_primal(site.probs)[:independent])
-                seen.append(_Drawn(f"{where}site {len(seen) - before}", cut, _primal(value).detach()[:independent]))
+                name = f"{where}site {len(seen) - before}"
+                seen.append(_watch(site_of(distribution).detach(), _primal(value).detach(), name))
             return value
 
         return program(params, watching)
@@ -134,6 +161,14 @@ def _run(
         estimator(watched_program, params, ROWS, generator)
     except (NotApplicableError, NoGradientPathError):
         return
+
+
+def _watch(site: Site, value: Tensor, name: str) -> _Drawn | _DrawnLevels:
+    """Return what is compared of the values of a site: those of the first rows, which are independent."""
+    independent = min(ROWS, site.shape[0])
+    if is_finite(site):
+        return _Drawn(name, site.with_probs(_primal(site.probs)[:independent]), value[:independent])
+    return _DrawnLevels(name, _primal(site.cdf(value))[:independent])
 
 
 def _edge_program(distribution: Callable[[Tensor], Distribution]) -> Program:
@@ -155,11 +190,19 @@ def _primal(tensor: Tensor) -> Tensor:
     return primal
 
 
-def _judge(seen: list[_Drawn], alpha: float) -> ForwardLaw:
-    comparisons = sum(each.site.shape[1:].numel() * each.site.num_categories for each in seen)
-    limit = math.log(alpha / comparisons)
+def _judge(seen: list[_Drawn | _DrawnLevels], alpha: float) -> ForwardLaw:
+    limit = math.log(alpha / sum(each.comparisons for each in seen))
     worst, where, compared = 0.0, "", 0
     for each in seen:
+        if isinstance(each, _DrawnLevels):
+            lowest, distance = _uniform_log_rate(each.levels)
+            compared += len(each.levels)
+            if lowest < worst:
+                worst, where = (
+                    lowest,
+                    f"{each.where}: the distribution functions of the values and of the law are {distance:.3g} apart",
+                )
+            continue
         site, value = each.site, each.value
         one_hot = _one_hot(site, value)
         if one_hot is None:
@@ -176,6 +219,18 @@ def _judge(seen: list[_Drawn], alpha: float) -> ForwardLaw:
             where = f"{each.where}, element {element}, category {category}: drawn {share:.4g}, expected {expected:.4g}"
     outcome: LawOutcome = "failed" if worst < limit else "pass"
     return ForwardLaw(outcome, where if outcome == "failed" else "", compared, worst)
+
+
+def _uniform_log_rate(levels: Tensor) -> tuple[float, float]:
+    """Return the logarithm of the bound ``2 exp(-2 n d^2)`` at the largest distance d from the uniform law, and d.
+
+    References:
+        Massart (1990), The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality.
+    """
+    ordered = levels.double().reshape(len(levels), -1).sort(0).values
+    steps = torch.arange(len(levels) + 1, dtype=torch.float64, device=levels.device).unsqueeze(1) / len(levels)
+    distance = float(torch.maximum((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
+    return min(0.0, math.log(2) - 2 * len(levels) * distance**2), distance
 
 
 def _log_rates(one_hot: Tensor, probabilities: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
-from ...estimators.sites.reading import FiniteSite, Site, finite_site_of
+from ...estimators.sites import FiniteSite, Site, is_finite, site_of
 
 __all__ = ["Probe", "Problem", "ProblemError", "ReferenceName", "hold_to_rows", "probe"]
 
@@ -116,12 +116,15 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
     sizes: list[tuple[int, int]] = []
 
     def sample(distribution: Distribution) -> Tensor:
-        site = finite_site_of(distribution, rows)
-        _require_probabilities(site, f"site {len(sizes)} ({type(distribution).__name__})")
+        site = site_of(distribution, rows)
         types.add(type(distribution))
         elements = site.shape[1:].numel()
-        sizes.append((elements, elements * site.num_categories))
-        return site.from_index(draw(site, generator))
+        if is_finite(site):
+            _require_probabilities(site, f"site {len(sizes)} ({type(distribution).__name__})")
+            sizes.append((elements, elements * site.num_categories))
+        else:
+            sizes.append((elements, elements))
+        return site.value(draw(site, generator))
 
     try:
         with torch.no_grad():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...estimators.adapters import Convention, ForeignHints, TargetError, convention_of
 from ...estimators.protocol import Estimator
-from ...estimators.registry import ESTIMATORS, names
+from ...estimators.registry import ESTIMATORS, load_estimator, names
 from ..foreign.examine import examine
 from ..foreign.targets import Finding, at_every_size, load_quietly, split_batch
 from .naming import Target, Targets, load_target, name_targets
@@ -86,6 +86,7 @@ def _load_examined(
 ) -> LoadedTargets:
     asked = targets or names()
     findings = examine([target for target in asked if _is_added(target)], hints, time_limit)
+    findings += [finding for finding in map(_look_up, asked) if finding is not None]
     if not targets:  # a plug-in that is wrong is not what was asked for, and no wrong usage
         findings = [replace(found, status="failed") if found.status == "refused" else found for found in findings]
     unusable = [finding for finding in findings if finding.status in ("refused", "failed")]
@@ -101,6 +102,17 @@ def _load_examined(
         findings=tuple(findings),
         places=tuple(usable),
     )
+
+
+def _look_up(target: str) -> Finding | None:
+    """Return a finding on a name that nobody registered, and None for any other target."""
+    if target in ESTIMATORS or _is_added(target):
+        return None
+    try:
+        load_estimator(target)
+    except TargetError as error:
+        return Finding(target, None, "refused", str(error))
+    return None
 
 
 def _is_added(target: str) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...estimators.enumeration import Paths, count_paths, enumerate_paths
 from ...estimators.markov import MarkovProgram
+from ...estimators.protocol import UnsupportedSiteError
 from ...estimators.sites.reading import COUNT_SITES
 from ..problems.problem import Problem, probe
 from ..statistics.channels import scales
@@ -39,8 +40,11 @@ def _recursion(problem: Problem, tolerance: float) -> ExactGradient | None:
 
 
 def _enumeration(problem: Problem, tolerance: float) -> ExactGradient | None:
-    """Return the gradient as a sum over all paths if there are few enough, else None."""
-    if count_paths(problem.program, problem.params) > _ENUMERABLE:
+    """Return the gradient as a sum over all paths if they can be listed and are few enough, else None."""
+    try:
+        if count_paths(problem.program, problem.params) > _ENUMERABLE:
+            return None
+    except UnsupportedSiteError:  # a law without a list of outcomes
         return None
     paths = enumerate_paths(problem.program, problem.params.cpu())
     gradient = flatten(paths.gradient())

@@ -10,7 +10,7 @@ import torch
 from ...estimators.protocol import Estimator, evaluate
 from ...estimators.runs.tape import Tape, recording
 from ...estimators.score_function import LeaveOneOut
-from ...estimators.sites.reading import FiniteSite, finite_site_of
+from ...estimators.sites import Site, is_finite
 from ..problems.problem import Problem
 from ..seeds import chunk_generator
 from .exact_gradients import ignored_probability
@@ -61,10 +61,11 @@ def pilot_gate(problem: Problem) -> Gate:
         return {"rarest": problem.rarest, "gate_known": True}
     params = problem.params.cpu().expand(_GATE_ROWS, *problem.params.shape)
     generator = chunk_generator(0, "gate", problem.name, str(params.dtype), "reference", 0)
-    tape: Tape[FiniteSite] = Tape()
+    tape: Tape[Site] = Tape()
     with torch.no_grad():
-        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape, finite_site_of))
-    means = [draw.site.probabilities().double().mean(0).reshape(-1) for draw in tape.draws]
+        evaluate(problem.program, params, recording(_GATE_ROWS, generator, tape))
+    finite = [draw.site for draw in tape.draws if is_finite(draw.site)]
+    means = [site.probabilities().double().mean(0).reshape(-1) for site in finite]
     ignored = ignored_probability(problem)
     seen = [float(mean[mean > ignored].min()) for mean in means if bool((mean > ignored).any())]
     return {"rarest": min(seen, default=1.0), "gate_known": False}

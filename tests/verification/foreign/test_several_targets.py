@@ -28,8 +28,8 @@ DYING = f"{hostile.__file__}:segfaulting_when_attributed"
 
 
 def test_the_others_are_judged_and_the_status_is_that_of_wrong_usage(tmp_path: Path) -> None:
-    """One run: a target that is ambiguous, one that is absent, one whose search for its bias dies, and a sound one."""
-    targets = (AMBIGUOUS, f"{foreign.__file__}:absent", DYING, "leave_one_out")
+    """One run: an ambiguous target, one that is absent, a misspelt name, one whose search for its bias dies, a sound one."""
+    targets = (AMBIGUOUS, f"{foreign.__file__}:absent", "leave_on_out", DYING, "leave_one_out")
     options = ("--problem", BIT, "--tolerance", "0.5", "--attribute", "--workers", "1", "--out", str(tmp_path))
     result = CliRunner().invoke(main, ["verify", *targets, *options])
     assert result.exit_code == 2, result.output
@@ -38,7 +38,8 @@ def test_the_others_are_judged_and_the_status_is_that_of_wrong_usage(tmp_path: P
     validate(record)
     cells = {each.estimator: each for each in record.cells}
     outcomes = {name: cell.checks[-1].outcome for name, cell in cells.items()}
-    assert outcomes[AMBIGUOUS] == outcomes[targets[1]] == "failed"
+    assert outcomes[AMBIGUOUS] == outcomes[targets[1]] == outcomes["leave_on_out"] == "failed"
+    assert "did you mean leave_one_out" in result.stderr
     assert outcomes[DYING] == "crashed"
     bias = {name: cell.find("bias") for name, cell in cells.items()}
     assert [(each.outcome if each else "") for each in (bias[DYING], bias["leave_one_out"])] == ["biased", "unbiased"]

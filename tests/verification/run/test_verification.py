@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch.distributions import Bernoulli
 
-from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut, ScoreFunction
+from gradverify.estimators import ESTIMATORS, Estimator, LeaveOneOut, Program, Sample, ScoreFunction
 from gradverify.estimators.runs.exact import enumerate_branches
 from gradverify.verification import Record, verify
 from gradverify.verification.drawing.executors import Inline
@@ -24,6 +25,7 @@ from gradverify.verification.truth.finite_differences import FINITE_DIFFERENCE, 
 from gradverify.verification.truth.reference import Reference
 from gradverify.verification.truth.references import SAMPLED_REFERENCES
 
+from ...estimators.sites.test_site import Waiting
 from ..targets import wrong
 from ..targets.programs import FAIR, cubic, scalar
 
@@ -304,3 +306,37 @@ def test_a_reference_that_saw_no_jump_contradicts_nothing(seed: int) -> None:
     (references,) = [each for each in record.cells if each.estimator == "references"]
     assert references.status == "ok"
     assert only(record).status == "ok"
+
+
+@dataclass(frozen=True)
+class WaitingScore(LeaveOneOut):
+    """Leave-one-out on a law that is no row of the package's table."""
+
+    sites: ClassVar[tuple[type, ...]] = (Waiting,)
+
+
+@dataclass(frozen=True)
+class EarlyScore(WaitingScore):
+    """The planted bug: waiting times are drawn as if the rate were a tenth higher."""
+
+    def __call__(self, program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        def early(params: torch.Tensor, sample: Sample) -> torch.Tensor:
+            return program(params, lambda distribution: sample(Waiting(1.1 * distribution.rate)))  # type: ignore[attr-defined]
+
+        return super().__call__(early, params, num_samples, generator)
+
+
+def test_a_continuous_law_of_a_file_and_a_row_is_verified() -> None:
+    """E[X] = 1 / rate, so the gradient is -1 / rate^2. False-alarm rate 1e-3 a call, at a fixed seed."""
+    rate = torch.tensor(2.0, dtype=torch.float64)
+    waiting = Problem(name="waiting", program=lambda params, sample: sample(Waiting(params)), params=rate)
+    exact = replace(waiting, exact=torch.tensor(-0.25, dtype=torch.float64))
+    for problem, reference in ((waiting, "likelihood ratio"), (exact, "exact (given)")):
+        cell = verify(WaitingScore(), problem).cells[-1]
+        found = {check.check: check.outcome for check in cell.checks}
+        assert (found["conformance"], found["forward_law"], found["bias"]) == ("pass", "pass", "unbiased")
+        assert cell.find("bias").reference == reference  # type: ignore[union-attr]
+    law = verify(EarlyScore(), exact).cells[-1].find("forward_law")
+    assert law is not None
+    assert (law.outcome, law.claim) == ("failed", "refuted")
+    assert "distribution function" in law.note
