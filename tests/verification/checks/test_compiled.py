@@ -147,4 +147,4 @@ def test_a_mistake_far_below_the_noise_is_found(inner: Estimator, fault: str) ->
     """Biases of 1e-6 and 5e-3 of the gradient; the means alone show a tenth of a row's standard deviation."""
     found = check_compiled(Subtle(inner, fault), fuse(inner, SHORT.program, SHORT.params), SHORT, seeded, ALPHA)
     assert (found.outcome, found.reason) == ("failed", "compiled walk differs")
-    assert "of 4096 rows of the estimator's own are not those of its walk's tables" in found.note
+    assert "of 4096 of the estimator's own rows are not those of its walk's tables" in found.note
