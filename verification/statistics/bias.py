@@ -101,7 +101,7 @@ class BiasTest:
         elif self._fired:
             self._decide("biased", self._flag, material="undetermined")
         else:
-            note = f"an alarm in {self.plan.channel_names[self._flag]} has not been confirmed yet"
+            note = f"an alarm in {self.plan.channel_names[self._flag]} was not yet confirmed"
             self._decide("inconclusive", self._flag, reason=reason, note=note)
 
     @property
