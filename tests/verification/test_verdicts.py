@@ -10,6 +10,8 @@ from typing import get_args
 
 import pytest
 
+import gradverify.estimators
+import gradverify.verification
 from gradverify.verification import verdicts
 from gradverify.verification.record.record import schema
 
@@ -33,7 +35,12 @@ def test_the_schema_has_the_words_of_the_types() -> None:
 def test_the_type_checker_sees_a_misspelt_verdict(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "user.py").write_text(MISSPELT)
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports=silent", "user.py"]
+    # The package itself, wherever it is installed: mypy does not follow an editable installation.
+    (tmp_path / "gradverify").mkdir()
+    for package in (gradverify.estimators, gradverify.verification):
+        (tmp_path / "gradverify" / package.__name__.rpartition(".")[2]).symlink_to(Path(str(package.__file__)).parent)
+    options = ("--strict", "--no-incremental", "--follow-imports=silent", "--namespace-packages", "--explicit-package-bases")
+    command = [sys.executable, "-m", "mypy", *options, "user.py"]
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 'user.py:5: error: Argument "outcome" to "Check" has incompatible type' in checked.stdout, checked.stdout
     assert "user.py:6: error: Non-overlapping equality check" in checked.stdout
