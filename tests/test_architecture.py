@@ -23,6 +23,7 @@ MOST_FLAT_FILES = 10
 CROSS_CUTTING: Mapping[str, str] = {
     "tests/estimators/adapters/test_shipped_estimators.py": "estimators of other packages, beside this package's own",
     "tests/estimators/test_cuda.py": "every estimator on a GPU",
+    "tests/estimators/test_former_places.py": "three modules that moved, and their old paths",
     "tests/estimators/test_laws.py": "the laws that every registered estimator inherits",
     "tests/estimators/test_other_device.py": "every estimator on a stand-in for an accelerator",
     "tests/estimators/test_planted_bugs.py": "the laws must fail on planted bugs",
