@@ -113,10 +113,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the code's style and formatting."""
+    """Check the style, the formatting and the language of the code."""
     session.install("ruff", *CONSTRAINTS)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("python", "tests/language.py")
 
 
 @nox.session
