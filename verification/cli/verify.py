@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..run.request import assemble
 from ..run.request import options as verify_options
 from .output import command_line, finish, usage_errors
 from .progress import progress
@@ -34,10 +35,8 @@ def verify(targets: tuple[str, ...], problems: tuple[str, ...], **given: Any) ->
     something inconclusive; 4 something could not be run; 130 interrupted, with what is finished written.
     """
     with usage_errors():
-        from ..run.assembly import Request
-
         notify = partial(click.echo, err=True)
-        request = Request.of(targets, problems, given, command=command_line(), notify=notify)
+        request = assemble(targets, problems, given, command=command_line(), notify=notify)
         executor = request.open_executor()
     with progress() as show:
         record = request.execute(executor, show)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ...estimators.adapters import ForeignHints
 from ..drawing.executors import Executor, Inline
@@ -21,8 +20,7 @@ from ..record.record import Record
 from .attribution import attribute_record
 from .loop import Progress
 from .naming import Problems, Targets, name_problems
-from .options import pick, replay_words, settle_options
-from .request import options
+from .options import Asked
 from .targets import LoadedTargets, load_targets
 from .verification import Verification
 
@@ -61,7 +59,7 @@ class Request:
         cls,
         estimators: Targets,
         problems: Problems,
-        given: Mapping[str, Any],
+        asked: Asked,
         *,
         command: str = "",
         notify: Callable[[str], None] | None = None,
@@ -71,7 +69,7 @@ class Request:
         Args:
             estimators: As in `verify`.
             problems: As in `verify`.
-            given: Options of `verify` by name.
+            asked: The options of `verify` with their values.
             command: How the run was asked for; it stands in the record.
             notify: A function that is called with a sentence for the user; it warns if None.
 
@@ -79,8 +77,8 @@ class Request:
             ValueError: As in `verify`.
             OSError: As in `verify`.
         """
-        asked, tell = settle_options(options(), given), notify or _warn
-        place, settings = _place(asked), settle(**pick(asked, settle))
+        tell = notify or _warn
+        place, settings = _place(asked), settle(**asked.pick(settle))
         found, places = name_problems(problems, quick=settings.profile.name == "quick", params=asked["params"])
         targets = load_targets(
             estimators, foreign_hints(asked), isolate=place.isolate, time_limit=place.time_limit, notify=tell
@@ -127,31 +125,31 @@ class Request:
         return with_conventions(replace(record, cells=(*record.cells, *broken)))
 
 
-def foreign_hints(asked: Mapping[str, Any]) -> ForeignHints:
+def foreign_hints(asked: Asked) -> ForeignHints:
     """Return what the options of `verify` say of foreign code."""
     return ForeignHints(asked["takes"] or "", asked["returns"] or "", asked["state"], asked["objective"], asked["group"])
 
 
-def _place(asked: Mapping[str, Any]) -> Place:
+def _place(asked: Asked) -> Place:
     """Return the place of a run, its folder made and resolve_claim."""
     out = None if asked["out"] is None else Path(asked["out"])
-    place = Place(**{**pick(asked, Place), "out": out})
+    place = Place(**{**asked.pick(Place), "out": out})
     place.refuse_contradictions(exact=asked["exact"], device=asked["device"])
     if out is not None:
         claim_folder(out)
     return place
 
 
-def _refuse_idle_hints(asked: Mapping[str, Any], targets: LoadedTargets) -> None:
+def _refuse_idle_hints(asked: Asked, targets: LoadedTargets) -> None:
     """Raise `ValueError` for options that say how foreign code is used if there is none."""
-    words = [word for word in replay_words(options(), asked, foreign=True) if word.startswith("--")]
+    words = [word for word in asked.words(foreign=True) if word.startswith("--")]
     if words and not targets.any_foreign:
         applies = "applies" if len(words) == 1 else "apply"
         raise ValueError(f"{' and '.join(words)} {applies} only to foreign code, and none of the targets is foreign; remove it")
 
 
 def _replay(
-    asked: Mapping[str, Any],
+    asked: Asked,
     targets: LoadedTargets,
     places: Mapping[str, str],
     budget: ErrorBudget,
@@ -162,15 +160,13 @@ def _replay(
 
     What was given as an object has a line of Python instead.
     """
-    alone = {**asked, "alpha": budget.alone}
-    specs = options()
+    alone = asked.replace(alpha=budget.alone)
     if estimator in targets.objects or problem not in places:
-        changed = {name: alone[name] for name, spec in specs.items() if spec.replayed and alone[name] != spec.default}
         words = [estimator, repr(problem) if problem in places else problem]
-        return f"verify({', '.join([*words, *(f'{name}={value!r}' for name, value in changed.items())])})"
-    words = replay_words(specs, alone, foreign=False)
+        return f"verify({', '.join([*words, *(f'{name}={value!r}' for name, value in alone.changed().items())])})"
+    words = alone.words(foreign=False)
     if estimator in targets.foreign:
-        words += replay_words(specs, alone, foreign=True)
+        words += alone.words(foreign=True)
     return shlex.join(["gradverify", "verify", estimator, "--problem", _shortest(places[problem], problem), *words])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-__all__ = ["Option", "OptionSpec", "pick", "read_options", "replay_words", "settle_options"]
+__all__ = ["Asked", "Option", "OptionSpec", "read_options"]
 
 _AS_IN_PYTHON = object()
 
@@ -58,11 +58,6 @@ class OptionSpec:
         """The default of the command line."""
         return self.default if self.about.command_default is _AS_IN_PYTHON else self.about.command_default
 
-    @property
-    def replayed(self) -> bool:
-        """True if the option changes rows or verdicts."""
-        return self.about.replayed != "never"
-
     def words(self, value: Any) -> list[str]:
         """Return a value as words of a command line."""
         if isinstance(value, bool):
@@ -81,35 +76,57 @@ def read_options(function: Callable[..., Any]) -> Mapping[str, OptionSpec]:
     return specs
 
 
-def settle_options(specs: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every option with its value: as given, else its default.
+@dataclass(frozen=True)
+class Asked:
+    """The options of one call: every option of `verify` with its value.
 
-    Raises:
-        TypeError: There is no option of a given name.
+    Attributes:
+        specs: The options of `verify` by name.
+        values: Their values by name.
     """
-    unknown = sorted(set(given) - set(specs))
-    if unknown:
-        raise TypeError(f"verify has no option {unknown[0]!r}; expected one of {', '.join(specs)}")
-    return {name: given.get(name, spec.default) for name, spec in specs.items()}
 
+    specs: Mapping[str, OptionSpec]
+    values: Mapping[str, Any]
 
-def pick(options: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
-    """Return those options that a function or a dataclass takes."""
-    taken = inspect.signature(function).parameters
-    return {name: value for name, value in options.items() if name in taken}
+    @classmethod
+    def of(cls, specs: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> Asked:
+        """Return every option with its value: as given, else its default.
 
+        Raises:
+            TypeError: There is no option of a given name.
+        """
+        unknown = sorted(set(given) - set(specs))
+        if unknown:
+            raise TypeError(f"verify has no option {unknown[0]!r}; expected one of {', '.join(specs)}")
+        return cls(specs, {name: given.get(name, spec.default) for name, spec in specs.items()})
 
-def replay_words(specs: Mapping[str, OptionSpec], options: Mapping[str, Any], *, foreign: bool) -> list[str]:
-    """Return the options that repeat a cell of a run, as words of a command line.
+    def __getitem__(self, name: str) -> Any:
+        """Return the value of an option."""
+        return self.values[name]
 
-    Args:
-        specs: The options of `verify`.
-        options: Their values.
-        foreign: True for the options that concern foreign code alone, False for the others.
-    """
-    words: list[str] = []
-    for name, spec in specs.items():
-        moment = spec.about.replayed
-        if (moment == "foreign") is foreign and (moment == "always" or (moment != "never" and options[name] != spec.default)):
-            words += spec.words(options[name])
-    return words
+    def pick(self, function: Callable[..., Any]) -> dict[str, Any]:
+        """Return those options that a function or a dataclass takes."""
+        taken = inspect.signature(function).parameters
+        return {name: value for name, value in self.values.items() if name in taken}
+
+    def replace(self, **changes: Any) -> Asked:
+        """Return the same options with other values for some."""
+        return Asked(self.specs, {**self.values, **changes})
+
+    def changed(self) -> dict[str, Any]:
+        """Return the options that change rows or verdicts and differ from their defaults."""
+        replayed = {name for name, spec in self.specs.items() if spec.about.replayed != "never"}
+        return {name: value for name, value in self.values.items() if name in replayed and value != self.specs[name].default}
+
+    def words(self, *, foreign: bool) -> list[str]:
+        """Return the options that repeat a cell, as words of a command line.
+
+        Args:
+            foreign: True for the options that concern foreign code alone, False for the others.
+        """
+        changed, words = self.changed(), []
+        for name, spec in self.specs.items():
+            moment = spec.about.replayed
+            if (moment == "foreign") is foreign and (moment == "always" or name in changed):
+                words += spec.words(self.values[name])
+        return words

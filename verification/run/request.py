@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from .options import Option, OptionSpec, read_options
+from .options import Asked, Option, OptionSpec, read_options
 
 if TYPE_CHECKING:
     from ..record.record import Record
+    from .assembly import Request
     from .loop import Progress
     from .naming import Problems, Targets
 
-__all__ = ["options", "rename_options", "verify"]
+__all__ = ["assemble", "options", "rename_options", "verify"]
 
 
 def verify(
@@ -156,14 +157,39 @@ def verify(
         'unbiased'
     """
     given = {name: value for name, value in locals().items() if name in options()}
-    from .assembly import Request
     from .publish import publish
 
-    request = Request.of(estimators, problems, given | rename_options(former))
+    request = assemble(estimators, problems, given | rename_options(former))
     record = request.execute(request.open_executor(), progress)
     if request.place.out is not None:
         publish(record, request.place.out)
     return record
+
+
+def assemble(
+    estimators: Targets,
+    problems: Problems,
+    given: Mapping[str, Any],
+    *,
+    command: str = "",
+    notify: Callable[[str], None] | None = None,
+) -> Request:
+    """Return a run that is asked for, loaded and checked, before its first row; `verify` executes it.
+
+    Args:
+        estimators: As in `verify`.
+        problems: As in `verify`.
+        given: Options of `verify` by name; the others have their defaults.
+        command: How the run was asked for; it stands in the record.
+        notify: A function that is called with a sentence for the user; it warns if None.
+
+    Raises:
+        ValueError: As in `verify`.
+        OSError: As in `verify`.
+    """
+    from .assembly import Request
+
+    return Request.of(estimators, problems, Asked.of(options(), given), command=command, notify=notify)
 
 
 def options() -> Mapping[str, OptionSpec]:

@@ -15,7 +15,7 @@ from ..problems.problem import Problem
 from ..record.record import Cell, Check, Record
 from ..run.assembly import foreign_hints
 from ..run.naming import Target, load_target, name_problems, name_targets
-from ..run.options import pick, settle_options
+from ..run.options import Asked
 from ..run.request import options as verify_options
 from ..run.request import rename_options, verify
 from ..statistics.variance_excess import Excess, Looks, variance_above, variance_above_baseline
@@ -160,8 +160,8 @@ class _Pairs:
     def of(cls, targets: Sequence[Target], problem: str | Problem, rate: float, given: Mapping[str, Any]) -> _Pairs:
         if not 0 < rate < 0.5:
             raise ValueError(f"false_fail_rate={rate:g}; expected a number above 0 and below 0.5")
-        asked = settle_options(verify_options(), rename_options(given))
-        settings = settle(**{**pick(asked, settle), "alpha": UNUSED_ALPHA})
+        asked = Asked.of(verify_options(), rename_options(given))
+        settings = settle(**asked.replace(alpha=UNUSED_ALPHA).pick(settle))
         named: dict[str, Estimator] = {}
         for target in targets:
             ((name, found),) = name_targets(target).items()

@@ -25,7 +25,7 @@ from gradverify.verification.foreign.report import with_conventions
 from gradverify.verification.foreign.targets import Finding
 from gradverify.verification.plan import settle
 from gradverify.verification.report import validate
-from gradverify.verification.run.assembly import Request
+from gradverify.verification.run.request import assemble
 from gradverify.verification.workbench import registry_workbench
 
 from ...estimators.adapters import foreign
@@ -79,7 +79,7 @@ def test_what_several_conventions_fit_is_asked_for_by_name() -> None:
 
 def test_a_flag_settles_it_and_stands_in_the_replay() -> None:
     target = f"{FOREIGN}:handed_unsaid"
-    request = Request.of([target, "leave_one_out"], BIT, {"takes": "logits", "workers": 0, "isolate": True})
+    request = assemble([target, "leave_one_out"], BIT, {"takes": "logits", "workers": 0, "isolate": True})
     assert [convention.takes for _, convention in request.run.settings.conventions] == ["logits"]
     assert request.run.replay(target, BIT).endswith("--takes logits")
     assert "--takes" not in request.run.replay("leave_one_out", BIT)

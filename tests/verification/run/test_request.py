@@ -16,9 +16,8 @@ from gradverify.estimators import LeaveOneOut, ScoreFunction, StraightThrough
 from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.cli.request_options import request_options
-from gradverify.verification.run.assembly import Request
-from gradverify.verification.run.options import Option, read_options, replay_words, settle_options
-from gradverify.verification.run.request import options
+from gradverify.verification.run.options import Asked, Option, read_options
+from gradverify.verification.run.request import assemble, options
 from gradverify.verification.testing.pytest_fixture import Gradverify
 from gradverify.verification.testing.pytest_session import Budget
 
@@ -113,7 +112,7 @@ def test_former_names_warn_and_work() -> None:
 
 
 def test_replay_names_what_it_can_and_writes_python_for_objects() -> None:
-    request = Request.of({"leave_one_out": "leave_one_out", "mine": ScoreFunction()}, [BIT, programs.FAIR], {"seed": 5})
+    request = assemble({"leave_one_out": "leave_one_out", "mine": ScoreFunction()}, [BIT, programs.FAIR], {"seed": 5})
     replay = request.run.replay
     assert shlex.split(replay("leave_one_out", BIT))[:5] == ["gradverify", "verify", "leave_one_out", "--problem", BIT]
     assert replay("mine", BIT).startswith(f"verify(mine, {BIT!r}, seed=5, alpha=")
@@ -135,7 +134,7 @@ def test_an_option_touches_the_front_door_and_its_own_place() -> None:
     @click.command()
     @request_options(specs.values())
     def command(**given: Any) -> None:
-        click.echo(" ".join(replay_words(specs, settle_options(specs, given), foreign=False)))
+        click.echo(" ".join(Asked.of(specs, given).words(foreign=False)))
 
     assert CliRunner().invoke(command, ["--half-life", "2.5"]).stdout.split() == ["--seed", "0", "--half-life", "2.5"]
     assert CliRunner().invoke(command, []).stdout.split() == ["--seed", "0"]
