@@ -77,7 +77,7 @@ def test_wheel_holds_every_file_of_the_tree_and_no_other(wheel: zipfile.ZipFile,
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == _sources(checkout)
     assert {f"gradverify/{folder}/py.typed" for folder in FOLDERS} <= held
-    assert {"gradverify/verification/record.schema.json", "gradverify/verification/report/report.html.jinja"} <= held
+    assert {"gradverify/verification/record/record.schema.json", "gradverify/verification/report/report.html.jinja"} <= held
 
 
 def test_wheel_names_the_license_and_every_extra(wheel: zipfile.ZipFile, project: dict) -> None:

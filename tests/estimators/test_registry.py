@@ -234,7 +234,7 @@ def test_what_is_no_estimator_is_refused(file: Path, attribute: str, kind: str) 
 
 
 def test_a_class_that_demands_arguments_is_refused(file: Path) -> None:
-    with pytest.raises(TargetError, match=":Demanding' is a class that demands needed; bind them"):
+    with pytest.raises(TargetError, match=":Demanding' is a class that demands needed; bind these arguments"):
         load_estimator(f"{file}:Demanding")
 
 

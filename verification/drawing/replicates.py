@@ -98,7 +98,7 @@ class Replicates:
         )
         values = draw_rows(subject.fitted, problem.program, problem.params, rows, generator)
         watch = self.watches.setdefault(subject.name, IndependenceWatch())
-        finding = watch.compare(rows, digest(values), correlation(values))
+        finding = watch.compare(stage, chunk, rows, digest(values), correlation(values))
         if finding is not None:
             raise DependentRowsError(subject.name, finding)
         return values

@@ -158,7 +158,7 @@ class CellRun:
 
     def _find_dependence(self, task: ChunkTask, result: ChunkResult) -> Conformance | None:
         """Return a finding if rows repeat, follow each other or share noise; it ends the cell."""
-        finding = self._independence.compare(task.rows, result.digest, result.correlation)
+        finding = self._independence.compare(task.stage, task.number, task.rows, result.digest, result.correlation)
         if finding is None and result.overflow is None:
             finding = self._independence.spread(reduce(Moments.merge, result.own))
         return finding

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradverify.estimators import fused
 from gradverify.estimators.fused import walks
 from gradverify.estimators.fused.alternatives import ONE_SIDED, alternatives
 from gradverify.estimators.fused.chain import read_chain

@@ -49,10 +49,10 @@ def test_ctrl_c_in_exact_mode_writes_the_cells_that_are_finished(tmp_path: Path,
 def test_ctrl_c_before_there_is_anything_to_write_exits_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with 1, which says that a claim is refuted."""
 
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify, "_prepare", interrupted)
+    monkeypatch.setattr(verify, "assemble", interrupted)
     result = invoke("verify", "leave_one_out", *QUICK, "--out", tmp_path)
     assert result.exit_code == 130
     assert result.stderr.strip() == "interrupted before there was a report to write"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import random
 import signal
 from typing import Any
 
@@ -14,9 +15,9 @@ from gradverify.verification.drawing.pools import end_pool, open_pool, start_poo
 
 def test_a_worker_is_prepared_and_ended_with_the_block() -> None:
     before = multiprocessing.active_children()
-    with open_pool(1, torch.manual_seed, (7,)) as pool:
+    with open_pool(1, random.seed, (7,)) as pool:
         assert pool.submit(torch.get_num_threads).result() == 1
-        assert pool.submit(torch.initial_seed).result() == 7
+        assert pool.submit(random.random).result() == random.Random(7).random()
         assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
         pool.submit(math.factorial, 10**7)  # takes minutes, and is not waited for
     assert multiprocessing.active_children() == before

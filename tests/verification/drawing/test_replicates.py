@@ -67,14 +67,14 @@ class OncePerStage:
 def test_a_stage_that_repeats_an_earlier_ones_rows_is_refused() -> None:
     draws = drawn({"a": LeaveOneOut(), "b": OncePerStage()})
     assert next(draws.looks("variance screen"))[1].count == 32_768
-    with pytest.raises(DependentRowsError, match="b: rows drawn from different seeds are the same") as caught:
+    with pytest.raises(DependentRowsError, match="b: chunks drawn from different seeds hold the same rows") as caught:
         next(draws.looks("variance confirm"))
     assert (caught.value.name, caught.value.finding.reason) == ("b", "repeated rows")
 
 
 @pytest.mark.parametrize("estimator", [wrong.Doubled(), wrong.DoubledHalves()])
 def test_rows_that_follow_each_other_are_refused(estimator: Estimator) -> None:
-    with pytest.raises(DependentRowsError, match="rows drawn together have correlation") as caught:
+    with pytest.raises(DependentRowsError, match="rows of a chunk have correlation") as caught:
         next(drawn({"a": estimator}).looks("variance screen"))
     assert caught.value.finding == Conformance("failed", "dependent rows", caught.value.finding.note)
 

@@ -13,7 +13,7 @@ pytest_plugins = ["pytester"]
 
 MISTAKES = {
     "assert_unbiased('leave_one_outt', 'bits')": "TargetError: unknown estimator 'leave_one_outt'; did you mean leave_one_out?",
-    "assert_unbiased('dice', 'bernoulli:0.3/cubik')": "TargetError: 'bernoulli:0.3/cubik': bernoulli has",
+    "assert_unbiased('dice', 'bernoulli:0.3/cubik')": "TargetError: 'bernoulli:0.3/cubik' names no problem; expected one of",
     "assert_unbiased('nowhere.py:x', 'bits')": "TargetError: 'nowhere.py:x': there is no file",
     "assert_unbiased('dice', 'bits', tolerence=0.1)": "TypeError: assert_unbiased has no option 'tolerence'; expected one of",
     "assert_unbiased('dice', 'bits', margin=0.1)": "TypeError: assert_unbiased has no option 'margin'",

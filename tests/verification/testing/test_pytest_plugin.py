@@ -265,6 +265,7 @@ print(",".join(sorted(sys.modules)))
     assert loaded[0] - loaded[1] <= {
         "gradverify",
         "gradverify.verification",
+        "gradverify.verification.testing",
         "gradverify.verification.testing.pytest_plugin",
         "gradverify.verification.testing.pytest_reporter",
         "gradverify.verification.testing.pytest_session",

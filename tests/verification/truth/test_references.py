@@ -65,8 +65,8 @@ def test_the_best_reference_decides(problem: Problem, kind: str) -> None:
 def test_the_given_gradient_stands_beside_the_computed_one() -> None:
     computed = find_reference(FAIR, 0, 0.1).computed
     assert computed is not None
-    assert computed[0] == "exact (enumeration)"
-    assert computed[1] == pytest.approx(7.0, rel=1e-12)
+    assert computed.kind == "exact (enumeration)"
+    assert computed.gradient == pytest.approx(7.0, rel=1e-12)
     assert find_reference(replace(MANY, exact=scalar(EXACT_MANY)), 0, 0.1).computed is None
     assert find_reference(replace(FAIR, exact=None), 0, 0.1).computed is None
 

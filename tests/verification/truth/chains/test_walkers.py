@@ -28,7 +28,7 @@ def test_a_tuple_ends_outside_and_where_an_alternative_meets_the_primal() -> Non
 def test_an_operator_sums_the_moves_into_each_tuple() -> None:
     moves = Moves(np.array([[0.5, 0.25], [1.0, 2.0]]), np.array([[3, 5], [5, -1]]))
     np.testing.assert_array_equal(build_operator(moves, np.array([3, 5])).toarray(), [[0.5, 0.0], [0.25, 1.0]])
-    assert moves.reached().tolist() == [3, 5]
+    assert moves.reached_states().tolist() == [3, 5]
 
 
 def test_pairs_on_a_walk_are_reached_from_their_beginning() -> None:
