@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import random
+import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +14,11 @@ import torch
 from gradverify.verification.drawing.pools import end_pool, open_pool, start_pool
 
 
-def test_a_worker_is_prepared_and_ended_with_the_block() -> None:
+def test_a_worker_is_prepared_and_ended_with_the_block(tmp_path: Path) -> None:
     before = multiprocessing.active_children()
-    with open_pool(1, random.seed, (7,)) as pool:
+    with open_pool(1, os.chdir, (tmp_path,)) as pool:
         assert pool.submit(torch.get_num_threads).result() == 1
-        assert pool.submit(random.random).result() == random.Random(7).random()
+        assert Path(pool.submit(os.getcwd).result()).samefile(tmp_path)
         assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
         pool.submit(math.factorial, 10**7)  # takes minutes, and is not waited for
     assert multiprocessing.active_children() == before
