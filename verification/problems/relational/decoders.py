@@ -5,7 +5,7 @@ A decoder's edges are weights ``z [B, N (N - 1), K]``, one-hot or relaxed, so th
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float
@@ -14,12 +14,9 @@ from torch.nn import functional
 
 from .graphs import gather_senders
 
-__all__ = ["DECODERS", "Decoder", "DecoderName", "MLPDecoder", "RecurrentDecoder", "make_decoder"]
+__all__ = ["Decoder", "DecoderName", "MLPDecoder", "RecurrentDecoder", "make_decoder"]
 
 DecoderName = Literal["mlp", "rnn"]
-
-DECODERS: tuple[str, ...] = get_args(DecoderName)
-"""The names of the decoders."""
 
 _FEATURES = 4
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float
@@ -13,12 +13,9 @@ from torch.nn import functional
 from .blocks import MLP, initialise
 from .graphs import edges_to_nodes, nodes_to_edges
 
-__all__ = ["ENCODERS", "CNNEncoder", "Encoder", "EncoderName", "MLPEncoder", "make_encoder"]
+__all__ = ["CNNEncoder", "Encoder", "EncoderName", "MLPEncoder", "make_encoder"]
 
 EncoderName = Literal["mlp", "cnn"]
-
-ENCODERS: tuple[str, ...] = get_args(EncoderName)
-"""The names of the encoders."""
 
 _FEATURES = 4
 _KERNEL = 5
