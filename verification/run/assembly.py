@@ -163,7 +163,7 @@ def _replay(
     alone = asked.replace(alpha=budget.alone)
     if estimator in targets.objects or problem not in places:
         words = [estimator, repr(problem) if problem in places else problem]
-        return f"verify({', '.join([*words, *(f'{name}={value!r}' for name, value in alone.changed().items())])})"
+        return f"verify({', '.join([*words, *(f'{name}={value!r}' for name, value in alone.list_changed().items())])})"
     words = alone.words(foreign=False)
     if estimator in targets.foreign:
         words += alone.words(foreign=True)

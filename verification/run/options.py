@@ -113,7 +113,7 @@ class Asked:
         """Return the same options with other values for some."""
         return Asked(self.specs, {**self.values, **changes})
 
-    def changed(self) -> dict[str, Any]:
+    def list_changed(self) -> dict[str, Any]:
         """Return the options that change rows or verdicts and differ from their defaults."""
         replayed = {name for name, spec in self.specs.items() if spec.about.replayed != "never"}
         return {name: value for name, value in self.values.items() if name in replayed and value != self.specs[name].default}
@@ -124,7 +124,7 @@ class Asked:
         Args:
             foreign: True for the options that concern foreign code alone, False for the others.
         """
-        changed, words = self.changed(), []
+        changed, words = self.list_changed(), []
         for name, spec in self.specs.items():
             moment = spec.about.replayed
             if (moment == "foreign") is foreign and (moment == "always" or name in changed):
