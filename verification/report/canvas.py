@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -93,7 +94,8 @@ class Picture:
 @contextmanager
 def drawing() -> Iterator[None]:
     """Apply the settings that every figure needs, and restore the earlier ones at the end."""
-    with rc_context(_SETTINGS), warnings.catch_warnings():
+    # Matplotlib may divide by a width of zero where a clock lets two ticks of a logarithmic axis coincide.
+    with rc_context(_SETTINGS), warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # A name may hold characters that the bundled font lacks; SVG shows them with the reader's own fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
