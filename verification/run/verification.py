@@ -18,7 +18,8 @@ from ..problems.problem import Problem, hold_to_rows
 from ..record.head import run_head
 from ..record.record import Cell, Check, Record, Run
 from ..statistics.bias import BiasPlan
-from ..statistics.exact_variance import ExactVariance, rounding
+from ..statistics.exact_variance import ExactVariance
+from ..statistics.rounding import variance_rounding
 from ..subject import Subject, estimator_facts
 from ..truth.known_moments import has_known_variance, known_variance
 from ..truth.references import SAMPLED_REFERENCES
@@ -175,7 +176,7 @@ class Verification:
         alpha, exact = self.budget.per_other_test, self._known[subject.name, subject.problem.name]
         # A comparison with an exact variance needs the sample variance's own law to be near normal.
         least = min(profile.min_rows * (1 if exact is None else 8), rows)
-        floor = rounding(plan.scale, subject.problem.params.dtype)
+        floor = variance_rounding(plan.scale, subject.problem.params.dtype)
         compared = None if exact is None else ExactVariance(exact, alpha, floor)
         return CellRun(subject, plan, least, alpha, compared)
 

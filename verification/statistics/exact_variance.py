@@ -22,10 +22,9 @@ from scipy import stats
 
 from ..verdicts import VarianceOutcome
 from .moments import GROUPS, Moments
-from .rounding import variance_rounding as rounding
 from .variance import measurable, single_row_dominates
 
-__all__ = ["ExactVariance", "rounding"]
+__all__ = ["ExactVariance"]
 
 MAX_SHARE = 0.05
 """The largest share of the fourth moment that one row may hold when a difference is reported."""

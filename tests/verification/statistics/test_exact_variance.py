@@ -11,8 +11,9 @@ from scipy import stats
 from gradverify.estimators import LeaveOneOut
 from gradverify.verification import verify
 from gradverify.verification.run.cell import CellRun
-from gradverify.verification.statistics.exact_variance import ExactVariance, rounding
+from gradverify.verification.statistics.exact_variance import ExactVariance
 from gradverify.verification.statistics.moments import Moments
+from gradverify.verification.statistics.rounding import variance_rounding
 from gradverify.verification.workbench import Workbench
 
 from ..run.test_cell import a_cell, run_to_end
@@ -97,7 +98,7 @@ def test_what_rounding_leaves_of_no_variance_is_none() -> None:
     """Rows that differ in their last digits, where the exact variance is zero or a residue itself."""
     rows = 1 + 1e-15 * np.random.default_rng(0).normal(size=(2, 2000))
     for exact in (0.0, 9e-16):
-        test = ExactVariance(exact, 1e-6, rounding([1.0], torch.float64))
+        test = ExactVariance(exact, 1e-6, variance_rounding([1.0], torch.float64))
         test.screen(stage(rows[0]), 0)
         assert (test.outcome, test.waiting) == ("matches exact", False)
     assert judged(rows[0], rows[1], exact=0.0, alpha=1e-6).outcome == "differs from exact"
