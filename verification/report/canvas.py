@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -37,6 +36,7 @@ __all__ = [
     "drawing",
     "dress",
     "for_page",
+    "leave_room",
     "legend_in",
     "slug",
     "spread",
@@ -91,11 +91,13 @@ class Picture:
     png: bytes
 
 
+_ONE_VALUE = 1 + 1e-9  # a ratio of two values below which they have one place on an axis
+
+
 @contextmanager
 def drawing() -> Iterator[None]:
     """Apply the settings that every figure needs, and restore the earlier ones at the end."""
-    # Matplotlib may divide by a width of zero where a clock lets two ticks of a logarithmic axis coincide.
-    with rc_context(_SETTINGS), warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+    with rc_context(_SETTINGS), warnings.catch_warnings():
         # A name may hold characters that the bundled font lacks; SVG shows them with the reader's own fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
@@ -107,6 +109,15 @@ def dress(axes: Axes, *, grid: Literal["both", "x", "y"] = "both") -> None:
     axes.grid(axis=grid, which="major", color=MUTED, alpha=0.22, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(length=3, width=0.8)
+
+
+def leave_room(axes: Axes) -> None:
+    """Widen each logarithmic axis whose values all coincide: the margins of Matplotlib may round to no width at all there."""
+    (left, right), (low, high) = axes.dataLim.intervalx, axes.dataLim.intervaly
+    if axes.get_xscale() == "log" and 0 < right <= left * _ONE_VALUE:
+        axes.set_xlim(left / 3, left * 3)
+    if axes.get_yscale() == "log" and 0 < high <= low * _ONE_VALUE:
+        axes.set_ylim(low / 3, low * 3)
 
 
 def decades(axis: Axis, *, most: int = 6, halves: bool = False) -> None:

@@ -10,7 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ..record.study import Chart, Series, Study
-from .canvas import BAND, INK, MARKERS, MUTED, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
+from .canvas import (
+    BAND,
+    INK,
+    MARKERS,
+    MUTED,
+    SERIES,
+    Picture,
+    decades,
+    drawing,
+    dress,
+    leave_room,
+    legend_in,
+    slug,
+    spread,
+    to_picture,
+)
 from .quantities import MISSING, finite, number, positive, shorten
 
 __all__ = ["study_pictures"]
@@ -113,6 +128,7 @@ def _panel(axes: Axes, chart: Chart, labels: Mapping[str, int], references: Sequ
             if each.label == label:
                 axes.plot(*_points(each, chart)[:2], color=INK, linewidth=1.1, linestyle=dashes)
         axes.plot([], [], color=INK, linestyle=dashes, label=shorten(label, 52))
+    leave_room(axes)
     _ticks(axes, chart)
     dress(axes)
     axes.set_xlabel(chart.x_label)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ..record.record import Family, Record
-from .canvas import MARKERS, SERIES, Picture, decades, drawing, dress, legend_in, slug, spread, to_picture
+from .canvas import MARKERS, SERIES, Picture, decades, drawing, dress, leave_room, legend_in, slug, spread, to_picture
 from .exponents import FITS
 from .quantities import count, finite, number, positive, shorten, span
 
@@ -78,6 +78,7 @@ def _panel(axes: Axes, families: Sequence[Family], sizes: Sequence[float]) -> No
     ticks = spread(sizes)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(ticks, [number(each, digits=6) for each in ticks])
+    leave_room(axes)
     decades(axes.yaxis, most=7)
     dress(axes)
     axes.set_xlabel("size n")

@@ -98,6 +98,15 @@ def test_what_has_no_place_on_the_axes_is_left_out(log: bool) -> None:
     assert ("line", "0", "NaN", "-1", "1") in picture.rows
 
 
+# Values at which the margins of Matplotlib round to no width, which once divided by zero.
+@pytest.mark.parametrize("value", [10.321282770791997, 1.0, 3.3028])
+def test_a_single_value_on_logarithmic_axes_has_room(value: float) -> None:
+    point = Series(label="one", x=(value,), y=(value,), style="points")
+    work = Series(label="work", x=(value, value), y=(value, value), style="dashed")
+    (picture,) = pictures(record(chart(0, series=(point, work), x_log=True, y_log=True))).all()
+    assert ("one", f"{value:.6g}", f"{value:.5g}", "–", "–") in picture.rows
+
+
 def test_an_empty_chart_is_left_out() -> None:
     assert pictures(record(chart(0, series=()))).all() == []
 
