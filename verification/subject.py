@@ -15,6 +15,7 @@ from ..estimators.protocol import Description, Estimator, describe
 from .plan import Settings
 from .problems.problem import Probe, Problem
 from .seeds import chunk_generator, directions, stable_repr
+from .shared_state import kept_state
 from .statistics.bias import BiasPlan
 from .statistics.channels import scales
 from .statistics.rounding import bias_rounding
@@ -67,7 +68,10 @@ class Subject:
         if fit is None:
             return self.unfitted
         generator = self._generator(stable_repr(self.unfitted), "fit", 0)
-        fitted: Estimator = fit(self.problem.program, self.problem.params, num_samples=FIT_ROWS, generator=generator)
+        with kept_state():
+            fitted: Estimator = fit(
+                self.problem.program, self.problem.params.clone(), num_samples=FIT_ROWS, generator=generator
+            )
         return fitted
 
     @cached_property

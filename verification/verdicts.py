@@ -113,6 +113,7 @@ ConformanceReason = Literal[
     "refused",
     "no gradient path",
     "global random state",
+    "shared state",
     "shape",
     "dtype or device",
     "attached",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ...estimators.protocol import NotApplicableError
 from ..record.record import Check
+from ..shared_state import kept_state
 from ..subject import Subject
 from ..verdicts import Claim, Expectation, Outcome
 from .compiled import check_compiled
@@ -61,7 +62,7 @@ def _examine_contract(subject: Subject, alpha: float) -> Finding:
 
 
 def _examine_law(subject: Subject, alpha: float) -> Finding:
-    program, params, types = subject.problem.program, subject.problem.params, subject.probe.types
+    program, params, types = subject.problem.program, subject.problem.params.clone(), subject.probe.types
     return check_forward_law(subject.fitted, program, params, types, subject.generators("forward_law"), alpha)
 
 
@@ -116,7 +117,8 @@ def examine_cell(subject: Subject, alpha: float) -> dict[str, Finding]:
     due = [check for check in CELL_CHECKS if check.applies(subject)]
     share = alpha / max(1, sum(check.statistical for check in due))
     for check in due:
-        findings[check.name] = check.examine(subject, share)
+        with kept_state():
+            findings[check.name] = check.examine(subject, share)
         if check.decisive and findings[check.name].outcome != "pass":
             break
     return findings

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...estimators.markov import MarkovProgram
 from ...estimators.protocol import Estimator, NoGradientPathError, NotApplicableError, Program, Sample, describe
 from ..problems.problem import Probe, Problem
+from ..shared_state import call_estimator
 from .dependence import repeated_lag
 from .extreme_noise import ExtremeNoise
 from .finding import Conformance
@@ -53,10 +54,20 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
         The first check that failed, or a pass. Other exceptions of the estimator pass through.
     """
     params = problem.params
-    try:
+    leaked = False
+
+    def draw_marked(program: Program, handed: Tensor, rows: int, generator: torch.Generator) -> Tensor:
+        nonlocal leaked
         with _marked_global_state() as touched:
-            rows = estimator(problem.program, params, ROWS, seeded(0))
+            drawn = estimator(program, handed, rows, generator)
             leaked = touched()
+        return drawn
+
+    def draw(number: int) -> Tensor:
+        return call_estimator(estimator, problem.program, params, ROWS, seeded(number))[0]
+
+    try:
+        rows, fault = call_estimator(draw_marked, problem.program, params, ROWS, seeded(0))
     except NotApplicableError as error:
         return Conformance("not-applicable", "refused", str(error))
     except NoGradientPathError as error:
@@ -64,14 +75,16 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     if leaked:
         note = "it drew from global random state, or seeded it; draw only from the given generator"
         return Conformance("failed", "global random state", note)
+    if fault:
+        return Conformance("failed", "shared state", f"{fault}; it was put back after the call")
     malformed = _check_form(rows, params)
     if malformed:
         return malformed
-    if not torch.equal(rows, estimator(problem.program, params, ROWS, seeded(0))):
+    if not torch.equal(rows, draw(0)):
         return Conformance("failed", "not reproducible", "the same seed gave other rows; draw only from the given generator")
     if describe(estimator).deterministic:
         return Conformance("pass")
-    other = estimator(problem.program, params, ROWS, seeded(1))
+    other = draw(1)
     if all(bool((each == each[:1]).all()) for each in (rows, other)) and not torch.allclose(rows, other):
         note = f"all {ROWS} rows of a call are equal, and another seed gives other rows: one draw serves all rows"
         return Conformance("failed", "dependent rows", note)
@@ -129,7 +142,7 @@ def _check_extreme_noise(estimator: Estimator, problem: Problem, seeded: Seeded)
     bad = rows = 0
     for number in range(_PASSES):
         with suppress(Exception), ExtremeNoise(ROWS, seed=_MARK + number):
-            bad += _count_nonfinite(estimator(problem.program, problem.params, ROWS, seeded(number)))
+            bad += _count_nonfinite(estimator(problem.program, problem.params.clone(), ROWS, seeded(number)))
             rows += ROWS
     if not bad:
         return None

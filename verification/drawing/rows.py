@@ -9,9 +9,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ...estimators.protocol import Estimator, Program
+from ..shared_state import call_estimator
 from ..statistics.moments import Moments
 
-__all__ = ["draw_rows", "moments_at_looks"]
+__all__ = ["draw_rows", "draw_rows_watched", "moments_at_looks"]
 
 Array = NDArray[np.float64]
 
@@ -21,7 +22,15 @@ Draw = Callable[[int, int], Sequence[ArrayLike | torch.Tensor]]
 
 def draw_rows(estimator: Estimator, program: Program, params: torch.Tensor, rows: int, generator: torch.Generator) -> Array:
     """Draw ``[rows, d]`` replicates of an estimator, as doubles on the host."""
-    return np.asarray(estimator(program, params, rows, generator).reshape(rows, -1).double().cpu())
+    return draw_rows_watched(estimator, program, params, rows, generator)[0]
+
+
+def draw_rows_watched(
+    estimator: Estimator, program: Program, params: torch.Tensor, rows: int, generator: torch.Generator
+) -> tuple[Array, str]:
+    """Draw ``[rows, d]`` replicates, and return with them a sentence on what the call left changed outside itself."""
+    drawn, fault = call_estimator(estimator, program, params, rows, generator)
+    return np.asarray(drawn.reshape(rows, -1).double().cpu()), fault
 
 
 def moments_at_looks(

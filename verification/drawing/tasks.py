@@ -22,7 +22,7 @@ from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
 from ..workbench import Workbench
-from .rows import draw_rows
+from .rows import draw_rows, draw_rows_watched
 
 __all__ = ["CheckResult", "CheckTask", "ChunkResult", "ChunkTask", "Overflow", "Task"]
 
@@ -110,6 +110,7 @@ class ChunkResult:
         histogram: Bin edges and counts of every coordinate's rows, in the first chunk only.
         seconds: The seconds spent in the estimator.
         overflow: The rows that are not finite, if there are any.
+        fault: A sentence on what the call left changed outside itself, such as the parameters; empty if nothing.
     """
 
     moments: tuple[Moments, ...]
@@ -120,6 +121,7 @@ class ChunkResult:
     histogram: tuple[tuple[list[float], list[int]], ...]
     seconds: float
     overflow: Overflow | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class ChunkTask:
         """Draw the rows, and reduce them to what can be merged."""
         subject = workbench.subject(self.estimator, self.problem)
         started = time.perf_counter()
-        rows = self._draw(subject)
+        rows, fault = self._draw(subject)
         seconds = time.perf_counter() - started
         errors = rows - self._reference_rows(subject)
         moments = self._moments(errors)
@@ -163,17 +165,18 @@ class ChunkTask:
             histogram=_histograms(rows) if self.number == 0 and self.stage == "screen" else (),
             seconds=seconds,
             overflow=None if np.isfinite(rows).all() else self._overflow(subject, rows),
+            fault=fault,
         )
 
-    def _draw(self, subject: Subject) -> Array:
-        """Return the estimator's rows ``[n, d]``; the same task draws the same ones."""
+    def _draw(self, subject: Subject) -> tuple[Array, str]:
+        """Return the estimator's rows ``[n, d]``, and what the call left changed; the same task draws the same rows."""
         problem, generator = subject.problem, subject.generator(self.stage, self.number)
-        return draw_rows(subject.drawing, problem.program, problem.params, self.rows, generator)
+        return draw_rows_watched(subject.drawing, problem.program, problem.params, self.rows, generator)
 
     def _overflow(self, subject: Subject, rows: Array) -> Overflow:
         """Draw the chunk again: a fault that comes back can be looked into, one that does not is a fault of its own."""
         bad = np.flatnonzero(~np.isfinite(rows).all(1))
-        repeated = np.array_equal(rows, self._draw(subject), equal_nan=True)
+        repeated = np.array_equal(rows, self._draw(subject)[0], equal_nan=True)
         return Overflow(bad.size, int(bad[0]), self.stage, self.number, repeated)
 
     def _moments(self, rows: Array) -> tuple[Moments, ...]:

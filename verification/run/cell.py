@@ -157,7 +157,9 @@ class CellRun:
             self._look_at(task, result)
 
     def _find_dependence(self, task: ChunkTask, result: ChunkResult) -> Conformance | None:
-        """Return a finding if rows repeat, follow each other or share noise; it ends the cell."""
+        """Return a finding if a call changed what others share, or if rows repeat, follow each other or share noise."""
+        if result.fault:
+            return Conformance("failed", "shared state", f"{result.fault}; it was put back after the call")
         finding = self._independence.compare(task.stage, task.number, task.rows, result.digest, result.correlation)
         if finding is None and result.overflow is None:
             finding = self._independence.spread(reduce(Moments.merge, result.own))
