@@ -122,6 +122,7 @@ ConformanceReason = Literal[
     "dependent rows",
     "repeated rows",
     "rows not isolated",
+    "call sizes",
     "compiled walk differs",
 ]
 """The structural check that an estimator did not pass; empty where it passed all."""

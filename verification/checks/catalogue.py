@@ -7,14 +7,17 @@ holds what it found, and reports show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from ...estimators.adapters import convention_of
 from ...estimators.protocol import NotApplicableError
+from ...estimators.registry import ESTIMATORS
 from ..record.record import Check
 from ..shared_state import kept_state
 from ..subject import Subject
 from ..verdicts import Claim, Expectation, Outcome
+from .call_sizes import check_call_sizes
 from .compiled import check_compiled
 from .conformance import Conformance, check_conformance
 from .forward_law import ForwardLaw, check_forward_law
@@ -66,6 +69,20 @@ def _examine_law(subject: Subject, alpha: float) -> Finding:
     return check_forward_law(subject.fitted, program, params, types, subject.generators("forward_law"), alpha)
 
 
+def _takes_calls_of_any_size(subject: Subject) -> bool:
+    """True if an estimator's code is called with whole batches of independent rows, and its 170 calls are worth their time.
+
+    They are for code that somebody brings. Those of this package are held to it by the profile ``thorough``.
+    """
+    convention = convention_of(subject.unfitted)
+    batches = subject.own is None and (convention.layout, convention.group) == ("rows", 1)
+    return batches and (subject.name not in ESTIMATORS or subject.settings.profile.name == "thorough")
+
+
+def _examine_sizes(subject: Subject, alpha: float) -> Finding:
+    return check_call_sizes(subject.fitted, subject.problem, subject.probe, subject.generators("call_sizes"), alpha)
+
+
 def _examine_compiled(subject: Subject, alpha: float) -> Finding:
     return check_compiled(subject.fitted, subject.drawing, subject.problem, subject.generators("compiled"), alpha)
 
@@ -87,6 +104,14 @@ def _record_law(finding: ForwardLaw, claim: Expectation) -> Check:
 CELL_CHECKS: tuple[CellCheck, ...] = (
     CellCheck(name="conformance", examine=_examine_contract, record=_record_conformance, decisive=True),
     CellCheck(name="forward_law", examine=_examine_law, record=_record_law, statistical=True),
+    CellCheck(
+        name="conformance",
+        examine=_examine_sizes,
+        record=_record_conformance,
+        applies=_takes_calls_of_any_size,
+        statistical=True,
+        decisive=True,
+    ),
     CellCheck(
         name="conformance",
         examine=_examine_compiled,
@@ -118,10 +143,18 @@ def examine_cell(subject: Subject, alpha: float) -> dict[str, Finding]:
     share = alpha / max(1, sum(check.statistical for check in due))
     for check in due:
         with kept_state():
-            findings[check.name] = check.examine(subject, share)
+            finding = check.examine(subject, share)
+        findings[check.name] = _join(findings.get(check.name), finding)
         if check.decisive and findings[check.name].outcome != "pass":
             break
     return findings
+
+
+def _join(earlier: Finding | None, finding: Finding) -> Finding:
+    """Return the later finding of a name, with the note of the earlier one if both passed."""
+    if isinstance(earlier, Conformance) and isinstance(finding, Conformance) and finding.outcome == "pass":
+        return replace(finding, note="; ".join(filter(None, (earlier.note, finding.note))))
+    return finding
 
 
 def record_findings(findings: Mapping[str, Finding], claim: Expectation, *, decisive_only: bool) -> list[Check]:

@@ -71,7 +71,7 @@ class OneDrawForAll:
         (wrong.Attached(), "failed", "attached", "return them detached"),
         (AlwaysNan(), "failed", "not finite", "64 of 64 rows hold NaN or infinity"),
         (wrong.GlobalRandomness(), "failed", "global random state", "draw only from the given generator"),
-        (wrong.CoupledRows(), "failed", "rows not isolated", "of 64 rows; rows must be independent replicates"),
+        (wrong.CoupledRows(), "failed", "rows not isolated", "others; rows must be independent replicates"),
         (wrong.Detached(), "no-gradient", "no gradient path", "its torch.float64 output carries none"),
         (wrong.raising(NotApplicableError("not for walks")), "not-applicable", "refused", "not for walks"),
         (wrong.SOUND, "pass", "", ""),

@@ -36,7 +36,7 @@ def test_exit_status(small_record: Callable[..., Record], checks: list[tuple[str
 @pytest.mark.parametrize(("outcome", "claim"), [("failed", "refuted"), ("no-gradient", "refuted"), ("failed", "none")])
 def test_what_fails_conformance_is_listed_once(small_record: Callable[..., Record], outcome: str, claim: str) -> None:
     """No bias is measured then, and its check bears conformance's outcome."""
-    note = "scaling the objective of row 0 changed 2 of 64 rows"
+    note = "raising the objective of 1 of 64 rows changed 2 others"
     checks = [Check(check=name, outcome=outcome, claim=claim, note=note) for name in ("conformance", "bias")]
     record = small_record(*checks, status="failed" if outcome == "failed" else "ok")
     ((kind, several),) = findings(record).items()
