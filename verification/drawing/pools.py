@@ -1,4 +1,4 @@
-"""Pools of spawned worker processes: started with one thread each, and ended for certain."""
+"""Pools of worker processes: started with one thread each, and ended for certain."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["SPAWN", "end_pool", "open_pool", "start_pool"]
+from ..foreign.processes import PROCESSES
 
-SPAWN = multiprocessing.get_context("spawn")
-"""The context that the workers are started in; a queue for their messages must be made by it."""
+__all__ = ["end_pool", "open_pool", "start_pool"]
 
 
 def start_pool(
@@ -27,7 +26,7 @@ def start_pool(
         prepare: A function that is called in each worker before its first task; importable.
         arguments: The arguments of `prepare`.
     """
-    return ProcessPoolExecutor(workers, SPAWN, initializer=_prepare_worker, initargs=(prepare, arguments))
+    return ProcessPoolExecutor(workers, PROCESSES, initializer=_prepare_worker, initargs=(prepare, arguments))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from ..drawing.pools import SPAWN, open_pool
+from ..drawing.pools import open_pool
+from ..foreign.processes import PROCESSES
 
 __all__ = ["Tell", "run_in_processes", "use_one_thread"]
 
@@ -59,7 +60,7 @@ def _run_together(
     work: Callable[[Job, Tell], Result], waiting: deque[Job], flying: dict[Future[Result], Job], workers: int, listen: Tell
 ) -> Iterator[tuple[Job, Result]]:
     """Run as many jobs at a time as there are workers; if a worker dies, `flying` holds the unfinished jobs."""
-    messages = SPAWN.Queue()
+    messages = PROCESSES.Queue()
     with open_pool(workers, _enter, (messages,)) as pool:
         while waiting or flying:
             while waiting and len(flying) < workers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -10,6 +9,7 @@ from typing import Any
 
 from ...estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, convention_of
 from .isolation import MEMORY, isolate, memory, message_of
+from .processes import PROCESSES
 from .targets import WIDE, Finding, split_batch
 
 __all__ = ["examine"]
@@ -44,9 +44,8 @@ def examine(targets: Sequence[str], hints: ForeignHints, limit: float = 600.0) -
 
 def _examined_together(targets: Sequence[str], hints: ForeignHints, limit: float) -> list[Finding]:
     """Return the findings of the targets up to the first one that ends or hangs the process."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_look, args=(theirs, list(targets), hints), daemon=True)
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_look, args=(theirs, list(targets), hints), daemon=True)
     process.start()
     theirs.close()
     try:
