@@ -32,7 +32,7 @@ LARGE = 32_768
 
 _SINGLE_CALLS = 128
 _FEW_CALLS = 16
-_TAIL_CALLS = 2
+_SHORT = 16  # sites of a program up to which all calls are made; a longer one gets fewer, since each takes longer
 _LARGEST_WORK = 2**23  # rows times categories and evaluations, as for a chunk
 _COORDINATES = 8  # that are compared at most, beside the sum
 _QUANTILES = tuple(eighth / 8 for eighth in range(1, 8))
@@ -60,7 +60,8 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
     half of the large call gives seven quantiles, and Fisher's exact test compares how many rows of the group and of the other
     half lie beyond each. It holds whatever the law, and ``alpha`` is divided over all tests. At a rate of 1e-6 it finds rows
     of a normal law that are doubled, which moves .32 of the probability of the distance, in 128 calls of one row. A shift of
-    the mean that is small beside the spread does not show.
+    the mean that is small beside the spread does not show. A program of ``n > 16`` sites gets ``16 / n`` of the small calls,
+    and shows less.
 
     Args:
         estimator: The estimator, fitted if it learns.
@@ -72,7 +73,9 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
     Returns:
         A failure that names the sizes, or a pass. Sizes that the estimator refuses with an exception are noted.
     """
-    groups = list(_list_groups(seeded(0), large=_fits(estimator, probe, 2 * LARGE)))
+    groups = list(
+        _list_groups(seeded(0), share=_SHORT / max(_SHORT, probe.num_sites), large=_fits(estimator, probe, 2 * LARGE))
+    )
     refused: list[str] = []
     calls = 1
 
@@ -136,16 +139,17 @@ def _fits(estimator: Estimator, probe: Probe, rows: int) -> bool:
     return rows * probe.categories * (describe(estimator).evaluations or probe.elements + 1) <= _LARGEST_WORK
 
 
-def _list_groups(generator: torch.Generator, *, large: bool) -> Iterator[_Group]:
-    """Yield the groups of calls, their sizes drawn."""
+def _list_groups(generator: torch.Generator, *, share: float, large: bool) -> Iterator[_Group]:
+    """Yield the groups of calls, their sizes drawn, with a share of the small calls."""
+    few = math.ceil(share * _FEW_CALLS)
 
     def draw(low: int, high: int, count: int) -> list[int]:
         return [int(size) for size in torch.randint(low, high, (count,), generator=generator, device=generator.device)]
 
-    yield _Group("calls of one row", (1,) * _SINGLE_CALLS)
-    yield _Group("calls of an odd number of rows below 32", tuple(2 * half + 1 for half in draw(1, 16, _FEW_CALLS)))
-    yield _Group("calls of an even number of rows below 32", tuple(2 * half for half in draw(1, 16, _FEW_CALLS)))
-    powers = [2**power for power in range(6, 11) for _ in range(_TAIL_CALLS)]
+    yield _Group("calls of one row", (1,) * math.ceil(share * _SINGLE_CALLS))
+    yield _Group("calls of an odd number of rows below 32", tuple(2 * half + 1 for half in draw(1, 16, few)))
+    yield _Group("calls of an even number of rows below 32", tuple(2 * half for half in draw(1, 16, few)))
+    powers = [2**power for power in (6, 7, 8, 9, 10, 6, 8, 10)][: max(3, few // 2)]
     tails = tuple(power + extra for power, extra in zip(powers, draw(32, 64, len(powers)), strict=True))
     yield _Group("rows of a call beyond the last power of two", tails, lambda size: 2 ** (size.bit_length() - 1))
     yield _Group("calls of an odd number of rows", tuple(2 * half + 1 for half in draw(512, 1024, 2)))

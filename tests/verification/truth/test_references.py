@@ -24,7 +24,9 @@ from gradverify.verification.truth.references import find_reference
 from ..targets import programs
 from ..targets.programs import FAIR, cubic, scalar
 
-SMALL = [name for name in registered_problems() if not name.startswith(("random_walk", "bernoulli:0.01", "bernoulli:0.99"))]
+# Edges as an index have the law of edges as one-hot vectors, and cost as much as all others together.
+LONG = ("random_walk", "bernoulli:0.01", "bernoulli:0.99", "edges:3/index")
+SMALL = [name for name in registered_problems() if not name.startswith(LONG)]
 
 
 def rows_of(reference: Reference, problem: Problem, count: int) -> np.ndarray:
@@ -90,11 +92,14 @@ def test_likelihood_ratio_agrees_with_the_exact_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*SMALL, "random_walk:10/square/p", "random_walk:10/cubic/p", "random_walk:10/exponential/p"])
 def test_finite_differences_are_off_by_no_more_than_their_bound(name: str) -> None:
-    """The bound plus 4.9 standard errors of 20,000 rows: false-fail rate below 1e-6 a coordinate if the bound holds."""
+    """The bound plus 4.9 standard errors of 20,000 rows: false-fail rate below 1e-6 a coordinate if the bound holds.
+
+    Four rows of edges take as long as hundreds of others, so that they get fewer.
+    """
     problem = registered_problems()[name]
     exact = find_reference(problem, 0, 0.1).gradient
     reference = finite_difference(problem, 0)
-    rows = rows_of(reference, problem, 20_000)
+    rows = rows_of(reference, problem, 2_000 if name.startswith("edges") else 20_000)
     error = rows.std(0) / len(rows) ** 0.5
     assert (np.abs(rows.mean(0) - exact) < reference.bias_bound + 4.9 * error).all()
 
