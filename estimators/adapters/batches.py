@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -27,12 +28,26 @@ class BatchConvention(Convention):
             call returns one gradient or the gradients of a batch's mean.
         group: The number of rows of one call that are one replicate because they depend on each other; 1 if they are
             independent.
+        objective_gradient: ``keep`` if the objective is handed over with its graph, ``cut`` if it is handed over detached.
+        carries: True if the objective's own gradient (beside the samples') is part of the loss when it is handed over with
+            its graph.
     """
 
     is_loss: ClassVar[bool]
 
     reduction: str = "rows"
     group: int = 1
+    objective_gradient: str = "keep"
+    carries: bool = False
+
+    @property
+    def own_words(self) -> list[str]:
+        """The part of the sentence about the objective's own gradient: kept, left out, added or cut."""
+        if self.objective_gradient == "cut":
+            return ["the objective is handed over without its own gradient (cut)"]
+        if not self.is_loss:
+            return ["the objective's own gradient is added"]
+        return [f"the objective's own gradient {'enters' if self.carries else 'does not enter'} the loss"]
 
     @property
     def group_words(self) -> list[str]:
@@ -50,29 +65,35 @@ def describe_value(right: bool) -> str:
     return f"the value of the loss {'is' if right else 'is not'} the objective"
 
 
-def differentiate_loss(loss: Tensor, leaf: Tensor, convention: BatchConvention) -> Tensor:
+def differentiate_loss(loss: Tensor, leaves: Sequence[Tensor], convention: BatchConvention) -> list[Tensor]:
     """Differentiate a surrogate loss in the values that the callable was handed.
 
     Args:
         loss: One number, or one per row.
-        leaf: The values that were handed to the callable, ``[rows, ...]``.
+        leaves: The values that were handed to the callable, ``[rows, ...]``, and leaves of the objective, if it has a gradient
+            of its own.
         convention: The convention, which has the loss's reduction.
 
     Returns:
-        One gradient per row of the leaf.
+        One gradient per row of each leaf.
 
     Raises:
-        NoGradientPathError: The loss has no graph, or its graph does not contain the leaf.
+        NoGradientPathError: The loss has no graph, or its graph contains no leaf.
         ForeignError: The loss has another shape than in the probe.
     """
     if not loss.requires_grad:
         raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
-    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, len(leaf)):
-        expected = f"[{len(leaf)}]" if convention.reduction == "rows" else "a single number"
+    rows = len(leaves[0])
+    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, rows):
+        expected = f"[{rows}]" if convention.reduction == "rows" else "a single number"
         raise ForeignError(
-            f"it returned a loss of shape {tuple(loss.shape)} for {len(leaf)} rows; expected {expected}, as when it was probed"
+            f"it returned a loss of shape {tuple(loss.shape)} for {rows} rows; expected {expected}, as when it was probed"
         )
-    (gradient,) = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)
-    if gradient is None:
+    found = torch.autograd.grad(loss.sum(), tuple(leaves), allow_unused=True)
+    if all(gradient is None for gradient in found):
         raise NoGradientPathError(f"site 0: the loss does not depend on the {convention.takes} that it was handed")
-    return gradient * len(leaf) if convention.reduction == "mean" else gradient
+    factor = rows if convention.reduction == "mean" else 1
+    return [
+        torch.zeros_like(leaf, requires_grad=False) if gradient is None else factor * gradient
+        for gradient, leaf in zip(found, leaves, strict=True)
+    ]

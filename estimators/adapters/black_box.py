@@ -15,11 +15,11 @@ from .answers import pick_tensor
 from .batches import LOSS_WORDS, BatchConvention, describe_value, differentiate_loss
 from .calling import call_target
 from .convention import PASSED_WORDS, ForeignError
-from .probe_objective import ProbeObjective
+from .probe_objective import ProbeObjective, name_objective
 from .randomness import fork_randomness
 from .reading import EVERY
 from .sampler import SITES
-from .single_site import SingleSite
+from .single_site import OwnGradient, SingleSite
 from .trial import PROBE_ROWS, make_parameters, make_temperature
 
 __all__ = [
@@ -48,6 +48,11 @@ class ObjectiveConvention(BatchConvention):
     evaluations: int = 1
 
     @property
+    def rewards(self) -> bool:
+        """True if it calls a reward: it is handed the negated objective."""
+        return "reward_objective" in self.roles
+
+    @property
     def sites(self) -> tuple[str, ...]:
         """The names of the distributions whose values it draws."""
         return ("Bernoulli",) if self.returns == "value" else EVERY
@@ -64,7 +69,7 @@ class ObjectiveConvention(BatchConvention):
         """Return the values to pass in a probe, by role."""
         theta = make_parameters(self.takes, bits=bits, rows=1 if self.layout == "single" else rows)
         theta = theta[0].detach().requires_grad_() if self.layout == "single" else theta
-        return {"theta": theta, "objective": objective, "count": self.samples}
+        return {"theta": theta, **objective.as_functions(), "count": self.samples}
 
     def fill_trial(self) -> dict[str, Any]:
         """Return the probing law and a cubic objective."""
@@ -73,11 +78,12 @@ class ObjectiveConvention(BatchConvention):
     def _list_parts(self, reduction: str, value: str = "") -> list[str]:
         """Return the parts of the sentence, with words for the reduction and for the value of a loss."""
         unit = f"{PASSED_WORDS[self.passed]} of {'one point' if self.layout == 'single' else 'a batch'}"
-        parts = [f"takes {self.takes}{unit}", f"calls the objective with {_CALLED_WITH[self.returns]}", f"returns {reduction}"]
+        called = "reward (the objective, negated)" if self.rewards else "objective"
+        parts = [f"takes {self.takes}{unit}", f"calls the {called} with {_CALLED_WITH[self.returns]}", f"returns {reduction}"]
         parts += [value] if value else []
         if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
             parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} per replicate")
-        return parts + self.group_words
+        return parts + self.own_words + self.group_words
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,7 +124,9 @@ class ForeignGradient(Adapter):
     """An estimator that calls a foreign surrogate loss or gradient, on programs with one site.
 
     The foreign code is handed the site's probabilities or logits, and the rest of the program as its objective f. The chain
-    rule carries its gradient to the parameters. If the parameters also enter beside the site, a term from new samples is added.
+    rule carries its gradient to the parameters. If the parameters also enter beside the site, the objective has a gradient of
+    its own: a loss is handed the objective with its graph, and keeps that gradient or not; to returned gradients it is added,
+    from new samples. Nothing is handed over or added where the convention cuts the objective's own gradient.
     If the rows of a call depend on each other, one call is one replicate. Global random state is forked and seeded from the
     generator, forward and backward. Cost: the evaluations of the foreign code; one call per replicate if its rows depend on
     each other.
@@ -158,30 +166,58 @@ class ForeignGradient(Adapter):
             leaf = row_leaf(params, rows)
             single = SingleSite.of(program, params, leaf)
             theta = single.read_parameter(self.convention.takes, bits=self.convention.returns == "value")
-            gradient = self._draw_gradients(target, single, theta.detach(), generator)
+            keeps = single.has_own_gradient and self.convention.objective_gradient == "keep"
+            gradient, own = self._draw_gradients(target, single, theta.detach(), generator, keeps=keeps)
             surrogate = (theta * gradient).sum(-1)
-            direct = single.draw_direct_term(generator)
-            return row_gradients(surrogate if direct is None else surrogate + direct, leaf)
+            if keeps and not self.convention.is_loss:
+                surrogate = surrogate + single.draw_direct_term(generator)
+            chained = row_gradients(surrogate, leaf)
+            return chained if own is None else chained + own
 
-    def _draw_gradients(self, target: Any, single: SingleSite, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw replicates of the gradient in the site's parameter, ``[rows, K]``."""
-        convention = self.convention
-        whole = convention.group == 1 and not (convention.layout == "single" and convention.reduction == "mean")
-        if whole:
-            objective = single.make_objective(convention.returns)
-            return call_for_gradients(target, convention, objective, theta, generator)
-        replicates = []
-        for row in range(len(theta)):
-            # Row 0 of the program belongs to the first replicate, so that every later call needs another row 0.
-            objective = single.make_objective(convention.returns, ballast=row > 0)
-            batch = theta[:1].expand(convention.group, -1)
-            replicates.append(call_for_gradients(target, convention, objective, batch, generator).mean(0))
-        return torch.stack(replicates)
+    def _draw_gradients(
+        self, target: Any, single: SingleSite, theta: Tensor, generator: torch.Generator, *, keeps: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Draw replicates of the gradient in the site's parameter, ``[rows, K]``, and of a loss's in the objective's own."""
+        convention, call = self.convention, _Call(target, self.convention, single, generator, keeps and self.convention.is_loss)
+        if convention.group == 1 and not (convention.layout == "single" and convention.reduction == "mean"):
+            gradient, own = call.take_gradients(theta)
+            if own is None or not own.unclear:
+                return gradient, None if own is None else own.leaf
+        # Row 0 of the program belongs to the first replicate, so that every later call needs another row 0.
+        batch = theta[:1].expand(convention.group, -1)
+        replicates = [call.take_gradients(batch, ballast=row > 0) for row in range(len(theta))]
+        gradients = torch.stack([gradient.mean(0) for gradient, _ in replicates])
+        owns = [own.leaf.mean(0) for _, own in replicates if own is not None]
+        return gradients, torch.stack(owns) if owns else None
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A foreign callable with a program's objective; every call makes an objective of its own."""
+
+    target: Any
+    convention: ObjectiveConvention
+    single: SingleSite
+    generator: torch.Generator
+    keeps: bool
+
+    def take_gradients(self, theta: Tensor, *, ballast: bool = False) -> tuple[Tensor, OwnGradient | None]:
+        """Call the target once; return its gradients in its parameters, and in those of the objective if it keeps its graph."""
+        own = OwnGradient.of(self.single.params, len(theta)) if self.keeps else None
+        objective = self.single.make_objective(self.convention.returns, ballast=ballast, own=own)
+        leaves = () if own is None else (own.leaf,)
+        gradient, *rest = call_for_gradients(self.target, self.convention, objective, theta, self.generator, leaves)
+        return gradient, None if own is None else replace(own, leaf=rest[0])
 
 
 def call_for_gradients(
-    target: Any, convention: ObjectiveConvention, objective: Any, theta: Tensor, generator: torch.Generator
-) -> Tensor:
+    target: Any,
+    convention: ObjectiveConvention,
+    objective: Any,
+    theta: Tensor,
+    generator: torch.Generator,
+    leaves: tuple[Tensor, ...] = (),
+) -> list[Tensor]:
     """Call foreign code once, and return its gradients in its parameters.
 
     Args:
@@ -190,9 +226,10 @@ def call_for_gradients(
         objective: The objective that it calls.
         theta: The parameters, ``[rows, K]``; all rows are equal.
         generator: The generator to pass, if the foreign code takes one.
+        leaves: The leaves of the objective in which a loss is differentiated as well, ``[rows, ...]``.
 
     Returns:
-        The gradients, ``[rows, K]``, or ``[1, K]`` if one call gives one gradient.
+        The gradients in the parameters, ``[rows, K]``, or ``[1, K]`` if one call gives one gradient; then those in the leaves.
 
     Raises:
         NoGradientPathError: A loss has no graph.
@@ -202,12 +239,13 @@ def call_for_gradients(
     leaf = (theta[0] if single else theta).clone().requires_grad_(not convention.detached)
     many = len(theta) if single and convention.reduction == "rows" else convention.samples
     heat = None if convention.temperature is None else theta.new_tensor(convention.temperature)
-    filled = {"theta": leaf, "objective": objective, "count": many, "generator": generator, "temperature": heat}
+    filled = {"theta": leaf, **name_objective(objective), "count": many, "generator": generator, "temperature": heat}
     value = pick_tensor(call_target(target, convention, filled), convention)
     if convention.is_loss:
-        return differentiate_loss(value, leaf, convention)
+        return differentiate_loss(value, (leaf, *leaves), convention)
     expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
     if value.shape != expected:
         raise ForeignError(f"it returned shape {tuple(value.shape)}; expected {tuple(expected)}, as when it was probed")
     rows = value.detach().to(theta).reshape(-1, theta.shape[-1])
-    return rows * len(theta) if not single and convention.reduction == "mean" else rows
+    rows = -rows if convention.rewards else rows  # the gradient of a reward
+    return [rows * len(theta) if not single and convention.reduction == "mean" else rows]

@@ -69,6 +69,12 @@ _RECORDED: Mapping[str, Any] = {
 }
 """The keys of every convention in a record, in order, with the values for kinds that have no such field."""
 
+_ADDED: Mapping[str, Any] = {"objective_gradient": "keep", "carries": False}
+"""Keys that were added later: they follow the others in a record, and stand in a repr only where they change rows."""
+
+_FOUND = ("carries",)
+"""Added keys that only describe what was found, and change no row."""
+
 
 @dataclass(frozen=True, repr=False)
 class Convention(ABC):
@@ -141,14 +147,18 @@ class Convention(ABC):
 
     def to_record(self) -> dict[str, Any]:
         """Return the convention for a record: the common keys, further fields of its kind, and the sentence."""
-        return {**self._list_facts(), "sentence": self.sentence()}
+        added = {name: getattr(self, name, default) for name, default in _ADDED.items()}
+        return {**self._list_facts(), **added, "sentence": self.sentence()}
 
     def __repr__(self) -> str:
         # The repr of an adapter enters its seeds, so this text must not change: it is the repr of one dataclass for all kinds.
-        return f"Convention({', '.join(f'{name}={value!r}' for name, value in self._list_facts().items())})"
+        added = {name: getattr(self, name, default) for name, default in _ADDED.items() if name not in _FOUND}
+        facts = self._list_facts() | {name: value for name, value in added.items() if value != _ADDED[name]}
+        return f"Convention({', '.join(f'{name}={value!r}' for name, value in facts.items())})"
 
     def _list_facts(self) -> dict[str, Any]:
-        new = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _RECORDED}
+        known = {**_RECORDED, **_ADDED}
+        new = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in known}
         return {**{name: getattr(self, name, default) for name, default in _RECORDED.items()}, **new}
 
     def _write_sentence(self, noun: str, parts: list[str]) -> str:
@@ -156,7 +166,7 @@ class Convention(ABC):
         if self.temperature is not None:
             parts = [*parts, f"temperature {self.temperature:g}"]
         if not self.gradient_path:
-            parts = [*parts, "no gradient path"]
+            parts = [*parts, f"no gradient path{' beside it' * getattr(self, 'carries', False)}"]
         if self.state != "none":
             start = "as loaded" if self.state == "cold" else "after some calls"
             parts = [*parts, f"keeps state, and every chunk starts from the state {start} ({self.state})"]

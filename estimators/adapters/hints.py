@@ -20,6 +20,9 @@ class ForeignHints:
             which has the relaxed samples in place of discrete ones.
         batch: The number of rows of one replicate, for code that takes a batch and returns a loss or gradients. 0 means two
             rows if the rows depend on each other, and one otherwise.
+        objective_gradient: ``keep`` hands the objective over with its graph, so that its own gradient (beside the samples') is
+            in the loss if the loss keeps it; ``cut`` hands it over detached.
+        maximize: True if the value that a loss of log-probabilities returns is ascended.
     """
 
     takes: str = ""
@@ -27,3 +30,5 @@ class ForeignHints:
     state: str = "cold"
     objective: str = "discrete"
     batch: int = 0
+    objective_gradient: str = "keep"
+    maximize: bool = False

@@ -11,6 +11,7 @@ import torch
 
 from ..protocol import Estimator, NoGradientPathError, NotApplicableError
 from .adapter import Adapter
+from .batches import BatchConvention
 from .calling import copy_target
 from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError
 from .hints import ForeignHints
@@ -18,10 +19,10 @@ from .probe_gradients import find_gradient
 from .probe_rules import find_rule
 from .probe_samples import LawError, find_sampler
 from .randomness import fork_randomness
-from .score_loss import find_score_loss
-from .signature import has_contract, list_demanded, propose_arguments, propose_class_arguments
+from .score_loss import ScoreLossConvention, find_score_loss
+from .signature import describe_unfilled, has_contract, list_demanded, propose_arguments, propose_class_arguments
 from .state import keeps_state
-from .trial import Trial
+from .trial import RAISED, Trial
 
 __all__ = ["adapt", "as_estimator", "convention_of", "find_convention"]
 
@@ -62,8 +63,15 @@ class Probe:
 PROBES = (
     Probe(find_sampler, (("theta",), ("theta", "temperature"), ("theta", "count")), ("rows", "vectors", "numbers")),
     Probe(find_rule, (("theta", "sample"), ("theta", "sample", "temperature"))),
-    Probe(find_gradient, (("theta", "objective"), ("theta", "objective", "count"), ("theta", "objective", "temperature"))),
-    Probe(find_score_loss, (("log_prob", "cost"),)),
+    Probe(
+        find_gradient,
+        tuple(
+            ("theta", objective, *other)
+            for objective in ("objective", "reward_objective")
+            for other in ((), ("count",), ("temperature",))
+        ),
+    ),
+    Probe(find_score_loss, (("log_prob", "cost"), ("log_prob", "reward"))),
 )
 """The probes, in the order in which they are tried in each form of call."""
 
@@ -148,19 +156,42 @@ def find_convention(target: Any, hints: ForeignHints | None = None) -> Conventio
     candidates = tuple((propose_class_arguments if keywords else propose_arguments)(target, _TOGETHER))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
     trial = Trial(target, candidates, hints, keywords=named)
-    if not candidates:
-        trial.errors.append(
-            f"it demands arguments with no known role ({', '.join(list_demanded(target))}); bind them with functools.partial"
-        )
     convention = _try_forms(trial)
     if convention is None:
-        reason = f" ({trial.errors[0]})" if trial.errors else ""
-        handed_objective = any(role == "objective" for arguments in candidates for _, role in arguments)
-        hint = _BATCH_WORDS if trial.errors and handed_objective else ""
-        raise UnrecognisedTargetError(f"its result cannot be read as a sample, a loss or a gradient{reason}{hint}")
-    if hints.objective == "relaxed" and not convention.relaxed:
-        raise AmbiguousTargetError("--objective relaxed was given, but it returns no relaxed samples; say --objective discrete")
+        raise _explain_failure(trial)
+    _refuse_hints(hints, convention)
     return replace(convention, state=hints.state if keeps_state(target, convention) else "none", objective=hints.objective)
+
+
+def _explain_failure(trial: Trial) -> TargetError:
+    """Return the error for a callable that no probe recognised: its own exception comes first."""
+    unfilled = describe_unfilled(trial.target, proposed=bool(trial.candidates))
+    raised = [error for error in trial.errors if error.startswith(RAISED)]
+    if unfilled and (raised or not trial.candidates):
+        alike = raised[:1] if len(set(raised)) == 1 else []
+        return AmbiguousTargetError("; ".join((*alike, unfilled)))
+    unread = "its result cannot be read as a sample, a loss or a gradient"
+    handed_objective = any("objective" in role for arguments in trial.candidates for _, role in arguments)
+    hint = _BATCH_WORDS if trial.errors and handed_objective else ""
+    first = trial.errors[0] if trial.errors else ""
+    if first in raised:
+        return UnrecognisedTargetError(f"{first}{hint}")
+    return UnrecognisedTargetError(f"{unread} ({first}){hint}" if first else unread)
+
+
+def _refuse_hints(hints: ForeignHints, convention: Convention) -> None:
+    """Raise an error for a statement of the user that makes no sense for a convention."""
+    if hints.objective == "relaxed" and not convention.relaxed:
+        raise AmbiguousTargetError("--truth relaxed was given, but it returns no relaxed samples; say --truth discrete")
+    if hints.objective_gradient == "cut" and not isinstance(convention, BatchConvention):
+        raise AmbiguousTargetError(
+            f"--objective-gradient cut was given, but no objective is handed to a {convention.kind}; leave it out"
+        )
+    if hints.maximize and not isinstance(convention, ScoreLossConvention):
+        raise AmbiguousTargetError(
+            f"--maximize was given, but it is a {convention.kind} that is not handed log-probabilities and costs or rewards; "
+            "leave --maximize out (the objective itself is minimised)"
+        )
 
 
 def _try_forms(trial: Trial) -> Convention | None:

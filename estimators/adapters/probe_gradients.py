@@ -32,7 +32,7 @@ def find_gradient(trial: Trial) -> ObjectiveConvention | None:
         AmbiguousTargetError: Neither its samples nor its names tell whether it takes probabilities or logits; a scalar loss is
             neither a mean nor a sum; or it returns a loss for each bit.
     """
-    for arguments in trial.arguments_for("objective"):
+    for arguments in (*trial.arguments_for("objective"), *trial.arguments_for("reward_objective")):
         base = GradientConvention(arguments, passed=trial.passed)
         matches = [match for takes in ("probs", "logits") for match in _match(trial, replace(base, takes=takes))]
         if matches:
@@ -171,8 +171,12 @@ def _settle_takes(
 
 def _complete(trial: Trial, convention: ObjectiveConvention) -> ObjectiveConvention:
     """Return the convention with the reduction of a scalar loss and the number of rows or samples per replicate."""
-    if convention.is_loss and not convention.gradient_path:
-        return convention
+    convention = replace(convention, objective_gradient=trial.hints.objective_gradient)
+    if convention.is_loss:
+        own_slopes = partial(_take_own_slopes, trial)
+        convention = replace(convention, carries=bool(own_slopes(convention, FEW_ROWS, 1.0).any()))
+        if not convention.gradient_path:
+            return settle_batch(convention, own_slopes, trial.hints.batch) if convention.carries else convention
     if convention.layout == "single" and convention.reduction == "mean":
         return _fix_samples(trial, convention)
     return settle_batch(convention, partial(_take_slopes, trial), trial.hints.batch)
@@ -197,6 +201,17 @@ def _take_slopes(trial: Trial, convention: ObjectiveConvention, rows: int, loud:
     if not convention.is_loss or not tensor.requires_grad:
         return tensor.detach()
     (slope,) = torch.autograd.grad(tensor.sum(), filled["theta"], allow_unused=True)
+    return torch.zeros(0) if slope is None else slope
+
+
+def _take_own_slopes(trial: Trial, convention: ObjectiveConvention, rows: int, loud: float) -> Tensor:
+    """Return the derivatives of one call's loss in the objective's first results, one for each; nothing if it has none."""
+    heard = ProbeObjective(loud, own=True)
+    given = trial.attempt(convention, convention.fill(heard, bits=convention.returns == "value", rows=rows))
+    loss = next((value for place, value in find_tensors(given) if place == convention.item), torch.zeros(0))
+    if not heard.leaves or not loss.requires_grad:
+        return torch.zeros(0)
+    (slope,) = torch.autograd.grad(loss.sum(), heard.leaves[0], allow_unused=True)
     return torch.zeros(0) if slope is None else slope
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .reading import PROBABILITIES
 
-__all__ = ["ProbeObjective"]
+__all__ = ["ProbeObjective", "name_objective"]
 
 
 @dataclass(eq=False)
@@ -24,6 +25,8 @@ class ProbeObjective:
         first: The samples of the first call, in two dimensions if they are vectors.
         form: The form of the samples: ``one-hot``, ``index`` or ``value``; empty until the first call.
         last: The result of the last call.
+        own: True if the objective has a gradient of its own beside the samples: the result of each call is then also a leaf.
+        leaves: The leaves, one for each call, with one number per sample; each is added to the result and is zero.
     """
 
     loud: float = 1.0
@@ -31,6 +34,12 @@ class ProbeObjective:
     first: Tensor | None = None
     form: str = ""
     last: Tensor | None = None
+    own: bool = False
+    leaves: list[Tensor] = field(default_factory=list)
+
+    def as_functions(self) -> dict[str, Callable[[Any], Any]]:
+        """Return the objective and its negative by role, as plain functions: foreign code may wrap them or ask for a name."""
+        return name_objective(self)
 
     def __call__(self, value: Any) -> Any:
         """Return one number for each sample, as a tensor or an array."""
@@ -48,7 +57,24 @@ class ProbeObjective:
         lead = given.shape[:-1] if vector else given.shape
         costs = (factor * (number - 0.4) ** 3).reshape(lead)
         self.last = costs.detach()
-        return costs.detach().numpy() if isinstance(value, np.ndarray) else costs
+        if isinstance(value, np.ndarray):
+            return costs.detach().numpy()
+        if self.own:
+            self.leaves.append(torch.zeros_like(costs, requires_grad=True))
+            costs = costs + self.leaves[-1]
+        return costs
+
+
+def name_objective(objective: Callable[[Any], Any]) -> dict[str, Callable[[Any], Any]]:
+    """Return an objective, and the reward that is its negative, by the roles of arguments."""
+
+    def cost(value: Any) -> Any:
+        return objective(value)
+
+    def reward(value: Any) -> Any:
+        return -objective(value)
+
+    return {"objective": cost, "reward_objective": reward}
 
 
 def _read_form(flat: Tensor) -> str:

@@ -59,7 +59,7 @@ class RelaxedDifference:
         if jumping:
             raise ForeignError(
                 f"its relaxed samples jump as the parameters move ({jumping} of {tried} rows), so the relaxed objective has no "
-                "derivative to compare with; remove --objective relaxed"
+                "derivative to compare with; remove --truth relaxed"
             )
         return self._take_differences(objective, params.detach(), num_samples)
 

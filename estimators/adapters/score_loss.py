@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -21,7 +22,6 @@ from .convention import PASSED_WORDS
 from .probe_batches import settle_batch
 from .randomness import fork_randomness
 from .reading import EVERY, PROBABILITIES
-from .signature import has_rewards
 from .trial import FEW_ROWS, PROBE_ROWS, Trial, make_samples
 
 __all__ = ["ForeignScoreLoss", "ScoreLossConvention", "find_score_loss"]
@@ -32,9 +32,7 @@ class ScoreLossConvention(BatchConvention):
     """The convention of a surrogate loss that is handed log-probabilities and costs.
 
     Attributes:
-        rewards: True if its costs are called rewards and the loss falls as they rise: negated costs are passed.
-        gain: True if its costs are called rewards and it rises with them: it is read as a gain to be maximised, so that a wrong
-            sign cannot be detected.
+        gain: True if the returned value is ascended, as the user states; otherwise it is descended.
         right_value: True if the value of the loss is the value of the objective.
     """
 
@@ -43,9 +41,13 @@ class ScoreLossConvention(BatchConvention):
     is_loss: ClassVar[bool] = True
     sites: ClassVar[tuple[str, ...]] = EVERY
 
-    rewards: bool = False
     gain: bool = False
     right_value: bool = False
+
+    @property
+    def rewards(self) -> bool:
+        """True if its costs are called rewards, so that negated costs are passed."""
+        return "reward" in self.roles
 
     @property
     def evaluations(self) -> int:
@@ -54,10 +56,11 @@ class ScoreLossConvention(BatchConvention):
 
     def sentence(self) -> str:
         """Describe the convention in one sentence for a report."""
-        costs = "rewards (costs, negated)" if self.rewards else "rewards" if self.gain else "costs"
-        gain = ["a gain that rises with the rewards and is to be maximised"] if self.gain else []
+        costs = "rewards (costs, negated)" if self.rewards else "costs"
+        gain = ["which is ascended (--maximize)"] if self.gain else []
         parts = [f"takes {self.takes} and {costs}{PASSED_WORDS[self.passed]} of a batch"]
-        parts += [f"returns {LOSS_WORDS[self.reduction]}", *gain, describe_value(self.right_value), *self.group_words]
+        parts += [f"returns {LOSS_WORDS[self.reduction]}", *gain, describe_value(self.right_value)]
+        parts += self.own_words + self.group_words
         return self._write_sentence("a surrogate loss", parts)
 
     def adapt(self, target: Any) -> ForeignScoreLoss:
@@ -78,9 +81,11 @@ class ForeignScoreLoss(Adapter):
     r"""An estimator that calls a foreign surrogate loss :math:`L(\log p(x), f(x))`, on any program.
 
     Outcomes are drawn from the laws of their sites. The loss is handed, for each row, the log-probability of the whole path and
-    the detached objective. The estimate is :math:`\partial L / \partial \log p \cdot \nabla \log p(x) + \nabla f(x)`. The last
-    term is taken at fixed outcomes, and the log-probabilities do not contain it. If the rows of a call depend on each other,
-    one call with a batch is one replicate. Cost: one evaluation per row of a batch.
+    the objective with its graph. The estimate is the gradient of the loss itself,
+    :math:`\partial L / \partial \log p \cdot \nabla \log p(x) + \partial L / \partial f \cdot \nabla f(x)`, where the last
+    gradient is taken at fixed outcomes; it is zero if the parameters enter through the samples alone, or if the convention cuts
+    it. If the rows of a call depend on each other, one call with a batch is one replicate. Cost: one evaluation per row of a
+    batch.
 
     Args:
         target: The foreign callable.
@@ -117,48 +122,61 @@ class ForeignScoreLoss(Adapter):
             score = score + drawn.site.score_surrogate(drawn.index).reshape(len(score), -1).sum(1)
             log_prob = log_prob + safe_log(drawn.site.probability(drawn.index).detach()).reshape(len(score), -1).sum(1)
         with fork_randomness(generator, target):
-            weights = self._take_weights(target, log_prob, objective.detach(), generator)
-        return row_gradients((weights * score + objective).reshape(rows, group).mean(1), leaf)
+            keeps = objective.requires_grad and self.convention.objective_gradient == "keep"
+            values = (log_prob.requires_grad_(), objective.detach().requires_grad_(keeps))
+            weights = self._take_weights(target, values, generator)
+        surrogate = weights[0] * score + (weights[1] * objective if keeps else 0)
+        return row_gradients(surrogate.reshape(rows, group).mean(1), leaf)
 
-    def _take_weights(self, target: Any, log_prob: Tensor, objective: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the derivative of the loss in the log-probability of every row."""
-        cost = -objective if self.convention.rewards else objective
+    def _take_weights(self, target: Any, values: tuple[Tensor, Tensor], generator: torch.Generator) -> list[Tensor]:
+        """Return the derivatives of the loss in the log-probability of every row, and in its objective if that has a graph."""
         group = self.convention.group
         if group == 1:
-            return self._differentiate(target, log_prob, cost, generator)
-        batches = zip(log_prob.split(group), cost.split(group), strict=True)
-        return torch.cat([self._differentiate(target, *batch, generator) for batch in batches])
+            return self._differentiate(target, values, generator)
+        batches = zip(*(value.detach().split(group) for value in values), strict=True)
+        required = [value.requires_grad for value in values]
+        found = [
+            self._differentiate(target, tuple(map(Tensor.requires_grad_, batch, required)), generator) for batch in batches
+        ]
+        return [torch.cat(parts) for parts in zip(*found, strict=True)]
 
-    def _differentiate(self, target: Any, log_prob: Tensor, cost: Tensor, generator: torch.Generator) -> Tensor:
-        """Call the loss once, and return its derivative in the log-probabilities."""
-        leaf = log_prob.requires_grad_()
-        filled = {"log_prob": leaf, "cost": cost, "generator": generator}
+    def _differentiate(self, target: Any, values: tuple[Tensor, ...], generator: torch.Generator) -> list[Tensor]:
+        """Call the loss once, and return its derivatives in the values that require a gradient."""
+        log_prob, objective = values
+        # A copy, because a leaf cannot be changed in place.
+        cost = objective.clone() if objective.requires_grad else objective
+        filled = {"log_prob": log_prob, "cost": cost, "reward": -objective, "generator": generator}
         loss = pick_tensor(call_target(target, self.convention, filled), self.convention)
-        return differentiate_loss(loss, leaf, self.convention)
+        loss = -loss if self.convention.gain else loss
+        return differentiate_loss(loss, [value for value in values if value.requires_grad], self.convention)
 
 
 def find_score_loss(trial: Trial) -> ScoreLossConvention | None:
     """Return the convention of a surrogate loss of log-probabilities and costs, such as ``(log_prob * cost).mean()``.
 
-    A loss may call its costs rewards, returns or advantages. If it falls where these are high and likely, it is handed negated
-    costs. If it rises there, it is read as a gain to be maximised.
+    The name of its second argument tells the sign: a cost is minimised, and a reward, return, advantage or score is the negated
+    cost. The returned value is descended, unless the user states that it is ascended.
 
     Raises:
         AmbiguousTargetError: A scalar loss is neither a mean nor a sum.
     """
-    for arguments in trial.arguments_for("cost"):
+    for arguments in (*trial.arguments_for("cost", "log_prob"), *trial.arguments_for("reward", "log_prob")):
         convention = _read_loss(trial, ScoreLossConvention(arguments, "log-probabilities", passed=trial.passed))
         if convention is not None:
             return _complete(trial, convention)
     return None
 
 
-def _make_scores(rows: int, loud: float = 1.0) -> dict[str, Tensor]:
-    """Return log-probabilities of samples with the law `PROBABILITIES`, requiring a gradient, and the samples' cubic costs."""
+def _make_scores(rows: int, loud: float = 1.0, *, own: bool = False) -> dict[str, Tensor]:
+    """Return log-probabilities of samples with the law `PROBABILITIES`, requiring a gradient, and the samples' cubic costs.
+
+    The costs require a gradient if they have one of their own.
+    """
     index = make_samples("index")[:rows]
     log_prob = torch.tensor(PROBABILITIES, dtype=torch.float64).log()[index].requires_grad_()
     cost = (index.double() + 0.6) ** 3
-    return {"log_prob": log_prob, "cost": torch.cat((loud * cost[:1], cost[1:]))}
+    cost = torch.cat((loud * cost[:1], cost[1:])).requires_grad_(own)
+    return {"log_prob": log_prob, "cost": cost, "reward": -cost}
 
 
 def _read_loss(trial: Trial, convention: ScoreLossConvention) -> ScoreLossConvention | None:
@@ -177,21 +195,25 @@ def _read_loss(trial: Trial, convention: ScoreLossConvention) -> ScoreLossConven
 
 
 def _complete(trial: Trial, convention: ScoreLossConvention) -> ScoreLossConvention:
-    """Return the convention with the reduction, the number of rows per replicate, and the sign of the costs."""
+    """Return the convention with the reduction, the number of rows per replicate, and what the user states."""
+    slopes, own_slopes = (partial(_take_slopes, trial, leaf) for leaf in ("log_prob", "cost"))
+    convention = replace(
+        convention,
+        carries=bool(own_slopes(convention, FEW_ROWS, 1.0).any()),
+        objective_gradient=trial.hints.objective_gradient,
+        gain=trial.hints.maximize,
+    )
     if not convention.gradient_path:
-        return convention
+        return settle_batch(convention, own_slopes, trial.hints.batch) if convention.carries else convention
+    return settle_batch(convention, slopes, trial.hints.batch)
 
-    def slopes(tried: ScoreLossConvention, rows: int, loud: float) -> Tensor:
-        filled = _make_scores(rows, loud)
-        given = find_tensors(trial.attempt(tried, filled))
-        loss = next((tensor for place, tensor in given if place == tried.item), torch.zeros(0))
-        if not loss.requires_grad:
-            return torch.zeros(0)
-        (slope,) = torch.autograd.grad(loss.sum(), filled["log_prob"], allow_unused=True)
-        return torch.zeros(0) if slope is None else slope
 
-    cost = _make_scores(PROBE_ROWS)["cost"]
-    falls = bool(((cost - cost.mean()) * slopes(convention, PROBE_ROWS, 1.0)).sum() < 0)
-    settled = settle_batch(convention, slopes, trial.hints.batch)
-    named_rewards = has_rewards(trial.target, convention.arguments)
-    return replace(settled, rewards=named_rewards and falls, gain=named_rewards and not falls)
+def _take_slopes(trial: Trial, leaf: str, convention: ScoreLossConvention, rows: int, loud: float) -> Tensor:
+    """Return the derivatives of a call's loss in the log-probabilities or the costs, ``[rows]``; nothing if it has none."""
+    filled = _make_scores(rows, loud, own=leaf == "cost")
+    given = find_tensors(trial.attempt(convention, filled))
+    loss = next((tensor for place, tensor in given if place == convention.item), torch.zeros(0))
+    if not loss.requires_grad:
+        return torch.zeros(0)
+    (slope,) = torch.autograd.grad(loss.sum(), filled[leaf], allow_unused=True)
+    return torch.zeros(0) if slope is None else slope

@@ -1,6 +1,7 @@
 """Roles of the arguments of a foreign callable, as far as its signature tells them.
 
-A telling name fixes an argument's role. The other arguments are tried in every role, and the callable's behaviour decides.
+A telling name fixes an argument's role. The other arguments are tried in the roles for which the callable's behaviour decides,
+and in no others: nothing is filled by guess.
 """
 
 from __future__ import annotations
@@ -14,11 +15,23 @@ from typing import Any
 import torch
 
 from .convention import Argument
-from .roles import PARAMETER_NAMES, REWARD_NAMES, ROLE_OF, ROLES, Role
+from .roles import PARAMETER_NAMES, ROLES, find_role
 
-__all__ = ["has_contract", "has_rewards", "list_demanded", "propose_arguments", "propose_class_arguments", "read_takes"]
+__all__ = [
+    "describe_unfilled",
+    "has_contract",
+    "list_demanded",
+    "propose_arguments",
+    "propose_class_arguments",
+    "read_takes",
+]
 
 _ANYWHERE = {each.name for each in ROLES if each.anywhere}
+_TRIED = tuple(each.name for each in ROLES if each.tried)
+_TELLING = {"log_prob", "cost", "reward", "theta"}
+
+UNNAMED = "unnamed"
+"""The name that stands for arguments of a callable whose signature names none."""
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -42,11 +55,11 @@ def propose_arguments(target: Any, together: Collection[frozenset[str]]) -> Iter
             or (each not in demanded and role == "generator" and each.kind in _NAMED)
         )
     )
-    groups = {ROLE_OF[each.name].tried for each in demanded if each.name in ROLE_OF}
-    tried = tuple(each for each in ROLES if each.tried == "always" or (each.tried != "never" and each.tried in groups))
+    if any(each.kind is Parameter.KEYWORD_ONLY and _is_demanded(each) and not _read_role(each) for each in parameters):
+        return
     # An optional argument may be the only argument.
     demanded = demanded or [each for each in parameters if each.kind in _POSITIONAL][:1]
-    for roles in product(*(_list_roles(each.name, tried) for each in demanded)):
+    for roles in product(*(_list_roles(each.name) for each in demanded)):
         every = (*roles, *(role for _, role in keywords))
         if len(set(every)) == len(every) and frozenset(every) - _ANYWHERE in together:
             yield (*(("", role) for role in roles), *keywords)
@@ -55,6 +68,33 @@ def propose_arguments(target: Any, together: Collection[frozenset[str]]) -> Iter
 def list_demanded(target: Any) -> list[str]:
     """Return the names of the arguments without which a callable cannot be called."""
     return [each.name for each in _read_parameters(target) if _is_demanded(each)]
+
+
+def describe_unfilled(target: Any, *, proposed: bool) -> str:
+    """Describe the arguments that nothing can fill, in words that ask for them by name; empty if there are none.
+
+    Args:
+        target: The foreign callable.
+        proposed: True if some way to fill its arguments was tried. A name that tells nothing is then the reason only beside a
+            name that does.
+    """
+    names = list_demanded(target)
+    roles = {name: find_role(name) for name in names}
+    asked = [(name, role.asked) for name, role in roles.items() if role and role.asked]
+    unknown = [name for name, role in roles.items() if role is None and name.isidentifier() and name != UNNAMED]
+    told = {role.name for role in roles.values() if role}
+    then = "bind it with functools.partial, or give a function without it"
+    if asked:
+        name, words = asked[0]
+        return f"its argument {name!r} asks for {words}, which the problem does not have; {then}"
+    if unknown and (told & _TELLING or not proposed):
+        return f"its argument {unknown[0]!r} has no known role; rename it (log_prob, cost, reward, f, logits, probs) or {then}"
+    if names and not proposed:
+        return (
+            f"its arguments are ({', '.join(names)}); expected (logits), (f, logits), (log_prob, cost) or (log_prob, reward): "
+            "bind others with functools.partial"
+        )
+    return ""
 
 
 def propose_class_arguments(target: type, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
@@ -87,14 +127,6 @@ def read_takes(target: Any, arguments: tuple[Argument, ...]) -> str:
     return PARAMETER_NAMES.get(positional[position], "") if position < len(positional) else ""
 
 
-def has_rewards(target: Any, arguments: tuple[Argument, ...]) -> bool:
-    """Return True if the argument for costs is called rewards, returns or advantages."""
-    positional = [each.name for each in _read_parameters(target) if each.kind in _POSITIONAL]
-    named = [name for name, role in arguments if role == "cost" and name]
-    places = [place for place, role in enumerate(role for name, role in arguments if not name) if role == "cost"]
-    return any(name in REWARD_NAMES for name in [*named, *(positional[each] for each in places if each < len(positional))])
-
-
 def has_contract(found: Any) -> bool | None:
     """Return True if the signature is that of the package's own contract; None if only the behaviour can tell."""
     if inspect.isclass(found) or not callable(found):
@@ -122,7 +154,7 @@ def _read_parameters(target: Any) -> list[Parameter]:
         drop = int(target.setup_context is torch.autograd.Function.setup_context)
     elif isinstance(target, torch.nn.Module):
         counted = target.forward
-    unnamed = Parameter("unnamed", Parameter.POSITIONAL_ONLY)
+    unnamed = Parameter(UNNAMED, Parameter.POSITIONAL_ONLY)
     try:
         found = list(inspect.signature(counted).parameters.values())[drop:]
     except (TypeError, ValueError):
@@ -130,14 +162,18 @@ def _read_parameters(target: Any) -> list[Parameter]:
     return [unnamed if each.kind is Parameter.VAR_POSITIONAL else each for each in found]
 
 
-def _list_roles(name: str, tried: tuple[Role, ...]) -> tuple[str, ...]:
-    """Return the roles in which an argument of a name is tried."""
-    return (ROLE_OF[name].name, *ROLE_OF[name].also) if name in ROLE_OF else tuple(each.name for each in tried)
+def _list_roles(name: str) -> tuple[str, ...]:
+    """Return the roles in which an argument of a name is tried; none if nothing provides its value."""
+    role = find_role(name)
+    if role is None:
+        return _TRIED
+    return () if role.asked else (role.name, *role.also)
 
 
 def _read_role(parameter: Parameter) -> str:
     """Return the role that a parameter's name tells, or an empty string."""
-    return ROLE_OF[parameter.name].name if parameter.name in ROLE_OF else ""
+    role = find_role(parameter.name)
+    return "" if role is None or role.asked else role.name
 
 
 def _is_demanded(parameter: Parameter) -> bool:

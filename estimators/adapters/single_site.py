@@ -17,7 +17,36 @@ from ..runs.relaxed import one_hot
 from ..runs.tape import draw
 from ..sites.reading import BernoulliSite, FiniteSite, finite_site_of
 
-__all__ = ["SingleSite"]
+__all__ = ["OwnGradient", "SingleSite"]
+
+
+@dataclass(eq=False)
+class OwnGradient:
+    """The parameters that the objective of one call depends on beside its samples, as leaves: one point per row of the call.
+
+    Attributes:
+        leaf: The parameters, ``[rows, *param]``, requiring a gradient.
+        unclear: True if the objective was called with values whose rows could not be told, so that all of its own gradient
+            lies in row 0.
+    """
+
+    leaf: Tensor
+    unclear: bool = False
+
+    @classmethod
+    def of(cls, params: Tensor, rows: int) -> OwnGradient:
+        """Return fresh leaves for a call with a number of rows."""
+        return cls(params.detach().expand(rows, *params.shape).clone().requires_grad_())
+
+    def expand(self, lead: torch.Size) -> Tensor:
+        """Return the parameters for values of a leading shape, ``[values, *param]``; its last dimension as long as the rows."""
+        rows, *param = self.leaf.shape
+        places = [place for place, size in enumerate(lead) if size == rows]
+        if rows == 1 or not places:
+            self.unclear = self.unclear or rows > 1
+            return self.leaf[:1].expand(math.prod(lead), *param)
+        shape = [rows if place == places[-1] else 1 for place in range(len(lead))]
+        return self.leaf.reshape(*shape, *param).expand(*lead, *param).reshape(-1, *param)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +58,14 @@ class SingleSite:
         params: One point, ``[*param]``.
         leaf: The same point for every row, ``[rows, *param]``.
         site: The program's site, with the graph to the leaf.
+        has_own_gradient: True if the objective depends on the parameters beside its site.
     """
 
     program: Program
     params: Tensor
     leaf: Tensor
     site: FiniteSite
+    has_own_gradient: bool
 
     @classmethod
     def of(cls, program: Program, params: Tensor, leaf: Tensor) -> SingleSite:
@@ -50,7 +81,7 @@ class SingleSite:
             sites.append(site)
             return site.from_index(torch.zeros(site.shape, dtype=torch.long, device=site.device))
 
-        evaluate(program, leaf, sample)
+        objective = evaluate(program, leaf, sample)
         if len(sites) != 1:
             raise NotApplicableError(
                 f"it calls the objective with the value of one site, but this program has {len(sites)} sites; use a program "
@@ -61,7 +92,7 @@ class SingleSite:
             raise NotApplicableError(
                 f"it draws one category per row, but this program's site has {tuple(site.shape[1:])} of them per row"
             )
-        return cls(program, params, leaf, site)
+        return cls(program, params, leaf, site, objective.requires_grad)
 
     def read_parameter(self, takes: str, *, bits: bool) -> Tensor:
         """Return the site's probabilities or logits, ``[rows, K]`` or ``[rows, bits]``, with the graph to the leaf."""
@@ -77,7 +108,7 @@ class SingleSite:
         chosen = self.site.probs if takes == "probs" else logs[..., 1] - logs[..., 0]
         return chosen.reshape(len(self.leaf), -1)
 
-    def make_objective(self, form: str, *, ballast: bool = False) -> Callable[[Any], Any]:
+    def make_objective(self, form: str, *, ballast: bool = False, own: OwnGradient | None = None) -> Callable[[Any], Any]:
         """Return the objective as a function of the site's value.
 
         The value may have any leading shape and any floating type, and may be a NumPy array.
@@ -85,31 +116,32 @@ class SingleSite:
         Args:
             form: The form of the values with which it will be called: ``one-hot``, ``index`` or ``value`` (bits).
             ballast: Run an additional first row whose result is dropped, so that row 0 of the program belongs to no replicate.
+            own: The parameters with which the program runs; None detaches the objective from its parameters.
         """
 
-        def function(value: Any) -> Any:
+        def objective(value: Any) -> Any:
             given = torch.as_tensor(value, device=self.params.device)
             lead = given.shape if form == "index" else given.shape[:-1]
             rows = math.prod(lead)
             flat = self._convert_value(given.reshape(rows, *given.shape[len(lead) :]), form)
+            points = self.params.expand(rows, *self.params.shape) if own is None else own.expand(lead)
             if ballast:
-                flat = torch.cat((flat[:1].detach(), flat))
-            costs = evaluate(self.program, self.params.expand(len(flat), *self.params.shape), lambda distribution: flat)
+                flat, points = (torch.cat((each[:1].detach(), each)) for each in (flat, points))
+            costs = evaluate(self.program, points, lambda distribution: flat)
             costs = costs[int(ballast) :].reshape(lead)
             if isinstance(value, np.ndarray):
                 return costs.detach().cpu().numpy()
             return costs.to(given.dtype) if given.is_floating_point() else costs
 
-        return function
+        return objective
 
-    def draw_direct_term(self, generator: torch.Generator) -> Tensor | None:
-        """Return the objective at new samples with the graph to the leaf, or None if it depends on the leaf by the site alone.
+    def draw_direct_term(self, generator: torch.Generator) -> Tensor:
+        """Return the objective at new samples, ``[rows]``, with the graph to the leaf.
 
         The gradient of this term at fixed samples is the part that the gradient in the site's parameter leaves out.
         """
         value = self.site.from_index(draw(self.site.detach(), generator))
-        objective = evaluate(self.program, self.leaf, lambda distribution: value)
-        return objective if objective.requires_grad else None
+        return evaluate(self.program, self.leaf, lambda distribution: value)
 
     def _convert_value(self, flat: Tensor, form: str) -> Tensor:
         """Convert ``[rows, ...]`` to the site's value as the program expects it; gradients pass."""

@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from .calling import call_target, copy_target
-from .convention import Argument, Convention
+from .convention import Argument, Convention, ForeignError
 from .hints import ForeignHints
+from .locating import describe_error
 from .randomness import fork_randomness
 from .reading import PROBABILITIES
 
-__all__ = ["FEW_ROWS", "PROBE_ROWS", "TEMPERATURE", "Trial", "make_parameters", "make_samples", "make_temperature"]
+__all__ = ["FEW_ROWS", "PROBE_ROWS", "RAISED", "TEMPERATURE", "Trial", "make_parameters", "make_samples", "make_temperature"]
 
 PROBE_ROWS = 4096
 FEW_ROWS = 64
-TEMPERATURE = 1.0
+RAISED = "it raised "
+"""The opening of the message for an exception of the foreign code."""
 
-_INVITATION = "(Could this error message be improved?"  # PyTorch invites its users to write to its own authors
+TEMPERATURE = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Trial:
                     subject, convention, {"temperature": make_temperature(convention), "generator": generator, **filled}
                 )
             except Exception as error:
-                message = str(error).partition(_INVITATION)[0].rstrip()
-                self.errors.append(f"a call raised {type(error).__name__}: {message}"[:200])
+                own = isinstance(error, ForeignError)
+                self.errors.append(str(error) if own else f"{RAISED}{describe_error(error)}")
                 return None
 
 

@@ -22,6 +22,8 @@ def request_options(specs: Iterable[OptionSpec]) -> Callable[[_Command], _Comman
     def decorate(command: _Command) -> _Command:
         for spec in reversed(list(specs)):
             command = _option(spec)(command)
+            if spec.about.former:
+                command = _former_option(spec)(command)
         return command
 
     return decorate
@@ -37,6 +39,21 @@ def _option(spec: OptionSpec) -> Callable[[_Command], _Command]:
         flags = f"{spec.flag}/{spec.flag.replace('--', '--no-', 1)}" if default else spec.flag
         return click.option(flags, spec.name, **{**shown, "is_flag": True, "show_default": bool(default)})
     return click.option(spec.flag, spec.name, type=_type(kinds), **shown)
+
+
+def _former_option(spec: OptionSpec) -> Callable[[_Command], _Command]:
+    """Return an option under its former name, which is not shown; it warns, and its value becomes the option's."""
+    flag = f"--{spec.about.former.replace('_', '-')}"
+
+    class Former(click.Option):
+        def handle_parse_result(self, ctx: click.Context, opts: Any, args: list[str]) -> tuple[Any, list[str]]:
+            # Options that were typed are read before those that were not, so the new name is still to come.
+            if self.name in opts:
+                click.echo(f"{flag} is deprecated; give {spec.flag}", err=True)
+                opts[spec.name] = opts.pop(self.name)
+            return super().handle_parse_result(ctx, opts, args)
+
+    return click.option(flag, f"former_{spec.name}", cls=Former, hidden=True, expose_value=False)
 
 
 def _is_union(kind: Any) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..problems.problem import Problem
 from ..record.record import Cell, Check, Record
 from ..record.study import Exhibits, Study, Table
 from ..verdicts import Status
+from .own_gradient import explain_missing, has_own_gradient
 from .targets import Finding
 
 __all__ = ["broken_cells", "with_conventions"]
@@ -27,10 +29,15 @@ def _broken_cell(finding: Finding, problem: str) -> Cell:
     return Cell(estimator=finding.target, problem=problem, status=status, checks=(check,))
 
 
-def with_conventions(record: Record) -> Record:
+def with_conventions(record: Record, problems: Sequence[Problem] = ()) -> Record:
     """Return the record with a study of how each foreign callable was called, if there is one.
 
-    Verdicts that hold for one batch size, or one number of samples, say so in their notes.
+    Verdicts that hold for one batch size, or one number of samples, say so in their notes. A bias says if the objective has a
+    gradient of its own that the foreign code leaves out.
+
+    Args:
+        record: The record of a run.
+        problems: The run's problems.
     """
     found = {cell.estimator: cell.claims["convention"] for cell in record.cells if "convention" in cell.claims}
     if not found:
@@ -52,32 +59,36 @@ def with_conventions(record: Record) -> Record:
         title="How foreign code was called",
         text=(
             "What probing found of each target that is not written for this package. --takes, --returns and --state state it "
-            "where the finding is wrong.",
+            "where the finding is wrong. A returned loss is descended; --maximize says that it is ascended.",
         ),
         exhibits=Exhibits(tables=(table,)),
     )
-    return replace(record, cells=tuple(map(_with_scope, record.cells)), studies=(*record.studies, study))
+    by_name = {problem.name: problem for problem in problems}
+    cells = tuple(_with_notes(cell, by_name.get(cell.problem)) for cell in record.cells)
+    return replace(record, cells=cells, studies=(*record.studies, study))
 
 
-def _with_scope(cell: Cell) -> Cell:
-    """Return the cell with the batch size and the number of samples of its verdict, if others could change its bias."""
-    scope = _scope(cell.claims.get("convention"))
-    if not scope or cell.status != "ok":
+def _with_notes(cell: Cell, problem: Problem | None) -> Cell:
+    """Return the cell with what its convention says about its verdict: what it holds for, and what it leaves out."""
+    convention = cell.claims.get("convention")
+    if not convention or cell.status != "ok":
         return cell
-    return replace(cell, checks=tuple(_note_scope(each, scope) for each in cell.checks))
+    missing = explain_missing(convention)
+    if problem is None or not missing or not has_own_gradient(problem):
+        missing = ""
+    return replace(cell, checks=tuple(_note(each, _scope(convention), missing) for each in cell.checks))
 
 
-def _note_scope(check: Check, scope: str) -> Check:
-    """Return the check with the scope in its note, if it is a verdict on bias."""
+def _note(check: Check, scope: str, missing: str) -> Check:
+    """Return the check with the scope in its note, and what is missing if it is biased, if it is a verdict on bias."""
     if check.check != "bias" or check.outcome not in ("biased", "unbiased", "inconclusive"):
         return check
-    return replace(check, note="; ".join(filter(None, (check.note, scope))))
+    found = missing if check.outcome == "biased" else ""
+    return replace(check, note="; ".join(filter(None, (check.note, found, scope))))
 
 
-def _scope(convention: dict[str, Any] | None) -> str:
+def _scope(convention: dict[str, Any]) -> str:
     """Return in words what a convention fixed that the user may choose otherwise; empty if nothing."""
-    if not convention:
-        return ""
     fixed = []
     if convention["group"] > 1:
         fixed.append(f"a batch of {convention['group']}, whose rows depend on each other")

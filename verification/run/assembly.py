@@ -122,12 +122,20 @@ class Request:
             searcher = self.place.searcher(self.drawing, self.num_cells)
             record = attribute_record(record, self.run.settings.alpha, searcher, progress)
         broken = broken_cells(self.targets.findings, [problem.name for problem in self.run.problems])
-        return with_conventions(replace(record, cells=(*record.cells, *broken)))
+        return with_conventions(replace(record, cells=(*record.cells, *broken)), self.run.problems)
 
 
 def foreign_hints(asked: Asked) -> ForeignHints:
     """Return what the options of `verify` say of foreign code."""
-    return ForeignHints(asked["takes"] or "", asked["returns"] or "", asked["state"], asked["objective"], asked["group"])
+    return ForeignHints(
+        takes=asked["takes"] or "",
+        returns=asked["returns"] or "",
+        state=asked["state"],
+        objective=asked["truth"],
+        batch=asked["group"],
+        objective_gradient=asked["objective_gradient"],
+        maximize=asked["maximize"],
+    )
 
 
 def _place(asked: Asked) -> Place:

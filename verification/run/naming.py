@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...estimators.adapters import ForeignHints, as_estimator
@@ -52,7 +53,7 @@ def load_target(name: str, target: Target, hints: ForeignHints | None) -> Estima
     if not isinstance(target, str):
         return as_estimator(target, name, hints)
     place, batch = split_batch(target)
-    return load_estimator(place, hints if batch is None else _with_batch(hints, batch))
+    return load_estimator(place, hints if batch is None else replace(hints or ForeignHints(), batch=batch))
 
 
 def name_problems(
@@ -88,8 +89,3 @@ def _as_text(params: str | float | Sequence[float] | None) -> str | None:
     if params is None or isinstance(params, str):
         return params
     return ",".join(map(repr, params)) if isinstance(params, Sequence) else repr(params)
-
-
-def _with_batch(hints: ForeignHints | None, batch: int) -> ForeignHints:
-    hints = hints or ForeignHints()
-    return ForeignHints(hints.takes, hints.returns, hints.state, hints.objective, batch)

@@ -23,6 +23,7 @@ class Option:
         replayed: When the option belongs into the command that repeats a cell: ``never``, because it changes no row; ``set``,
             if it differs from the default; ``always``; or ``foreign``, as ``set`` but for foreign code alone.
         sweeps: True if the option also makes sense where variances are measured and no claim of bias is judged.
+        former: The keyword under which the option was known; the command line still takes it, with a warning.
     """
 
     help: str
@@ -30,6 +31,7 @@ class Option:
     command_default: Any = _AS_IN_PYTHON
     replayed: Literal["never", "set", "always", "foreign"] = "never"
     sweeps: bool = False
+    former: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,13 +73,25 @@ def verify(
         Literal["cold", "warm"],
         Option(help="Foreign code that remembers starts as it was loaded, or after some calls.", replayed="foreign"),
     ] = "cold",
-    objective: Annotated[
+    truth: Annotated[
         Literal["discrete", "relaxed"],
         Option(
             help="Whose gradient foreign relaxed samples are held against: the program's, or the relaxed program's.",
             replayed="foreign",
+            former="objective",
         ),
     ] = "discrete",
+    objective_gradient: Annotated[
+        Literal["keep", "cut"],
+        Option(
+            help="Hand the objective to foreign code with its own gradient beside the samples, or detached.",
+            replayed="foreign",
+        ),
+    ] = "keep",
+    maximize: Annotated[
+        bool,
+        Option(help="Ascend the value that a foreign loss of log-probabilities returns.", replayed="foreign"),
+    ] = False,
     group: Annotated[
         int,
         Option(
@@ -128,7 +140,11 @@ def verify(
         takes: ``probs`` or ``logits``, if calling foreign code does not tell.
         returns: ``one-hot``, ``index`` or ``value``, if foreign code returns several things.
         state: Start foreign code that remembers ``cold``, as it was loaded, or ``warm``, after some calls.
-        objective: Hold foreign relaxed samples against the ``discrete`` program's gradient or the ``relaxed`` one's.
+        truth: Hold foreign relaxed samples against the ``discrete`` program's gradient or the ``relaxed`` one's.
+        objective_gradient: ``keep`` hands the objective to foreign code with its graph, so that its own gradient beside the
+            samples is in the loss if the loss keeps it; ``cut`` hands it over detached.
+        maximize: The value that a foreign loss of log-probabilities returns is ascended. Refused where the objective itself is
+            handed over.
         group: The rows of a batch of foreign code that are one replicate, if they depend on each other; 0 finds out.
         budget: Close open cells after this many seconds; the record is then not reproducible.
         exact: Sample nothing: run each estimator over all its draws, where they are finite.
@@ -140,7 +156,7 @@ def verify(
         out: The folder for the report, its pages and the answers of an unfinished run.
         resume: Go on with the unfinished run in that folder.
         progress: Called with the cells closed, the cells in all and the name of the cell that closed last.
-        former: Former names of options (``seconds``, ``wanted``), with a warning, for one minor version.
+        former: Former names of options (``seconds``, ``wanted``, ``objective``), with a warning, for one minor version.
 
     Returns:
         The record.
@@ -199,11 +215,12 @@ def options() -> Mapping[str, OptionSpec]:
 
 _FORMER: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "seconds": lambda seconds: {"budget": seconds},
+    "objective": lambda truth: {"truth": truth},
     "wanted": lambda hints: {} if hints is None else {
         "takes": hints.takes or None,
         "returns": hints.returns or None,
         "state": hints.state,
-        "objective": hints.objective,
+        "truth": hints.objective,
         "group": hints.batch,
     },
 }  # fmt: skip

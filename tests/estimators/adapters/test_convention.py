@@ -19,7 +19,7 @@ from gradverify.estimators.adapters import (
 KEYS = [
     *("kind", "arguments", "takes", "returns", "handed", "sites", "item", "temperature", "relaxed", "gradient_path", "layout"),
     *("reduction", "samples", "group", "detached", "passed", "rewards", "gain", "right_value", "evaluations", "state"),
-    *("objective", "sentence"),
+    *("objective", "objective_gradient", "carries", "sentence"),
 ]
 
 THETA = (("", "theta"),)
@@ -43,25 +43,34 @@ SENTENCES: list[tuple[Convention, str]] = [
         "returns indices (entry 0 of a tuple); objective: discrete",
     ),
     (
-        LossConvention(BOTH, "logits", returns="value", reduction="sum", group=2, state="cold", right_value=True),
+        LossConvention(BOTH, "logits", returns="value", reduction="sum", group=2, state="cold", right_value=True, carries=True),
         "found to be a surrogate loss: takes logits of a batch, calls the objective with bits, returns the sum of the losses "
-        "of the rows, the value of the loss is the objective, the rows of a batch depend on each other, so a batch of 2 is one "
-        "replicate, keeps state, and every chunk starts from the state as loaded (cold); objective: discrete",
+        "of the rows, the value of the loss is the objective, the objective's own gradient enters the loss, the rows of a batch "
+        "depend on each other, so a batch of 2 is one replicate, keeps state, and every chunk starts from the state as loaded (cold); objective: discrete",
     ),
     (
         GradientConvention((*BOTH, ("", "count")), "logits", returns="index", layout="single", reduction="mean", samples=2),
         "found to be a gradient: takes logits of one point, calls the objective with indices, returns one gradient, "
-        "2 samples per replicate; objective: discrete",
+        "2 samples per replicate, the objective's own gradient is added; objective: discrete",
     ),
     (
         GradientConvention(BOTH, "logits", returns="one-hot", reduction="mean", passed="arrays"),
         "found to be a gradient: takes logits as NumPy arrays of a batch, calls the objective with one-hot vectors, returns "
-        "one gradient per row of the mean loss; objective: discrete",
+        "one gradient per row of the mean loss, the objective's own gradient is added; objective: discrete",
     ),
     (
-        ScoreLossConvention(SCORES, "log-probabilities", gain=True, objective="discrete"),
-        "found to be a surrogate loss: takes log-probabilities and rewards of a batch, returns one loss per row, a gain that "
-        "rises with the rewards and is to be maximised, the value of the loss is not the objective; objective: discrete",
+        ScoreLossConvention(SCORES, "log-probabilities", gain=True, objective_gradient="cut"),
+        "found to be a surrogate loss: takes log-probabilities and costs of a batch, returns one loss per row, which is ascended "
+        "(--maximize), the value of the loss is not the objective, the objective is handed over without its own gradient (cut); "
+        "objective: discrete",
+    ),
+    (
+        LossConvention(
+            (("", "reward_objective"), ("", "theta")), "logits", returns="one-hot", gradient_path=False, carries=True
+        ),
+        "found to be a surrogate loss: takes logits of a batch, calls the reward (the objective, negated) with one-hot vectors, "
+        "returns one loss per row, the value of the loss is not the objective, the objective's own gradient enters the loss, "
+        "no gradient path beside it; objective: discrete",
     ),
 ]
 EVERY = [convention for convention, _ in SENTENCES]
@@ -88,6 +97,8 @@ def test_the_repr_is_that_of_one_dataclass_because_it_enters_seeds() -> None:
         "right_value=False, evaluations=1, state='none', objective='discrete')"
     )
     assert "group=2, detached=False" in repr(EVERY[4])
+    assert "carries" not in repr(EVERY[4])  # it describes what was found, and changes no row
+    assert "objective_gradient='cut'" in repr(EVERY[-2])
     assert "evaluations=8" in repr(ScoreLossConvention(group=8))
 
 

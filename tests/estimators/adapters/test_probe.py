@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from gradverify.estimators import LeaveOneOut, ScoreFunction, TargetError, UnsupportedSiteError
 from gradverify.estimators.adapters import (
+    AmbiguousTargetError,
     Convention,
     ForeignGradient,
     ForeignHints,
@@ -96,7 +97,7 @@ def constant(logits: Tensor) -> Tensor:
     [
         (a_row_short, r"it returned shape \(4095, 4\) for probs of shape \(4096, 4\)"),
         (in_place, "it changed the probs that it was handed, in place; copy them first"),
-        (raising, "a call raised ZeroDivisionError: no rows to spare"),
+        (raising, r"it raised ZeroDivisionError at test_probe\.py, line \d+: no rows to spare"),
         (constant, "its result cannot be read as a sample, a loss or a gradient"),
         (shapes.silent, "its result cannot be read as a sample, a loss or a gradient"),
     ],
@@ -117,7 +118,7 @@ def unheard_of(*, width: int) -> Tensor:
         (shapes.coroutine, TargetError, "is a coroutine or a generator; expected .*, so give a plain function"),
         (shapes.generator, TargetError, "is a coroutine or a generator; expected .*, so give a plain function"),
         (shapes.Configured, TargetError, r"'mine' is a class that demands width; .* or name an object of the class"),
-        (unheard_of, UnrecognisedTargetError, r"it demands arguments with no known role \(width\)"),
+        (unheard_of, AmbiguousTargetError, "its argument 'width' has no known role"),
         (shapes.silent, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
         (shapes.identity, UnrecognisedTargetError, "cannot be read as a sample, a loss or a gradient"),
     ],

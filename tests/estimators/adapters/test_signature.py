@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from torch import distributions
 
 from gradverify.estimators import ScoreFunction
 from gradverify.estimators.adapters.signature import (
+    describe_unfilled,
     has_contract,
-    has_rewards,
     list_demanded,
     propose_arguments,
     propose_class_arguments,
@@ -28,17 +29,37 @@ TOGETHER = {
     frozenset({"log_prob", "cost"}),
 }
 
+
+def unnamed_parameters(one: Any, two: Any) -> None:
+    """Two arguments whose names tell nothing."""
+
+
+def older(log_prob: Any, old_log_prob: Any, advantages: Any) -> None:
+    """Demands what no problem has."""
+
+
+def unsigned(log_prob: Any, values: Any) -> None:
+    """A name that tells no sign."""
+
+
+def twice(log_prob: Any, reward: Any, advantage: Any) -> None:
+    """Two arguments of one role."""
+
+
+def scaled(f: Any, logits: Any, scale: Any) -> None:
+    """A number that nobody stated."""
+
+
+def configured(*, width: int) -> None:
+    """A keyword that nothing fills."""
+
+
 PROPOSED: list[tuple[Any, list[tuple[str, ...]]]] = [
     (foreign.one_hot_of_logits, [("theta",)]),
     (foreign.one_hot_of_probs, [("theta",)]),
-    (foreign.handed_first, [("sample", "theta"), ("objective", "theta"), ("generator", "theta")]),
-    (
-        foreign.handed_unsaid,
-        [
-            *(("theta", role) for role in ("sample", "objective", "generator")),
-            *((role, "theta") for role in ("sample", "objective", "generator")),
-        ],
-    ),
+    (foreign.handed_first, [("sample", "theta"), ("objective", "theta")]),
+    (foreign.handed_unsaid, [("sample", "theta"), ("objective", "theta")]),  # a lone t may be a temperature or parameters
+    (unnamed_parameters, [("theta", "sample"), ("theta", "objective"), ("sample", "theta"), ("objective", "theta")]),
     (foreign.arm, [("objective", "theta")]),
     (foreign.BitFunction, [("theta",)]),
     (foreign.OneHotFunction, [("theta",)]),
@@ -72,13 +93,40 @@ def test_a_class_is_constructed_by_its_keywords() -> None:
     ]
 
 
-def test_names_tell_parameters_and_rewards() -> None:
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            older,
+            "its argument 'old_log_prob' asks for the log-probabilities of an older policy, .* bind it with functools.partial",
+        ),
+        (
+            unsigned,
+            r"its argument 'values' has no known role; rename it \(log_prob, cost, reward, f, logits, probs\) or bind it",
+        ),
+        (twice, r"its arguments are \(log_prob, reward, advantage\); expected .*: bind others with functools.partial"),
+        (scaled, "its argument 'scale' has no known role"),
+        (configured, "its argument 'width' has no known role"),
+    ],
+)
+def test_no_argument_is_filled_by_guess(target: Any, message: str) -> None:
+    """Every one of these was once filled with something else."""
+    together = TOGETHER | {frozenset({"log_prob", "reward"}), frozenset({"theta", "objective", "count"})}
+    proposed = list(propose_arguments(target, together))
+    roles = {role for arguments in proposed for _, role in arguments}
+    assert not roles & {"log_prob", "cost", "reward", "count", "temperature"}
+    assert re.match(message, describe_unfilled(target, proposed=bool(proposed)))
+
+
+def test_names_that_are_all_known_ask_for_nothing() -> None:
+    assert describe_unfilled(shapes.policy_loss, proposed=True) == ""
+    assert describe_unfilled(foreign.one_hot_of_probs, proposed=True) == ""
+
+
+def test_names_tell_parameters() -> None:
     assert read_takes(foreign.handed_first, (("", "sample"), ("", "theta"))) == "probs"
     assert read_takes(foreign.handed_unsaid, (("", "sample"), ("", "theta"))) == ""
     assert read_takes(distributions.Bernoulli, (("logits", "theta"),)) == "logits"
-    scores = (("", "log_prob"), ("", "cost"))
-    assert has_rewards(shapes.policy_loss, scores)
-    assert not has_rewards(shapes.score_rows, scores)
 
 
 def test_only_arguments_without_a_default_are_demanded() -> None:

@@ -12,7 +12,7 @@ from torch.distributions import Categorical
 
 from gradverify.estimators import NotApplicableError, Sample
 from gradverify.estimators.adapters import as_estimator
-from gradverify.estimators.adapters.single_site import SingleSite
+from gradverify.estimators.adapters.single_site import OwnGradient, SingleSite
 
 from . import foreign
 from .test_black_box import LOGITS, index_square, one_hot_cubic, seeded, three_bits
@@ -60,10 +60,27 @@ def test_the_parameters_of_the_site_are_probabilities_or_logits() -> None:
 
 
 def test_there_is_a_direct_term_only_if_the_parameters_enter_beside_the_site() -> None:
-    assert run(index_square).draw_direct_term(seeded()) is None
-    direct = run(one_hot_cubic).draw_direct_term(seeded())
-    assert direct is not None
-    assert direct.requires_grad
+    assert not run(index_square).has_own_gradient
+    assert run(one_hot_cubic).has_own_gradient
+    assert run(one_hot_cubic).draw_direct_term(seeded()).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("lead", "rows"), [((3,), [0, 1, 2]), ((2, 3), [0, 1, 2, 0, 1, 2]), ((3, 2), [0, 0, 1, 1, 2, 2]), ((3, 3), [0, 1, 2] * 3)]
+)
+def test_the_rows_of_values_are_told_by_the_last_dimension_of_their_number(lead: tuple[int, ...], rows: list[int]) -> None:
+    own = OwnGradient(torch.arange(3.0).reshape(3, 1))
+    assert own.expand(torch.Size(lead)).reshape(-1).tolist() == rows
+    assert not own.unclear
+
+
+def test_values_whose_rows_cannot_be_told_are_marked() -> None:
+    own = OwnGradient.of(torch.zeros(2), 3)
+    assert own.expand(torch.Size((6,))).shape == (6, 2)
+    assert own.unclear
+    alone = OwnGradient.of(torch.zeros(2), 1)
+    assert alone.expand(torch.Size((4, 6))).shape == (24, 2)
+    assert not alone.unclear
 
 
 def test_several_categories_in_one_site_are_refused() -> None:

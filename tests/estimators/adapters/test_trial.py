@@ -16,7 +16,7 @@ def test_an_invitation_to_write_to_others_is_left_out() -> None:
     trial = Trial(torch.bernoulli, (), ForeignHints())
     assert trial.attempt(SamplerConvention(THETA, "logits"), {"theta": make_parameters("logits")}) is None
     (message,) = trial.errors
-    assert message.startswith("a call raised RuntimeError: ")
+    assert message.startswith("it raised RuntimeError: ")
     assert "improved" not in message
 
 

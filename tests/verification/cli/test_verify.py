@@ -169,9 +169,11 @@ BAD_USE = [
     (("leave_one_out", "--budget", "-1"), "--budget -1; expected"),
     (("leave_one_out", "--seed", "-1"), "--seed -1; expected a number that is not negative"),
     (
-        ("leave_one_out", "straight_through", "--takes", "probs", "--objective", "relaxed"),
-        "--takes and --objective apply only to foreign code, and none of the targets is foreign; remove",
+        ("leave_one_out", "straight_through", "--takes", "probs", "--truth", "relaxed"),
+        "--takes and --truth apply only to foreign code, and none of the targets is foreign; remove",
     ),
+    (("leave_one_out", "--objective", "relaxed"), "--truth applies only to foreign code"),
+    (("leave_one_out", "--maximize"), "--maximize applies only to foreign code, and none of the targets is foreign; remove"),
     (
         (f"{TARGETS}:Forgetful", "--returns", "index"),
         "--returns applies only to foreign code, and none of the targets is foreign; remove",
@@ -179,6 +181,10 @@ BAD_USE = [
     (("leave_one_out", "--profile", "slow"), "'slow' is not one of 'quick', 'standard', 'thorough'"),
     (("leave_one_out", "--workers", "-1"), "--workers -1; expected 0 for none, or a number of processes"),
 ]
+
+
+def test_a_former_option_warns() -> None:
+    assert "--objective is deprecated; give --truth" in invoke("verify", "leave_one_out", "--objective", "relaxed").stderr
 
 
 @pytest.mark.parametrize(("arguments", "said"), BAD_USE, ids=[said[:40] for _, said in BAD_USE])

@@ -37,7 +37,7 @@ BIT = "bernoulli:0.3/square/p"
 
 HARMS = {
     "segfaulting": ("crashed", "its process died while it was probed"),
-    "raising": ("failed", "a call raised ZeroDivisionError: no rows to spare"),
+    "raising": ("failed", "it raised ZeroDivisionError at hostile.py, line"),
     "misshapen": ("failed", "it returned shape (4095, 4) for probs of shape (4096, 4)"),
     "mutating": ("failed", "it changed the probs that it was handed, in place"),
     "late_hanging": ("timeout", "one task took longer than 8 seconds"),
@@ -241,7 +241,7 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
     outcomes = {}
     asked = (("as stated", gumbel_softmax, "relaxed"), ("default", gumbel_softmax, "discrete"), ("off", too_steep, "relaxed"))
     for name, target, objective in asked:
-        cell = verify({name: target}, "categorical_one_hot:4/cubic", tolerance=0.1, objective=objective).cells[-1]
+        cell = verify({name: target}, "categorical_one_hot:4/cubic", tolerance=0.1, truth=objective).cells[-1]
         bias = cell.find("bias")
         assert bias is not None
         outcomes[name] = (bias.outcome, bias.claim, "relaxed objective" in bias.reference)
@@ -254,13 +254,13 @@ def test_a_relaxed_sampler_is_held_to_the_objective_that_is_stated() -> None:
 
 
 def test_a_hard_sampler_has_no_relaxed_objective() -> None:
-    with pytest.raises(TargetError, match="--objective relaxed was given, but it returns no relaxed samples"):
-        verify(hostile.sound, BIT, objective="relaxed")
+    with pytest.raises(TargetError, match="--truth relaxed was given, but it returns no relaxed samples"):
+        verify(hostile.sound, BIT, truth="relaxed")
 
 
 def test_hard_samples_that_are_smoothed_have_none_either() -> None:
     """The planted bug: no derivative at all, which a difference that misses the jumps would confirm as unbiased."""
-    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, objective="relaxed")
+    record = verify(foreign.smoothed, "categorical_one_hot:4/cubic", tolerance=0.1, truth="relaxed")
     bias = record.cells[-1].find("bias")
     assert bias is not None
     assert (record.cells[-1].status, bias.outcome, bias.claim) == ("failed", "failed", "none")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import click
 import pytest
 from click.testing import CliRunner
+from torch.nn.functional import gumbel_softmax
 
 from gradverify.estimators import LeaveOneOut, ScoreFunction, StraightThrough
 from gradverify.verification import Record, verify
@@ -109,6 +110,12 @@ def test_former_names_warn_and_work() -> None:
     with pytest.warns(DeprecationWarning, match=r"verify\(seconds=...\) is deprecated; give budget=60.0"):
         record = verify("leave_one_out", BIT, seconds=60.0)
     assert without_clocks(record) == without_clocks(verify("leave_one_out", BIT, budget=60.0))
+
+
+def test_the_truth_was_once_called_the_objective() -> None:
+    with pytest.warns(DeprecationWarning, match=r"verify\(objective=...\) is deprecated; give truth='discrete'"):
+        record = verify(gumbel_softmax, "categorical_one_hot:4/linear", tolerance=0.5, objective="discrete")
+    assert without_clocks(record) == without_clocks(verify(gumbel_softmax, "categorical_one_hot:4/linear", tolerance=0.5))
 
 
 def test_replay_names_what_it_can_and_writes_python_for_objects() -> None:
