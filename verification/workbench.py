@@ -44,7 +44,8 @@ class Workbench:
         if name not in self._problems:
             found = self.find_problem(name)
             dtype = getattr(torch, self.settings.dtype) if self.settings.dtype else found.params.dtype
-            self._problems[name] = replace(found, params=found.params.to(self.settings.device, dtype))
+            reading = self.settings.detached or found.detached
+            self._problems[name] = replace(found, params=found.params.to(self.settings.device, dtype), detached=reading)
         return self._problems[name]
 
     def reference(self, name: str) -> Reference:
