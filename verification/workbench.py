@@ -67,7 +67,9 @@ class Workbench:
     def sampled_reference(self, kind: str, problem: str) -> Reference:
         """Return the sampled reference of that kind, whether or not it decides the problem."""
         if (kind, problem) not in self._sampled:
-            self._sampled[kind, problem] = SAMPLED_REFERENCES[kind](self.problem(problem), self.settings.seed)
+            self._sampled[kind, problem] = SAMPLED_REFERENCES[kind](
+                self.problem(problem), self.settings.seed, self.settings.profile.r_accept
+            )
         return self._sampled[kind, problem]
 
     def subject(self, name: str, problem: str) -> Subject:

@@ -119,6 +119,7 @@ class CellRun:
             self.failure = result
         elif isinstance(result, CheckResult):
             self.findings, self.verified = dict(result.findings), result.estimator
+            self.test.constants_decide = not result.own_noise
         elif isinstance(task, ChunkTask) and task.stage == self._stage.name and not self.closed:
             self._stage.keep(task, result)
             while not self.closed and (ready := self._stage.take()) is not None:
@@ -165,9 +166,12 @@ class CellRun:
 
     def _look_at(self, task: ChunkTask, result: ChunkResult) -> None:
         """Show the chunk to the test of bias, split by split, as long as the stage lasts."""
-        for errors, own in zip(result.moments, result.own, strict=True):
+        for at, (errors, own) in enumerate(zip(result.moments, result.own, strict=True)):
             self.totals.add_rows(own)
             self._stage.seen = self._stage.seen.merge(errors)
+            if result.reference:
+                mine, theirs = self._stage.sides
+                self._stage.sides = mine.merge(own), theirs.merge(result.reference[at])
             self._look()
             if errors.nonfinite and self.test.verdict is not None:
                 self._explain_overflow(errors.nonfinite, result.overflow)
@@ -181,7 +185,7 @@ class CellRun:
         seen = self._stage.seen
         if self.test.verdict is not None or (seen.count < self.test.next_look and not seen.nonfinite):
             return
-        self.test.update(seen)
+        self.test.update(seen, self._stage.sides if self.subject.reference.sampler else ())
         if self.test.verdict is None and self.test.stage != self._stage.name:
             self._begin(self.test.stage)
 

@@ -62,15 +62,28 @@ def suspend(cell: Cell, question: str) -> Cell:
     return replace(cell, checks=tuple(_suspend_check(check, question) for check in cell.checks))
 
 
-def read_under(cell: Cell, reading: str) -> Cell:
-    """Return a cell whose verdict says how detached values are read; the cell itself if that makes no difference."""
-    if not reading:
-        return cell
-    checks = (
-        replace(check, note="; ".join(filter(None, (check.note, reading)))) if check.check == "bias" else check
-        for check in cell.checks
-    )
-    return replace(cell, checks=tuple(checks))
+def rare_condition(reference: Reference, p_gate: float) -> str:
+    """Return the condition under which a verdict holds while nobody knows how rare an event may matter; empty if one knows.
+
+    Args:
+        reference: The deciding reference.
+        p_gate: The probability of the rarest event that the rows were sure to show.
+    """
+    if reference.gate_known:
+        return ""
+    return f"provided that no event rarer than {p_gate:.2g} matters (Problem(rarest=...) says so)"
+
+
+def read_under(cell: Cell, reading: str, condition: str = "") -> Cell:
+    """Return a cell whose verdict says how detached values are read, and under which condition it holds."""
+    return replace(cell, checks=tuple(_add_words(check, reading, condition) for check in cell.checks))
+
+
+def _add_words(check: Check, reading: str, condition: str) -> Check:
+    if check.check != "bias":
+        return check
+    words = (check.note, reading, condition if check.outcome in ("unbiased", "biased") else "")
+    return replace(check, note="; ".join(filter(None, words)))
 
 
 def _suspend_check(check: Check, question: str) -> Check:

@@ -31,7 +31,7 @@ from .cell_checks import cell_record, reference_check
 from .exact import exact_cell
 from .families import fit_families
 from .loop import Progress, run_jobs
-from .readings import open_question, read_under, suspend
+from .readings import open_question, rare_condition, read_under, suspend
 
 __all__ = ["Progress", "Verification"]
 
@@ -207,7 +207,9 @@ class Verification:
         question = open_question(self.workbench.reference(run.problem), references)
         if question:
             return suspend(cell, question)
-        return _overrule(cell) if references.outcome == "disagree" else read_under(cell, run.subject.reference.reading)
+        if references.outcome == "disagree":
+            return _overrule(cell)
+        return read_under(cell, run.subject.reference.reading, rare_condition(run.subject.reference, run.plan.p_gate))
 
 
 def _read_exactly(cell: Cell, reference: Reference) -> Cell:

@@ -15,7 +15,7 @@ from ...estimators.finite_difference import FiniteDifference, central_difference
 from ...estimators.protocol import Claims, Estimator, Program
 from ..problems.problem import Problem, ProblemError, probe
 from .difference_steps import moves_outcomes, valid_steps
-from .likelihood_ratio import PILOT_ROWS, draw_pilot, pilot_gate
+from .likelihood_ratio import PILOT_ROWS, TOLERANCE, draw_pilot, pilot_gate
 from .reference import Array, Reference
 
 __all__ = ["FINITE_DIFFERENCE", "SteppedDifference", "finite_difference"]
@@ -46,7 +46,7 @@ class SteppedDifference:
         return central_differences(program, params.detach(), params.new_tensor(self.steps), num_samples, generator)
 
 
-def finite_difference(problem: Problem, seed: int) -> Reference:
+def finite_difference(problem: Problem, seed: int, tolerance: float = TOLERANCE) -> Reference:
     """Return central differences with common random numbers, their step chosen by a pilot and their bias bounded.
 
     A central difference D(h) is off by ``h^2 |f'''| / 6 + O(h^4)``, and ``D(h) - D(h / 2)`` is three quarters of that. The
@@ -67,7 +67,8 @@ def finite_difference(problem: Problem, seed: int) -> Reference:
     telling = [pilot for pilot in pilots if not pilot.silent.any()] or pilots[:1]
     best = min(telling, key=lambda pilot: pilot.cost(telling[-1]))
     bound = np.where(best.silent, _NOTHING_KNOWN, best.bound_beside(telling[-1]))
-    return Reference(FINITE_DIFFERENCE, best.gradient, best.sampler, bound, assumes=True, **pilot_gate(problem))
+    gate = pilot_gate(problem, best.gradient, tolerance)
+    return Reference(FINITE_DIFFERENCE, best.gradient, best.sampler, bound, assumes=True, **gate)
 
 
 @dataclass(frozen=True, eq=False)

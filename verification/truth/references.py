@@ -27,11 +27,11 @@ __all__ = ["EXACT_GIVEN", "SAMPLED_REFERENCES", "find_reference"]
 
 EXACT_GIVEN = "exact (given)"
 
-SAMPLED_REFERENCES: dict[str, Callable[[Problem, int], Reference]] = {
+SAMPLED_REFERENCES: dict[str, Callable[[Problem, int, float], Reference]] = {
     LIKELIHOOD_RATIO: likelihood_ratio,
     FINITE_DIFFERENCE: finite_difference,
 }
-"""Kind -> the function of a problem and a seed that makes such a reference. The first one decides where nothing is exact."""
+"""Kind -> the function of a problem, a seed and a tolerance that makes it. The first one decides where nothing is exact."""
 
 
 def find_reference(problem: Problem, seed: int, tolerance: float) -> Reference:
@@ -60,14 +60,15 @@ def find_reference(problem: Problem, seed: int, tolerance: float) -> Reference:
 
 def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
     if problem.reference is not None:
-        return _sample(problem.reference, problem, seed)
+        return _sample(problem.reference, problem, seed, tolerance)
     agreed = _agree(problem, tolerance)
     if agreed is None:
         if problem.exact is None:
             through = problem.detached == "differentiate"
-            return _sample(FINITE_DIFFERENCE if through else next(iter(SAMPLED_REFERENCES)), problem, seed)
+            return _sample(FINITE_DIFFERENCE if through else next(iter(SAMPLED_REFERENCES)), problem, seed, tolerance)
         rounding = given_rounding(problem)
-        return Reference(EXACT_GIVEN, given_gradient(problem), None, rounding, **pilot_gate(problem))
+        gate = pilot_gate(problem, given_gradient(problem), tolerance)
+        return Reference(EXACT_GIVEN, given_gradient(problem), None, rounding, **gate)
     computed = agreed.exact
     return Reference(
         computed.kind,
@@ -85,9 +86,11 @@ def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
     )
 
 
-def _sample(kind: str, problem: Problem, seed: int) -> Reference:
+def _sample(kind: str, problem: Problem, seed: int, tolerance: float) -> Reference:
     """Return a sampled reference, with what the program detaches: differences see it, and scores do not."""
-    return replace(SAMPLED_REFERENCES[kind](problem, seed), detaches=find_detaches(problem), detached=problem.detached)
+    return replace(
+        SAMPLED_REFERENCES[kind](problem, seed, tolerance), detaches=find_detaches(problem), detached=problem.detached
+    )
 
 
 def _agree(problem: Problem, tolerance: float) -> AgreedGradient | None:
