@@ -23,6 +23,7 @@ from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
 from ..workbench import Workbench
+from .gate import ReleasedGate, release_gate
 from .rows import draw_rows
 
 __all__ = ["CheckResult", "CheckTask", "ChunkResult", "ChunkTask", "Overflow", "Task"]
@@ -47,12 +48,14 @@ class CheckResult:
     Attributes:
         findings: The findings.
         estimator: A description of the estimator.
+        gate: A wider gate than the planned one, if forced rows show that rare outcomes carry nothing.
         own_noise: True if it draws more than the program's outcomes, so that equal rows may wait for a branch of its own.
     """
 
     findings: Mapping[str, Finding]
     estimator: str
     own_noise: bool = False
+    gate: ReleasedGate | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class CheckTask:
             verified = subject.drawing
         except NotApplicableError:
             verified = subject.unfitted
-        return CheckResult(findings, stable_repr(verified), _has_own_noise(subject))
+        held = all(finding.outcome == "pass" for name, finding in findings.items() if name == "conformance")
+        return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject) if held else None)
 
 
 def _has_own_noise(subject: Subject) -> bool:

@@ -74,15 +74,22 @@ def rare_condition(reference: Reference, p_gate: float) -> str:
     return f"provided that no event rarer than {p_gate:.2g} matters (Problem(rarest=...) says so)"
 
 
-def read_under(cell: Cell, reading: str, condition: str = "") -> Cell:
-    """Return a cell whose verdict says how detached values are read, and under which condition it holds."""
-    return replace(cell, checks=tuple(_add_words(check, reading, condition) for check in cell.checks))
+def read_under(cell: Cell, reading: str, condition: str = "", gate: str = "") -> Cell:
+    """Return a cell whose verdict says how detached values are read, on which condition it holds, and what its gate left out.
+
+    Args:
+        cell: The cell.
+        reading: A sentence on detached values, or nothing.
+        condition: The condition of a verdict, or nothing.
+        gate: A sentence on rare outcomes that the gate left out, or nothing.
+    """
+    return replace(cell, checks=tuple(_add_words(check, reading, condition, gate) for check in cell.checks))
 
 
-def _add_words(check: Check, reading: str, condition: str) -> Check:
+def _add_words(check: Check, reading: str, condition: str, gate: str) -> Check:
     if check.check != "bias":
         return check
-    words = (check.note, reading, condition if check.outcome in ("unbiased", "biased") else "")
+    words = (check.note, reading, condition if check.outcome in ("unbiased", "biased") else "", gate)
     return replace(check, note="; ".join(filter(None, words)))
 
 

@@ -209,7 +209,9 @@ class Verification:
             return suspend(cell, question)
         if references.outcome == "disagree":
             return _overrule(cell)
-        return read_under(cell, run.subject.reference.reading, rare_condition(run.subject.reference, run.plan.p_gate))
+        return read_under(
+            cell, run.subject.reference.reading, rare_condition(run.subject.reference, run.plan.p_gate), run.gate_note
+        )
 
 
 def _read_exactly(cell: Cell, reference: Reference) -> Cell:

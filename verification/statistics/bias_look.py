@@ -17,6 +17,7 @@ __all__ = ["Look", "look"]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_MOVED = 0.1  # of the tolerance, by which one row of a known rare outcome may move the mean
 MAX_SHARE = 0.02  # if one row holds more of the sum of squares than this, the tail has not been seen
 
 
@@ -94,6 +95,7 @@ def look(
     for side in sides:
         opened &= _open(plan, side) | _constant_side((side,), numeric)
     start = np.where((start == 0) & opened, count, start)
+    bounded = opened | (_known_tail(plan, moments) & ~constant & ~hidden)
     right = np.maximum(np.abs(moments.minimum), np.abs(moments.maximum)) <= plan.slack + numeric
     settled = constant & (count >= plan.rows_if_constant) & (right | trusted)
     alpha = plan.channel_alpha(stage, flagged)
@@ -110,7 +112,7 @@ def look(
         hidden=hidden,
         alpha=alpha,
         alarm=_limits(moments, opened, settled, start, alpha),
-        accept=_limits(moments, opened, settled, start, np.full_like(alpha, plan.alpha_unbiased)),
+        accept=_limits(moments, bounded, settled, np.where(start > 0, start, count), np.full_like(alpha, plan.alpha_unbiased)),
     )
 
 
@@ -121,6 +123,20 @@ def _constant_side(sides: Sequence[Moments], numeric: Array) -> Flags:
         with np.errstate(invalid="ignore"):
             constant |= (side.maximum - side.minimum) <= 2 * numeric
     return constant
+
+
+def _known_tail(plan: BiasPlan, moments: Moments) -> Flags:
+    """Return the channels whose far rows are those of known rare outcomes, none of which moves the mean by much.
+
+    The share of a single row closes a channel because what is rarer still may be larger. Here what is rarer is known.
+    """
+    largest = np.asarray(plan.known_reach).max()
+    if moments.count < plan.rows_to_open or largest == 0:
+        return np.zeros(moments.mean.shape, dtype=np.bool_)
+    reach = plan.channels.bound(np.asarray(largest + np.abs(np.asarray(plan.truth))))
+    far = np.maximum(moments.maximum - moments.mean, moments.mean - moments.minimum)
+    room = _MOVED * moments.count * plan.tolerance(plan.r_accept)
+    return np.isfinite(moments.skewness) & (far <= 2 * reach) & (far <= room)
 
 
 def _open(plan: BiasPlan, moments: Moments) -> Flags:

@@ -44,11 +44,12 @@ def _recursion(problem: Problem, tolerance: float) -> ExactGradient | None:
     tau = tolerance * scales(gradient, np.maximum(floor, problem.scale_floor))
     carried = deviation * chain.slope.abs()
     influential = [_influential(chain.mass, column, float(limit)) for column, limit in zip(carried.T, tau, strict=True)]
-    rarest = min(rarest_outcome(program, params), *influential)
+    rarest_path = min(influential, default=1.0)
     return ExactGradient(
         kind="exact (finite-state recursion)",
         gradient=gradient,
-        rarest=rarest,
+        rarest=min(rarest_outcome(program, params), rarest_path),
+        rarest_path=rarest_path,
         mean=lambda point: chain_moments(program, point).mean,
         cost=float(steps * len(chain.value)),
         roundings=flatten(size),
@@ -69,10 +70,12 @@ def _enumeration(problem: Problem, tolerance: float) -> ExactGradient | None:
     size = _path_roundings(paths)
     floor = zero_floor(gradient, size, _path_spread(paths), problem)
     tau = tolerance * scales(gradient, np.maximum(floor, problem.scale_floor))
+    rarest_path = _rarest_path(paths, tau)
     return ExactGradient(
         kind="exact (enumeration)",
         gradient=gradient,
-        rarest=_rarest(paths, tau, ignored_probability(problem)),
+        rarest=min(_rarest_marginal(paths, ignored_probability(problem)), rarest_path),
+        rarest_path=rarest_path,
         mean=lambda point: float(enumerate_paths(problem.program, point).mean()),
         cost=float(count),
         roundings=size,
@@ -134,20 +137,25 @@ def _path_roundings(paths: Paths) -> Array:
     return flatten(terms.sum(0) * (_OPERATIONS + paths.outcomes.shape[1] + math.log2(count)))
 
 
-def _rarest(paths: Paths, tolerance: Array, ignored: float) -> float:
-    """Return how rare an event may be and still carry a bias of the tolerance.
+def _rarest_marginal(paths: Paths, ignored: float) -> float:
+    """Return the smallest marginal probability of any site's outcome.
 
-    The smaller of: the smallest marginal probability of any site's outcome; the probability of the most influential paths
-    that together carry more than the tolerance, paths in decreasing order of ``|f - E f| |dlog P_j|``. Outcomes of probability
-    ``ignored`` or less count by their influence alone: the tail of a count never ends.
+    Outcomes of probability ``ignored`` or less count by their influence alone: the tail of a count never ends.
     """
     weight = paths.weight.double()
     marginals = [float(weight[column == outcome].sum()) for column in paths.outcomes.T for outcome in torch.unique(column)]
-    rarest = min((each for each in marginals if each > ignored), default=1.0)
+    return min((each for each in marginals if each > ignored), default=1.0)
+
+
+def _rarest_path(paths: Paths, tolerance: Array) -> float:
+    """Return the probability of the most influential paths that together carry more than the tolerance.
+
+    Paths are taken in decreasing order of ``|f - E f| |dlog P_j|``.
+    """
+    weight = paths.weight.double()
     influence = (paths.objective - paths.mean()).abs()[:, None] * paths.weight_gradient.reshape(len(weight), -1).abs()
-    for column, tau in zip(influence.T, tolerance, strict=True):
-        rarest = min(rarest, _influential(weight, column, float(tau)))
-    return rarest
+    columns = zip(influence.T, tolerance, strict=True)
+    return min((_influential(weight, column, float(tau)) for column, tau in columns), default=1.0)
 
 
 def _influential(weight: Tensor, carried: Tensor, tau: float) -> float:

@@ -31,6 +31,7 @@ class Gate(TypedDict):
     """The fields of a `Reference` that say how rare an event must have been seen."""
 
     rarest: float
+    rarest_path: float
     gate_known: bool
 
 
@@ -69,7 +70,7 @@ def pilot_gate(problem: Problem, gradient: Array, tolerance: float = TOLERANCE) 
         tolerance: The relative tolerance.
     """
     if problem.rarest is not None:
-        return {"rarest": problem.rarest, "gate_known": True}
+        return {"rarest": problem.rarest, "rarest_path": problem.rarest, "gate_known": True}
     params = problem.params.cpu().expand(_GATE_ROWS, *problem.params.shape)
     generator = chunk_generator(0, "gate", problem.name, str(params.dtype), "reference", 0)
     tape: Tape[Site] = Tape()
@@ -79,8 +80,9 @@ def pilot_gate(problem: Problem, gradient: Array, tolerance: float = TOLERANCE) 
     means = [site.probabilities().double().mean(0).reshape(-1) for site in finite]
     ignored = ignored_probability(problem)
     seen = [float(mean[mean > ignored].min()) for mean in means if bool((mean > ignored).any())]
+    path = 1.0
     if len(finite) == len(tape.draws) and not ignored:
         outcomes = torch.cat([draw.index.reshape(_GATE_ROWS, -1).long() for draw in tape.draws], 1)
         with suppress(Exception):  # a program may not run on every path
-            seen.append(rarest_path(problem, outcomes, objective, tolerance * scales(gradient, problem.scale_floor)))
-    return {"rarest": min(seen, default=1.0), "gate_known": False}
+            path = rarest_path(problem, outcomes, objective, tolerance * scales(gradient, problem.scale_floor))
+    return {"rarest": min(path, *seen), "rarest_path": path, "gate_known": False}

@@ -26,6 +26,7 @@ class ExactGradient:
         kind: Its name, for example ``exact (enumeration)``.
         gradient: The gradient ``[d]``.
         rarest: The probability of the rarest event that a sample must have seen before it is believed.
+        rarest_path: The part of `rarest` that is not one outcome of one site, but what paths carry.
         mean: The exact mean of the objective as a function of the point.
         cost: The cost of one mean, in runs of the program.
         roundings: The error that one relative rounding error of every operation leaves ``[d]``, in units of that error.
@@ -35,6 +36,7 @@ class ExactGradient:
     kind: str
     gradient: Array
     rarest: float
+    rarest_path: float
     mean: Callable[[Tensor], float]
     cost: float
     roundings: Array
@@ -52,6 +54,7 @@ class Reference:
         sampler: The estimator whose rows are subtracted, row by row, if the reference is itself sampled; else None.
         bias_bound: A bound on the reference's own bias ``[d]``.
         rarest: The probability of the rarest event that a sample must have seen.
+        rarest_path: The part of `rarest` that is not one outcome of one site, but what paths carry, or what the author says.
         given: The gradient that the author gave, if the computed one decides in its place.
         gate_known: True if no rarer event can matter: the program was enumerated, or its author says so.
         assumes: True if `bias_bound` rests on an assumption, so that the reference can refute a claim and never support one.
@@ -69,6 +72,7 @@ class Reference:
     sampler: Estimator | None
     bias_bound: Array
     rarest: float
+    rarest_path: float = 1.0
     given: Array | None = None
     gate_known: bool = True
     assumes: bool = False

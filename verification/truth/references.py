@@ -76,6 +76,7 @@ def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
         None,
         np.zeros_like(computed.gradient),
         min(computed.rarest, problem.rarest or 1.0),
+        rarest_path=min(computed.rarest_path, problem.rarest or 1.0),
         given=None if problem.exact is None else given_gradient(problem),
         roundings=computed.roundings,
         floor=computed.floor,
