@@ -13,7 +13,7 @@ from .hyper_parameters import require_positive
 from .protocol import ALL_SITES, Claims, Program, evaluate, require_floating
 from .runs.tape import sampling
 
-__all__ = ["FiniteDifference", "difference_steps"]
+__all__ = ["FiniteDifference", "central_differences", "difference_steps"]
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,32 @@ class FiniteDifference:
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Return replicates, ``[num_samples, *param]``."""
         require_floating(params)
-        params = params.detach()
-        steps = difference_steps(params, self.step)
-        shifts = torch.diag(steps).reshape(-1, *params.shape)
-        points = torch.cat((params + shifts, params - shifts))
-        copies = points.shape[0]
-        with torch.no_grad():
-            rows = points.repeat_interleave(num_samples, dim=0)
-            objective = evaluate(program, rows, sampling(copies * num_samples, generator, copies))
-        above, below = objective.reshape(2, -1, num_samples)
-        slopes: Tensor = (above - below).T / (2 * steps)
-        return slopes.reshape(num_samples, *params.shape)
+        return central_differences(
+            program, params.detach(), difference_steps(params.detach(), self.step), num_samples, generator
+        )
+
+
+def central_differences(
+    program: Program, params: Tensor, steps: Tensor, num_samples: int, generator: torch.Generator
+) -> Tensor:
+    """Return central differences of runs that share their uniforms, ``[num_samples, *param]``.
+
+    Args:
+        program: The program.
+        params: The point, ``[*param]``, without a graph.
+        steps: The half-width of every coordinate's difference, ``[d]``.
+        num_samples: The number of replicates.
+        generator: The source of randomness.
+    """
+    shifts = torch.diag(steps).reshape(-1, *params.shape)
+    points = torch.cat((params + shifts, params - shifts))
+    copies = points.shape[0]
+    with torch.no_grad():
+        rows = points.repeat_interleave(num_samples, dim=0)
+        objective = evaluate(program, rows, sampling(copies * num_samples, generator, copies))
+    above, below = objective.reshape(2, -1, num_samples)
+    slopes: Tensor = (above - below).T / (2 * steps)
+    return slopes.reshape(num_samples, *params.shape)
 
 
 def difference_steps(params: Tensor, step: float) -> Tensor:

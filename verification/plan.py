@@ -9,7 +9,7 @@ import torch
 
 from ..estimators.adapters import Convention
 from ..estimators.protocol import Estimator, describe
-from .problems.problem import Probe
+from .problems.problem import DetachedReading, Probe
 from .verdicts import Expectation
 
 __all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "affordable_rows", "chunk_rows", "settle"]
@@ -62,6 +62,7 @@ class Settings:
         conventions: Target -> how its foreign code is used, found out once and the same in every process.
         fused: Draw rows by compiled walks in cells that are worth it.
         dtype: Floating type that everything is computed in, ``float32`` or ``float64``; None for each problem's own.
+        detached: How values are read that programs detach, ``differentiate`` or ``hold``; None for each problem's own word.
     """
 
     profile: Profile
@@ -73,6 +74,7 @@ class Settings:
     conventions: tuple[tuple[str, Convention], ...] = ()
     fused: bool = True
     dtype: str | None = None
+    detached: DetachedReading | None = None
 
 
 WORK_PER_ROW = 1000
@@ -92,6 +94,7 @@ def settle(
     budget: float | None = None,
     dtype: str | None = None,
     fused: bool = True,
+    detached: DetachedReading | None = None,
 ) -> Settings:
     """Return the settings that a caller's options come to.
 
@@ -105,6 +108,7 @@ def settle(
         budget: The seconds after which open cells are closed.
         dtype: ``float32`` or ``float64``; None for each problem's own.
         fused: Draw rows by compiled walks in cells that are worth it.
+        detached: How values are read that programs detach, ``differentiate`` or ``hold``; None for each problem's own word.
 
     Raises:
         ValueError: An option is out of range, or the device is not there; the message says what was expected.
@@ -121,12 +125,24 @@ def settle(
         raise ValueError(f"device={device!r}; expected 'cpu' or 'cuda'")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' was asked for and PyTorch sees none; use 'cpu', or a machine with a GPU")
+    if detached not in (None, "differentiate", "hold"):
+        raise ValueError(f"detached={detached!r}; expected 'differentiate' or 'hold'")
     if dtype not in (None, "float32", "float64"):
         raise ValueError(f"dtype={dtype!r}; expected 'float32' or 'float64'")
     chosen = PROFILES[profile]
     if tolerance is not None:
         chosen = replace(chosen, r_accept=tolerance, r_target=tolerance / 2)
-    return Settings(chosen, alpha=alpha, seed=seed, device=device, expect=expect, budget=budget, dtype=dtype, fused=fused)
+    return Settings(
+        chosen,
+        alpha=alpha,
+        seed=seed,
+        device=device,
+        expect=expect,
+        budget=budget,
+        dtype=dtype,
+        fused=fused,
+        detached=detached,
+    )
 
 
 BIAS_SHARE, OTHER_SHARE = 0.8, 0.2

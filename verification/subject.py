@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..estimators.adapters import convention_of
@@ -105,11 +106,12 @@ class Subject:
             max_rows: The rows of the first stage at most.
         """
         reference = self.reference
-        scale = scales(reference.gradient, self.problem.scale_floor)
+        scale = scales(reference.gradient, np.maximum(reference.floor, self.problem.scale_floor))
+        rounding = np.asarray(reference.roundings) * torch.finfo(self.problem.params.dtype).eps
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
-            tau_numeric=bias_rounding(scale, self.problem.params.dtype),
+            tau_numeric=np.maximum(bias_rounding(scale, self.problem.params.dtype), rounding),
             r_target=r_target,
             r_accept=r_accept,
             alpha=alpha,

@@ -44,7 +44,8 @@ class Workbench:
         if name not in self._problems:
             found = self.find_problem(name)
             dtype = getattr(torch, self.settings.dtype) if self.settings.dtype else found.params.dtype
-            self._problems[name] = replace(found, params=found.params.to(self.settings.device, dtype))
+            reading = self.settings.detached or found.detached
+            self._problems[name] = replace(found, params=found.params.to(self.settings.device, dtype), detached=reading)
         return self._problems[name]
 
     def reference(self, name: str) -> Reference:
@@ -66,7 +67,9 @@ class Workbench:
     def sampled_reference(self, kind: str, problem: str) -> Reference:
         """Return the sampled reference of that kind, whether or not it decides the problem."""
         if (kind, problem) not in self._sampled:
-            self._sampled[kind, problem] = SAMPLED_REFERENCES[kind](self.problem(problem), self.settings.seed)
+            self._sampled[kind, problem] = SAMPLED_REFERENCES[kind](
+                self.problem(problem), self.settings.seed, self.settings.profile.r_accept
+            )
         return self._sampled[kind, problem]
 
     def subject(self, name: str, problem: str) -> Subject:

@@ -143,9 +143,15 @@ def recording(
         site = read(distribution, rows)
         index = draw(site, generator)
         tape.draws.append(Draw(site, index))
-        return site.value(index)  # type: ignore[no-any-return]
+        return _own_value(site, index)
 
     return sample
+
+
+def _own_value(site: Any, index: Tensor) -> Tensor:
+    """Return the value of an outcome as a tensor that the program may write into: the tape keeps its own."""
+    value: Tensor = site.value(index)
+    return value.clone() if value is index else value
 
 
 @overload
@@ -172,7 +178,7 @@ def forcing(
         site = read(distribution, rows)
         index = outcome(len(tape.draws), site)
         tape.draws.append(Draw(site, index))
-        return site.value(index)  # type: ignore[no-any-return]
+        return _own_value(site, index)
 
     return sample
 

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from ...estimators.protocol import NotApplicableError
 from ..checks.catalogue import Finding, examine_cell
 from ..checks.dependence import correlation, digest
+from ..checks.own_noise import draws_own_noise
 from ..seeds import stable_repr
 from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
 from ..workbench import Workbench
+from .gate import ReleasedGate, release_gate
 from .rows import draw_rows, draw_rows_watched
 
 __all__ = ["CheckResult", "CheckTask", "ChunkResult", "ChunkTask", "Overflow", "Task"]
@@ -41,10 +43,19 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The findings of a cell's checks by name, and the estimator as it will be verified."""
+    """The findings of a cell's checks by name, and the estimator as it will be verified.
+
+    Attributes:
+        findings: The findings.
+        estimator: A description of the estimator.
+        gate: A wider gate than the planned one, if forced rows show that rare outcomes carry nothing.
+        own_noise: True if it draws more than the program's outcomes, so that equal rows may wait for a branch of its own.
+    """
 
     findings: Mapping[str, Finding]
     estimator: str
+    own_noise: bool = False
+    gate: ReleasedGate | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,17 @@ class CheckTask:
             verified = subject.drawing
         except NotApplicableError:
             verified = subject.unfitted
-        return CheckResult(findings, stable_repr(verified))
+        held = all(finding.outcome == "pass" for name, finding in findings.items() if name == "conformance")
+        return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject) if held else None)
+
+
+def _has_own_noise(subject: Subject) -> bool:
+    if subject.about.deterministic:
+        return False
+    try:
+        return draws_own_noise(subject.fitted, subject.problem, subject.generator("own noise", 0))
+    except NotApplicableError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,7 @@ class ChunkResult:
         moments: The moments of the error, ``row - reference``, for each split.
         own: The moments of the rows themselves, for each split: a sampled reference has a variance too, which is not the
             estimator's.
+        reference: The moments of the sampled reference's rows, for each split; empty if the reference is a number.
         digest: A hash of the rows; empty if they are so much alike that another chunk may have the same by chance.
         constant: True if all rows are equal.
         correlation: The correlations of rows with the next one, and with those 1/2 to 1/8 of a chunk away, per coordinate.
@@ -115,6 +137,7 @@ class ChunkResult:
 
     moments: tuple[Moments, ...]
     own: tuple[Moments, ...]
+    reference: tuple[Moments, ...]
     digest: bytes
     constant: bool
     correlation: tuple[float, ...]
@@ -154,11 +177,12 @@ class ChunkTask:
         started = time.perf_counter()
         rows, fault = self._draw(subject)
         seconds = time.perf_counter() - started
-        errors = rows - self._reference_rows(subject)
-        moments = self._moments(errors)
+        reference = self._reference_rows(subject)
+        moments = self._moments(rows - reference)
         return ChunkResult(
             moments=moments,
             own=moments if subject.reference.exact else self._moments(rows),
+            reference=() if subject.reference.exact else self._moments(reference),
             digest=digest(rows),
             constant=bool((rows == rows[:1]).all()),
             correlation=correlation(rows),

@@ -13,10 +13,13 @@ from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
 from ...estimators.sites import FiniteSite, Site, is_finite, site_of
 
-__all__ = ["Probe", "Problem", "ProblemError", "ReferenceName", "hold_to_rows", "probe"]
+__all__ = ["DetachedReading", "Probe", "Problem", "ProblemError", "ReferenceName", "hold_to_rows", "probe"]
 
 ReferenceName = Literal["likelihood ratio", "finite difference"]
 """The name of a reference that the author of a problem may choose."""
+
+DetachedReading = Literal["differentiate", "hold"]
+"""How values are read that a program detaches: as functions of the parameters, or as constants at the point."""
 
 
 class ProblemError(ValueError):
@@ -41,6 +44,8 @@ class Problem:
         rarest: The probability of the rarest event that matters, if the program cannot show it (``p_gate``).
         reference: The deciding reference, ``likelihood ratio`` or ``finite difference``; None leaves the choice to the tool.
         quick: True if the problem is part of the quick profile.
+        detached: The reading of values that the program detaches from its parameters: ``differentiate`` through them, or
+            ``hold`` them. None if there are none; where it matters, the run asks.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Problem:
     rarest: float | None = None
     reference: ReferenceName | None = None
     quick: bool = True
+    detached: DetachedReading | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.params, Tensor) or not self.params.is_floating_point():
@@ -70,6 +76,8 @@ class Problem:
             raise ProblemError(
                 f"problem {self.name!r}: reference={self.reference!r}; expected 'likelihood ratio' or 'finite difference'"
             )
+        if self.detached is not None and self.detached not in get_args(DetachedReading):
+            raise ProblemError(f"problem {self.name!r}: detached={self.detached!r}; expected 'differentiate' or 'hold'")
 
     @property
     def family(self) -> str:

@@ -40,6 +40,7 @@ class CellRun:
     Attributes:
         findings: The findings of the checks by name; ``conformance`` is the one that may end the cell.
         verified: A description of the estimator as it was verified.
+        gate_note: A sentence on rare outcomes that were left out of the gate, because they carry nothing.
         failure: The failure of a task that gave no result.
         test: The test of bias.
         totals: The sums over all rows.
@@ -50,7 +51,7 @@ class CellRun:
     ) -> None:
         self.subject, self.plan, self.variance = subject, plan, variance
         self.findings: dict[str, Finding] = {}
-        self.verified = ""
+        self.verified = self.gate_note = ""
         self.failure: Failure | None = None
         self.test = BiasTest(plan)
         self.totals = Totals(len(plan.channel_names))
@@ -119,6 +120,11 @@ class CellRun:
             self.failure = result
         elif isinstance(result, CheckResult):
             self.findings, self.verified = dict(result.findings), result.estimator
+            if result.gate is not None:
+                unseen = np.asarray(self.plan.reference_bias) + result.gate.carried
+                self.plan = replace(self.plan, p_gate=result.gate.p_gate, reference_bias=unseen, known_reach=result.gate.reach)
+                self.test, self.gate_note = BiasTest(self.plan), result.gate.note
+            self.test.constants_decide = not result.own_noise
         elif isinstance(task, ChunkTask) and task.stage == self._stage.name and not self.closed:
             self._stage.keep(task, result)
             while not self.closed and (ready := self._stage.take()) is not None:
@@ -167,9 +173,12 @@ class CellRun:
 
     def _look_at(self, task: ChunkTask, result: ChunkResult) -> None:
         """Show the chunk to the test of bias, split by split, as long as the stage lasts."""
-        for errors, own in zip(result.moments, result.own, strict=True):
+        for at, (errors, own) in enumerate(zip(result.moments, result.own, strict=True)):
             self.totals.add_rows(own)
             self._stage.seen = self._stage.seen.merge(errors)
+            if result.reference:
+                mine, theirs = self._stage.sides
+                self._stage.sides = mine.merge(own), theirs.merge(result.reference[at])
             self._look()
             if errors.nonfinite and self.test.verdict is not None:
                 self._explain_overflow(errors.nonfinite, result.overflow)
@@ -183,7 +192,7 @@ class CellRun:
         seen = self._stage.seen
         if self.test.verdict is not None or (seen.count < self.test.next_look and not seen.nonfinite):
             return
-        self.test.update(seen)
+        self.test.update(seen, self._stage.sides if self.subject.reference.sampler else ())
         if self.test.verdict is None and self.test.stage != self._stage.name:
             self._begin(self.test.stage)
 

@@ -18,9 +18,12 @@ from ..statistics.channels import scales
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.variance import left_out_log_variances, measurable, variance_interval
 from ..subject import estimator_facts
+from ..truth.given import GIVEN_DIGITS
 from ..truth.reference import Reference
+from ..truth.references import EXACT_GIVEN
 from ..verdicts import BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
 from .cell import CellRun
+from .readings import DETACHED, explain_disagreement
 
 __all__ = ["cell_record", "hold_bias_claim", "reference_check", "resolve_claim"]
 
@@ -39,8 +42,6 @@ _CLAIM_BY_OUTCOME: Mapping[Outcome, Claim] = {
     "disagree": "refuted",
 }
 """What the outcome of a check that is no bias check says; any other outcome says nothing."""
-
-GIVEN_DIGITS = 1e-3  # a gradient that its author gives to four digits is still taken for exact
 
 
 def resolve_claim(claims: Claims, problem: Problem, expect: Expectation) -> Expectation:
@@ -132,12 +133,15 @@ def _ended_check(finding: Conformance, claim: Expectation, reference: Reference)
 
 def reference_check(runs: list[CellRun], reference: Reference) -> Check:
     """Return the check of a problem's other references against the one that decides."""
-    compared = [*_computed_value(reference), *(_sampled_value(each) for each in runs)]
+    compared = [*_given_value(reference), *(_sampled_value(each) for each in runs)]
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
     ranked: tuple[ReferencesOutcome, ...] = ("disagree", "agree", "inconclusive", "not compared")
     worst = next(outcome for outcome in ranked if outcome in (*outcomes, "not compared"))
-    note = "; ".join(f"{each['kind']}: {each['outcome']}" for each in values)
+    if worst == "agree" and (reference.question or any(each.get("reason") == DETACHED for each in compared)):
+        worst = "inconclusive"
+    said = (f"{each['kind']}: {each['outcome']}" for each in values)
+    note = "; ".join(filter(None, (*said, reference.question, reference.reading)))
     rows = sum(run.rows.count for run in runs)
     return Check(
         check="references",
@@ -150,15 +154,17 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
     )
 
 
-def _computed_value(reference: Reference) -> Iterator[dict[str, Any]]:
-    """Yield the comparison of the program's own exact gradient with the one that its author gave."""
-    if reference.computed is None:
+def _given_value(reference: Reference) -> Iterator[dict[str, Any]]:
+    """Yield the comparison of the gradient that the author gave, perhaps to a few digits, with the program's own."""
+    if reference.given is None:
         return
-    difference = reference.gradient - reference.computed.gradient
-    relative = difference / np.maximum(scales(reference.computed.gradient), np.finfo(float).tiny)
+    difference = reference.given - reference.gradient
+    rounding = np.asarray(reference.roundings) * np.finfo(float).eps
+    scale = scales(reference.gradient, reference.floor) + rounding / GIVEN_DIGITS
+    relative = difference / np.maximum(scale, np.finfo(float).tiny)
     worst = int(np.argmax(np.abs(relative)))
     yield {
-        "kind": reference.computed.kind,
+        "kind": EXACT_GIVEN,
         "outcome": "agree" if abs(relative[worst]) <= GIVEN_DIGITS else "disagree",
         "difference": float(difference[worst]),
         "relative": float(relative[worst]),
@@ -176,8 +182,12 @@ def _sampled_value(run: CellRun) -> dict[str, Any]:
     assumes = run.subject.own is not None and run.subject.own.assumes
     biased = verdict.outcome == "biased" and (not assumes or verdict.material == "material")
     disagree = verdict.outcome == "failed" or biased
-    outcome = "disagree" if disagree else ("inconclusive" if verdict.outcome == "inconclusive" else "agree")
-    return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict)}
+    if not disagree:
+        outcome: ReferencesOutcome = "inconclusive" if verdict.outcome == "inconclusive" else "agree"
+        return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict)}
+    outcome = explain_disagreement(run.estimator, run.subject.reference)
+    reason = {} if outcome == "disagree" else {"reason": DETACHED if outcome == "inconclusive" else "reading"}
+    return {"kind": run.estimator, "outcome": outcome, **_reference_value(verdict), **reason}
 
 
 def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:

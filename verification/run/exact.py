@@ -57,9 +57,8 @@ def _checks(subject: Subject, claim: Expectation) -> tuple[tuple[Check, ...], St
 def _record_moments(
     mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation
 ) -> tuple[Check, ...]:
-    # A gradient that its author gives to some digits is replaced by the one that was computed.
-    truth = reference.computed.gradient if reference.computed else reference.gradient
-    scale = scales(truth, problem.scale_floor)
+    truth = reference.gradient
+    scale = scales(truth, np.maximum(reference.floor, problem.scale_floor))
     bias = np.asarray(mean.double().reshape(-1)) - truth
     worst = int(np.argmax(np.abs(bias) / np.maximum(scale, 1e-300)))
     rounding = ROUNDING * (1e4 if problem.params.dtype == torch.float32 else 1.0)

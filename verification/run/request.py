@@ -47,6 +47,13 @@ def verify(
         Literal["float32", "float64"] | None,
         Option(help="Floating type; each problem's own otherwise.", replayed="set", sweeps=True),
     ] = None,
+    detached: Annotated[
+        Literal["differentiate", "hold"] | None,
+        Option(
+            help="Values that a program detaches: differentiate through them, or hold them; each problem's own word otherwise.",
+            replayed="set",
+        ),
+    ] = None,
     expect: Annotated[
         Literal["claims", "unbiased", "biased", "any"],
         Option(
@@ -135,6 +142,7 @@ def verify(
         alpha: The false-alarm rate of the whole call.
         device: ``cpu`` or ``cuda``.
         dtype: ``float32`` or ``float64``; each problem's own if None.
+        detached: ``differentiate`` through values that a program detaches, or ``hold`` them; each problem's own word if None.
         expect: Hold every estimator to ``unbiased``, ``biased`` or ``any`` instead of its own ``claims``.
         fused: Draw rows by compiled walks where an estimator has one and many rows are drawn.
         takes: ``probs`` or ``logits``, if calling foreign code does not tell.

@@ -26,6 +26,7 @@ class Stage:
         self.name = name
         self.rows_sent = 0
         self.seen = Moments.empty(len(channels.names))
+        self.sides = (self.seen, self.seen)
         self.constant = False
         self._subject, self._channels, self._sizes = subject, channels, sizes
         self._sent = self._used = 0

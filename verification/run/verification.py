@@ -22,6 +22,7 @@ from ..statistics.exact_variance import ExactVariance
 from ..statistics.rounding import variance_rounding
 from ..subject import Subject, estimator_facts
 from ..truth.known_moments import has_known_variance, known_variance
+from ..truth.reference import Reference
 from ..truth.references import SAMPLED_REFERENCES
 from ..verdicts import Status
 from ..workbench import Workbench
@@ -30,6 +31,7 @@ from .cell_checks import cell_record, reference_check
 from .exact import exact_cell
 from .families import fit_families
 from .loop import Progress, run_jobs
+from .readings import open_question, rare_condition, read_under, suspend
 
 __all__ = ["Progress", "Verification"]
 
@@ -109,7 +111,7 @@ class Verification:
         cells, complete = [], True
         try:
             for subject in self.subjects:
-                cells.append(exact_cell(subject))
+                cells.append(_read_exactly(exact_cell(subject), subject.reference))
                 if progress is not None:
                     progress(len(cells), len(self.subjects), f"{subject.name} on {subject.problem.name}")
         except KeyboardInterrupt:
@@ -202,7 +204,19 @@ class Verification:
 
     def _write(self, run: CellRun, references: Check) -> Cell:
         cell = cell_record(run, self.replay(run.estimator, run.problem))
-        return _overrule(cell) if references.outcome == "disagree" else cell
+        question = open_question(self.workbench.reference(run.problem), references)
+        if question:
+            return suspend(cell, question)
+        if references.outcome == "disagree":
+            return _overrule(cell)
+        return read_under(
+            cell, run.subject.reference.reading, rare_condition(run.subject.reference, run.plan.p_gate), run.gate_note
+        )
+
+
+def _read_exactly(cell: Cell, reference: Reference) -> Cell:
+    """Return the cell of an exact run under the reading of its reference, or without a verdict while that is open."""
+    return suspend(cell, reference.question) if reference.question else read_under(cell, reference.reading)
 
 
 def _known_variance(subject: Subject) -> float | None:

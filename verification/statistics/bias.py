@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class BiasTest:
         verdict: The verdict; None until the cell is decided.
         looks: Every look so far.
         planned: The numbers of rows at the stage's looks.
+        constants_decide: False if the estimator draws noise of its own: equal rows that are wrong may then wait for a branch
+            whose probability nobody knows, and decide nothing.
 
     Example:
         >>> plan = BiasPlan(
@@ -50,6 +53,7 @@ class BiasTest:
         self.stage: Stage = "screen"
         self.looks: list[Look] = []
         self.verdict: BiasVerdict | None = None
+        self.constants_decide = True
         self.planned = plan.planned_rows("screen")
         self.next_look = self.planned[0]
         self._start = np.zeros(len(plan.channel_names), dtype=np.int64)
@@ -67,11 +71,13 @@ class BiasTest:
         """The number of rows after which an unbiased estimator would be accepted, judged by the last look."""
         return rows_to_accept(self.plan, self.looks[-1]) if self.looks else None
 
-    def update(self, moments: Moments) -> None:
+    def update(self, moments: Moments, sides: Sequence[Moments] = ()) -> None:
         """Take one look.
 
         Args:
             moments: The moments of all rows of the current stage, over the plan's channels.
+            sides: The moments of the estimator's rows and of the reference's, where both are sampled; each must have seen its
+                own rare events.
 
         Raises:
             ValueError: If the cell is decided, or if the moments stop short of ``next_look`` or have other channels.
@@ -80,7 +86,10 @@ class BiasTest:
         if moments.nonfinite:
             self._fail(moments)
             return
-        seen = look(self.plan, moments, stage=self.stage, start=self._start, flagged=self._watched)
+        trusted = self.plan.deterministic_rows or (self.constants_decide and self.plan.gate_known)
+        seen = look(
+            self.plan, moments, stage=self.stage, start=self._start, flagged=self._watched, sides=sides, trusted=trusted
+        )
         self._start = seen.start
         self.looks.append(seen)
         if seen.stage == "screen":
@@ -121,10 +130,10 @@ class BiasTest:
         size = self.plan.size
         wrong = seen.settled[:size] & (np.abs(seen.mean[:size]) > self.plan.slack[:size])
         flag = self._alarm(seen)
-        if wrong.any() and (self.plan.gate_known or self.plan.deterministic_rows):
+        if wrong.any():
             worst = int(np.argmax(np.where(wrong, np.abs(seen.mean[:size]), -1.0)))
             # The tolerance is for sampling error. Here there is none, and only the rounding of single precision remains.
-            exact = abs(seen.mean[worst]) > self.plan.tolerance(SINGLE_PRECISION)[worst]
+            exact = abs(seen.mean[worst]) > (self.plan.tolerance(SINGLE_PRECISION) + self.plan.reference_error)[worst]
             material = "material" if exact else self._material(seen, worst)
             self._decide("biased", worst, reason="deterministic", material=material)
         elif flag is not None:
@@ -208,7 +217,7 @@ class BiasTest:
             return "degenerate"
         if not closed.any():
             return otherwise
-        if seen.constant[:size][closed].all() or seen.count * self.plan.p_gate < RARE_SIGHTINGS:
+        if (seen.constant | seen.hidden)[:size][closed].all() or seen.count * self.plan.p_gate < RARE_SIGHTINGS:
             return "gate"
         return "tail" if seen.count >= self.plan.rows_to_open else otherwise
 

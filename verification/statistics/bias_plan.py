@@ -41,6 +41,8 @@ class BiasPlan:
         first_look: The number of rows at the first look.
         ratio: The growth of the number of rows from look to look.
         reference_bias: Bound on the reference's own error, scalar or ``[d]``.
+        known_reach: The largest row that known rare outcomes make, scalar or ``[d]``, where these carry nothing; zero if there
+            are none. A row of theirs, met once or twice, is no sign of an unknown tail.
         directions: Random unit vectors ``[k, d]``, or None.
         deterministic_rows: True if rows are known to be equal (enumeration), so that two of them decide.
         gate_known: True if nothing rarer than ``p_gate`` matters; otherwise equal rows that are wrong refute nothing.
@@ -62,6 +64,7 @@ class BiasPlan:
     first_look: int = MIN_ROWS
     ratio: float = 1.25
     reference_bias: ArrayLike = 0.0
+    known_reach: ArrayLike = 0.0
     directions: ArrayLike | None = None
     deterministic_rows: bool = False
     gate_known: bool = True
@@ -83,6 +86,7 @@ class BiasPlan:
             "scale": _vector("scale", self.scale, size),
             "tau_numeric": _vector("tau_numeric", self.tau_numeric, size),
             "reference_bias": _vector("reference_bias", self.reference_bias, size),
+            "known_reach": _vector("known_reach", self.known_reach, size),
             "directions": np.zeros((0, size))
             if self.directions is None
             else np.reshape(np.asarray(self.directions, dtype=np.float64), shape),

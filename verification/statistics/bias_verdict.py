@@ -112,7 +112,7 @@ def rows_to_accept(plan: BiasPlan, seen: Look) -> int | None:
     room = (plan.tolerance(plan.r_accept) - plan.reference_error)[:size]
     waiting = ~seen.settled[:size]
     if (waiting & seen.constant[:size]).any():
-        return plan.rows_if_constant
+        return plan.rows_if_constant if seen.count < plan.rows_if_constant else None
     if not waiting.any() or not (seen.open[:size] & (room > 0))[waiting].all():
         return None
     return max(

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from .growth import Growth, judge_growth
+
 __all__ = ["ExponentFit", "GrowthFits", "RangeFit", "compare_growth", "fit_exponent", "local_exponents", "range_fits"]
 
 Array = NDArray[np.float64]
-Growth = Literal["polynomial", "exponential", "undecided"]
-
 TAIL_FACTOR = 5.0  # the tail is what lies within this factor of the largest size
 LACK_OF_FIT = 0.01
-NEGLIGIBLE_GROWTH = math.log(1.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +52,8 @@ def fit_exponent(
 ) -> ExponentFit:
     r"""Fit :math:`\ln V = a + \beta \ln n` by least squares with weights :math:`1 / \mathrm{SE}^2`.
 
-    The growth is called exponential if the whole interval of c in :math:`a + \beta \ln n + c n` gives more than a
-    factor of 1.5 over the sizes measured, and polynomial if all of it gives less: the lower orders of a polynomial curve the
-    line too, and precise variances show it.
+    `growth.judge_growth` says which growth this is: the lower orders of a polynomial curve the line too, and precise variances
+    show it.
 
     Args:
         sizes: Problem sizes ``[k]``, at least two of them different.
@@ -95,7 +92,7 @@ def fit_exponent(
         tail_slope=tail_slope,
         tail_interval=tail_interval,
         tail_from=float(n[tail].min()),
-        growth=_growth(rate_interval, float(n.max())),
+        growth=judge_growth(n, y, se, rate_interval),
         rate=rate,
         rate_interval=rate_interval,
     )
@@ -206,12 +203,6 @@ def _sort_points(sizes: ArrayLike, variances: ArrayLike, errors: ArrayLike | Non
     _validate(n, v, se)
     order = np.argsort(n, kind="stable")
     return n[order], np.log(v[order]), None if se is None else se[order]
-
-
-def _growth(rate: tuple[float, float], largest: float) -> Growth:
-    if max(-rate[0], rate[1]) * largest < NEGLIGIBLE_GROWTH:
-        return "polynomial"
-    return "exponential" if rate[0] * largest > NEGLIGIBLE_GROWTH else "undecided"
 
 
 def _last_coefficient(

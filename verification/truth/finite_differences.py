@@ -3,51 +3,87 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from ...estimators.finite_difference import FiniteDifference, difference_steps
+from ...estimators.finite_difference import FiniteDifference, central_differences, difference_steps
+from ...estimators.protocol import Claims, Estimator, Program
 from ..problems.problem import Problem, ProblemError, probe
-from .likelihood_ratio import PILOT_ROWS, draw_pilot, pilot_gate
+from .difference_steps import moves_outcomes, valid_steps
+from .likelihood_ratio import PILOT_ROWS, TOLERANCE, draw_pilot, pilot_gate
 from .reference import Array, Reference
 
-__all__ = ["FINITE_DIFFERENCE", "finite_difference"]
+__all__ = ["FINITE_DIFFERENCE", "SteppedDifference", "finite_difference"]
 
 FINITE_DIFFERENCE = "finite difference"
+
+_NOTHING_KNOWN = 1e30
+"""The bound on the bias of a difference that moved nothing."""
 
 _WORK = 2**20  # program rows times categories of one pilot, where that is more
 
 
-def finite_difference(problem: Problem, seed: int) -> Reference:
+@dataclass(frozen=True)
+class SteppedDifference:
+    """Central differences with common random numbers, with a half-width for every coordinate.
+
+    Args:
+        steps: The half-widths, ``[d]``.
+    """
+
+    steps: tuple[float, ...]
+
+    claims: ClassVar[Claims] = Claims(bias="biased")
+    evaluations: ClassVar[int | None] = None
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Return replicates, ``[num_samples, *param]``."""
+        return central_differences(program, params.detach(), params.new_tensor(self.steps), num_samples, generator)
+
+
+def finite_difference(problem: Problem, seed: int, tolerance: float = TOLERANCE) -> Reference:
     """Return central differences with common random numbers, their step chosen by a pilot and their bias bounded.
 
     A central difference D(h) is off by ``h^2 |f'''| / 6 + O(h^4)``, and ``D(h) - D(h / 2)`` is three quarters of that. The
     bound is 4 / 3 of that difference as measured, three standard errors added; the step is the one whose bound and standard
     error at a million rows are together the least. That f''' does not change its size within h is assumed; where the smaller
     step contradicts the larger one's bound it does, as a gradient that oscillates within h, and the contradiction is the bound.
+
+    A difference that moved nothing says nothing: a coordinate in which no outcome flipped and the objective stayed the same
+    gets a bound beyond every tolerance.
     """
     rows = max(PILOT_ROWS, min(2**15, _WORK // (2 * problem.params.numel() * probe(problem).categories)))
-    pilots = [_pilot(problem, step, rows, seed) for step in _valid_steps(problem)]
-    if not pilots:
+    steps = valid_steps(problem)
+    if not steps:
         raise ProblemError(
             f"problem {problem.name!r}: its parameters are too close to where the program ends to be moved at all"
         )
-    best = min(pilots, key=lambda pilot: pilot.cost(pilots[-1]))
-    sampler, bound = FiniteDifference(step=best.step), best.bound_beside(pilots[-1])
-    return Reference(FINITE_DIFFERENCE, best.gradient, sampler, bound, assumes=True, **pilot_gate(problem))
+    pilots = [_pilot(problem, size, each, rows, seed) for size, each in steps]
+    telling = [pilot for pilot in pilots if not pilot.silent.any()] or pilots[:1]
+    best = min(telling, key=lambda pilot: pilot.cost(telling[-1]))
+    bound = np.where(best.silent, _NOTHING_KNOWN, best.bound_beside(telling[-1]))
+    gate = pilot_gate(problem, best.gradient, tolerance)
+    return Reference(FINITE_DIFFERENCE, best.gradient, best.sampler, bound, assumes=True, **gate)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pilot:
-    """Differences at one step: their mean, its standard error, and a bound on their bias from half the step, ``[d]``."""
+    """Differences at one step: their mean, its standard error, and a bound on their bias from half the step, ``[d]``.
 
-    step: float
+    ``silent`` are the coordinates in which the difference moved nothing.
+    """
+
+    sampler: Estimator
     rows: int
     gradient: Array
     error: Array
     bound: Array
+    silent: NDArray[np.bool_]
 
     def bound_beside(self, smaller: _Pilot) -> Array:
         """Return the bound, or the reach of a smaller step's difference and its own bound where that lies beyond."""
@@ -59,24 +95,21 @@ class _Pilot:
         return float(np.linalg.norm(self.bound_beside(smaller)) + np.linalg.norm(self.error) * math.sqrt(self.rows) / 1000)
 
 
-def _pilot(problem: Problem, step: float, rows: int, seed: int) -> _Pilot:
-    wide, narrow = (draw_pilot(problem, FiniteDifference(step=each), rows, seed, f"step {step}") for each in (step, step / 2))
+def _pilot(problem: Problem, size: float, steps: Tensor, rows: int, seed: int) -> _Pilot:
+    ends = ((size, steps), (size / 2, steps / 2))
+    samplers = [_sampler(problem, each, widths) for each, widths in ends]
+    wide, narrow = (
+        draw_pilot(problem, sampler, rows, seed, f"step {each}") for sampler, (each, _) in zip(samplers, ends, strict=True)
+    )
     change, root = wide - narrow, math.sqrt(rows)
     bound = (np.abs(change.mean(0)) + 3 * change.std(0) / root) * 4 / 3
-    return _Pilot(step, rows, wide.mean(0), wide.std(0) / root, bound)
+    silent: NDArray[np.bool_] = np.asarray(~(wide.any(0) | narrow.any(0)))
+    for coordinate in np.flatnonzero(silent):
+        silent[coordinate] = not moves_outcomes(problem, int(coordinate), float(steps[coordinate]), rows)
+    return _Pilot(samplers[0], rows, wide.mean(0), wide.std(0) / root, bound, silent)
 
 
-def _valid_steps(problem: Problem) -> list[float]:
-    """Return up to two steps at which the program runs on both sides of every coordinate, its probabilities in [0, 1]."""
-    valid = []
-    for step in (0.3, 0.05, 0.005, 0.0005):
-        shifts = torch.diag(difference_steps(problem.params, step)).reshape(-1, *problem.params.shape)
-        try:
-            for point in (*(problem.params + shifts), *(problem.params - shifts)):
-                probe(replace(problem, params=point))
-        except ProblemError:
-            continue
-        valid.append(step)
-        if len(valid) == 2:
-            break
-    return valid
+def _sampler(problem: Problem, size: float, steps: Tensor) -> Estimator:
+    """Return the differences of these steps, by their relative size where all are relative."""
+    relative = bool((steps == difference_steps(problem.params, size)).all())
+    return FiniteDifference(step=size) if relative else SteppedDifference(tuple(steps.tolist()))

@@ -1,31 +1,37 @@
 """The reference that decides a problem, and those that are checked against it.
 
-An exact gradient comes first (given by the problem's author, or computed), then the sampled references in the order of their
-table. A new sampled reference is a file and a row in `SAMPLED_REFERENCES`; a new exact one is a row in `EXACT_GRADIENTS`.
+A computed gradient comes first, and a gradient that the author gives, perhaps to a few digits, is checked against it. Where
+none can be computed the given one decides, then the sampled references in the order of their table. A new sampled reference is
+a file and a row in `SAMPLED_REFERENCES`; a new exact one is a row in `EXACT_GRADIENTS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from ..problems.problem import Problem, ProblemError
+from .detaches import find_detaches
 from .exact_gradients import EXACT_GRADIENTS
 from .finite_differences import FINITE_DIFFERENCE, finite_difference
+from .given import given_gradient, given_rounding
 from .likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio, pilot_gate
-from .reference import ExactGradient, Reference, flatten
+from .reference import ExactGradient, Reference
+from .stop_gradients import AgreedGradient, read_detaches
 
 __all__ = ["EXACT_GIVEN", "SAMPLED_REFERENCES", "find_reference"]
 
 EXACT_GIVEN = "exact (given)"
 
-SAMPLED_REFERENCES: dict[str, Callable[[Problem, int], Reference]] = {
+SAMPLED_REFERENCES: dict[str, Callable[[Problem, int, float], Reference]] = {
     LIKELIHOOD_RATIO: likelihood_ratio,
     FINITE_DIFFERENCE: finite_difference,
 }
-"""Kind -> the function of a problem and a seed that makes such a reference. The first one decides where nothing is exact."""
+"""Kind -> the function of a problem, a seed and a tolerance that makes it. The first one decides where nothing is exact."""
 
 
 def find_reference(problem: Problem, seed: int, tolerance: float) -> Reference:
@@ -54,22 +60,55 @@ def find_reference(problem: Problem, seed: int, tolerance: float) -> Reference:
 
 def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
     if problem.reference is not None:
-        return SAMPLED_REFERENCES[problem.reference](problem, seed)
+        return _sample(problem.reference, problem, seed, tolerance)
+    agreed = _agree(problem, tolerance)
+    if agreed is None:
+        if problem.exact is None:
+            through = problem.detached == "differentiate"
+            return _sample(FINITE_DIFFERENCE if through else next(iter(SAMPLED_REFERENCES)), problem, seed, tolerance)
+        rounding = given_rounding(problem)
+        gate = pilot_gate(problem, given_gradient(problem), tolerance)
+        return Reference(EXACT_GIVEN, given_gradient(problem), None, rounding, **gate)
+    computed = agreed.exact
+    return Reference(
+        computed.kind,
+        computed.gradient,
+        None,
+        np.zeros_like(computed.gradient),
+        min(computed.rarest, problem.rarest or 1.0),
+        rarest_path=min(computed.rarest_path, problem.rarest or 1.0),
+        given=None if problem.exact is None else given_gradient(problem),
+        roundings=computed.roundings,
+        floor=computed.floor,
+        detaches=agreed.detaches,
+        detached=agreed.detached,
+        reading=agreed.reading,
+        question=agreed.question,
+    )
+
+
+def _sample(kind: str, problem: Problem, seed: int, tolerance: float) -> Reference:
+    """Return a sampled reference, with what the program detaches: differences see it, and scores do not."""
+    return replace(
+        SAMPLED_REFERENCES[kind](problem, seed, tolerance), detaches=find_detaches(problem), detached=problem.detached
+    )
+
+
+def _agree(problem: Problem, tolerance: float) -> AgreedGradient | None:
+    """Return the exact gradient of a program that is small enough, under one reading of detached values; else None."""
+    exact, precise = _compute(problem, tolerance)
+    return None if exact is None else read_detaches(precise, exact)
+
+
+def _compute(problem: Problem, tolerance: float) -> tuple[ExactGradient | None, Problem]:
+    """Return the exact gradient, and the problem as it was computed: in double precision wherever the program runs in it."""
+    if problem.params.dtype != torch.float64:
+        double = replace(problem, params=problem.params.double())
+        with suppress(Exception):
+            return _first_exact(double, tolerance), double
+    return _first_exact(problem, tolerance), problem
+
+
+def _first_exact(problem: Problem, tolerance: float) -> ExactGradient | None:
     ways = (compute(problem, tolerance) for compute in EXACT_GRADIENTS)
-    computed = next((exact for exact in ways if exact is not None), None)
-    if problem.exact is not None:
-        return _take_given(problem, computed)
-    if computed is None:
-        return next(iter(SAMPLED_REFERENCES.values()))(problem, seed)
-    rarest = min(computed.rarest, problem.rarest or 1.0)
-    return Reference(computed.kind, computed.gradient, None, np.zeros_like(computed.gradient), rarest)
-
-
-def _take_given(problem: Problem, computed: ExactGradient | None) -> Reference:
-    """Return the author's gradient as the reference, the program's own beside it where that is known."""
-    gradient = flatten(torch.as_tensor(problem.exact))
-    nothing = np.zeros_like(gradient)
-    if computed is None:
-        return Reference(EXACT_GIVEN, gradient, None, nothing, **pilot_gate(problem))
-    rarest = min(computed.rarest, problem.rarest or 1.0)
-    return Reference(EXACT_GIVEN, gradient, None, nothing, rarest, computed)
+    return next((exact for exact in ways if exact is not None), None)

@@ -32,4 +32,4 @@ def relaxed_reference(estimator: Estimator, problem: Problem, decides: Reference
         return decides
     negligible = 1e-6 if problem.params.dtype == torch.float64 else 1e-3
     bound = negligible * scales(decides.gradient, problem.scale_floor)
-    return replace(decides, kind=RELAXED, sampler=RelaxedDifference(estimator), bias_bound=bound, computed=None, assumes=False)
+    return replace(decides, kind=RELAXED, sampler=RelaxedDifference(estimator), bias_bound=bound, given=None, assumes=False)

@@ -169,8 +169,8 @@ def test_a_row_that_is_not_finite_after_the_verdict_is_placed_too() -> None:
 
 
 def test_rows_of_a_reference_that_are_not_finite_accuse_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(problem: Problem, seed: int) -> Reference:
-        return replace(likelihood_ratio(problem, seed), sampler=wrong.Spoiled(math.nan, 0.01))
+    def broken(problem: Problem, seed: int, tolerance: float) -> Reference:
+        return replace(likelihood_ratio(problem, seed, tolerance), sampler=wrong.Spoiled(math.nan, 0.01))
 
     monkeypatch.setitem(SAMPLED_REFERENCES, LIKELIHOOD_RATIO, broken)
     cell = run_to_end(*a_cell(wrong.SOUND, replace(BIT, reference=LIKELIHOOD_RATIO)))

@@ -208,7 +208,7 @@ def test_ctrl_c_writes_down_what_is_finished() -> None:
 def test_ctrl_c_in_a_references_pilot_still_writes_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pilots are taken when cells are on their way: what stops one stops the run, and no more."""
 
-    def stopped(problem: Problem, seed: int) -> None:
+    def stopped(problem: Problem, seed: int, tolerance: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setitem(SAMPLED_REFERENCES, FINITE_DIFFERENCE, stopped)
@@ -227,9 +227,9 @@ def test_pilots_wait_for_the_first_task(monkeypatch: pytest.MonkeyPatch) -> None
             happened.append(type(task).__name__)
             super().submit(key, task)
 
-    def piloted(problem: Problem, seed: int) -> Reference:
+    def piloted(problem: Problem, seed: int, tolerance: float) -> Reference:
         happened.append("pilot")
-        return finite_difference(problem, seed)
+        return finite_difference(problem, seed, tolerance)
 
     monkeypatch.setitem(SAMPLED_REFERENCES, FINITE_DIFFERENCE, piloted)
     run = Verification({"pair": LeaveOneOut()}, find_problems([WALK, "bernoulli:0.3"], quick=True), settle())

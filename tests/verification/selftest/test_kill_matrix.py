@@ -30,7 +30,7 @@ CONFIRMING_ROWS = 69_389
         ("last step's flow dropped", "bias"),
         ("coupling's ratio not cut at one", "bias"),
         ("conditional noise not cut off", "bias"),
-        ("uniforms of 4 binary digits", "forward_law"),
+        ("uniforms of 4 binary digits", "bias"),
         ("batch mean as baseline", "conformance"),
         ("own seed at every call", "conformance"),
         ("log(0) in float32", "conformance"),

@@ -1,0 +1,109 @@
+"""Noise of an estimator's own: a roulette is seen, the drawing of outcomes is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from gradverify.estimators import (
+    AgentTorchStraightThroughBernoulli,
+    Estimator,
+    LeaveOneOut,
+    Program,
+    ScoreFunction,
+    StraightThrough,
+)
+from gradverify.verification import verify
+from gradverify.verification.checks.own_noise import draws_own_noise
+from gradverify.verification.problems import registered_problems
+
+BIT = registered_problems()["bernoulli:0.3/cubic/p"]
+TRUTH = 7.0
+
+
+@dataclass(frozen=True)
+class Roulette:
+    """The score's mean is replaced by a rare branch of its own: 7 / q with probability q, else zero; unbiased on `BIT`.
+
+    Attributes:
+        rate: q.
+        inside: Draw the branch while a site is sampled.
+        factor: A factor on the answer.
+    """
+
+    rate: float
+    inside: bool = False
+    factor: float = 1.0
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        branch: list[Tensor] = []
+
+        def draw_branch() -> None:
+            branch.append(torch.rand(num_samples, generator=generator, dtype=params.dtype) < self.rate)
+
+        def sample(distribution: Distribution) -> Tensor:
+            if self.inside:
+                draw_branch()
+            return torch.bernoulli(distribution.probs, generator=generator)  # type: ignore[attr-defined]
+
+        program(params.expand(num_samples), sample)
+        if not self.inside:
+            draw_branch()
+        return self.factor * TRUTH / self.rate * branch[0].to(params)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "own"),
+    [
+        (ScoreFunction(), False),
+        (LeaveOneOut(group=4), False),
+        (StraightThrough(), False),
+        (AgentTorchStraightThroughBernoulli(), False),
+        (Roulette(1e-5), True),
+        (Roulette(1e-5, inside=True), True),
+    ],
+)
+def test_own_noise_is_told_from_outcomes(estimator: Estimator, own: bool) -> None:
+    assert draws_own_noise(estimator, BIT, torch.Generator().manual_seed(0)) is own
+
+
+def test_noise_of_other_generators_is_noise() -> None:
+    def careless(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        import numpy as np
+
+        np.random.random(num_samples)
+        return ScoreFunction()(program, params, num_samples, generator)
+
+    assert draws_own_noise(careless, BIT, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sound_roulette_that_was_not_seen_is_not_refuted(seed: int) -> None:
+    """At q = 1e-5 no row of a quick run's 300,000 shows the branch with probability .05, and none of 40,000 with .67."""
+    bias = verify({"roulette": Roulette(1e-9)}, BIT, seed=seed).cells[-1].find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.claim, bias.details["reason"]) == ("inconclusive", "inconclusive", "gate")
+
+
+def test_constant_rows_that_only_draw_outcomes_are_still_refuted() -> None:
+    @dataclass(frozen=True)
+    class Zeros:
+        def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+            return 0 * ScoreFunction()(program, params, num_samples, generator)
+
+    linear = registered_problems()["bernoulli:0.3/exponential/p"]
+    for estimator, problem in ((Zeros(), BIT), (StraightThrough(), linear)):
+        bias = verify({"constant": estimator}, problem, expect="unbiased").cells[-1].find("bias")
+        assert bias is not None
+        assert (bias.outcome, bias.claim) == ("biased", "refuted")
+
+
+def test_a_roulette_whose_branch_shows_is_judged() -> None:
+    for factor, outcome in ((1.0, "unbiased"), (1.5, "biased")):
+        bias = verify({"roulette": Roulette(0.05, factor=factor)}, BIT).cells[-1].find("bias")
+        assert bias is not None
+        assert bias.outcome == outcome
