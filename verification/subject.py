@@ -16,7 +16,7 @@ from .plan import Settings
 from .problems.problem import Probe, Problem
 from .seeds import chunk_generator, directions, stable_repr
 from .statistics.bias import BiasPlan
-from .statistics.channels import scales
+from .statistics.channels import own_scales, scales
 from .statistics.rounding import bias_rounding
 from .truth.reference import Reference
 
@@ -92,7 +92,7 @@ class Subject:
         return lambda chunk: self.generator(stage, chunk)
 
     def plan(self, *, alpha: float, r_target: float, r_accept: float, max_rows: int) -> BiasPlan:
-        """Return the plan of a test of the pair's bias.
+        """Return the plan of a test of the pair's bias: of its norm, or coordinate by coordinate if the settings say so.
 
         Args:
             alpha: The false-alarm rate of the test, both stages together.
@@ -101,7 +101,8 @@ class Subject:
             max_rows: The rows of the first stage at most.
         """
         reference = self.reference
-        scale = scales(reference.gradient, self.problem.scale_floor)
+        whole = self.settings.scale == "whole"
+        scale = (scales if whole else own_scales)(reference.gradient, self.problem.scale_floor)
         return BiasPlan(
             truth=reference.gradient,
             scale=scale,
@@ -116,6 +117,8 @@ class Subject:
             deterministic_rows=self.about.deterministic and reference.exact,
             gate_known=reference.gate_known,
             reference_supports=reference.supports,
+            by_norm=whole,
+            max_angle=self.settings.max_angle,
         )
 
     def _generator(self, address: str, stage: str, chunk: int) -> torch.Generator:

@@ -18,6 +18,7 @@ from ...estimators.protocol import NotApplicableError
 from ..checks.catalogue import Finding, examine_cell
 from ..checks.dependence import correlation, digest
 from ..seeds import stable_repr
+from ..statistics.batches import Batches
 from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
@@ -110,6 +111,7 @@ class ChunkResult:
         histogram: Bin edges and counts of every coordinate's rows, in the first chunk only.
         seconds: The seconds spent in the estimator.
         overflow: The rows that are not finite, if there are any.
+        batches: The batch sums of the error, for each split; nothing if the task did not ask for them.
     """
 
     moments: tuple[Moments, ...]
@@ -120,6 +122,7 @@ class ChunkResult:
     histogram: tuple[tuple[list[float], list[int]], ...]
     seconds: float
     overflow: Overflow | None = None
+    batches: tuple[Batches, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class ChunkTask:
         first_row: The rows of the stage before it.
         splits: The row counts within the chunk at which its moments are cut, the last one being ``rows``.
         channels: The linear functions of the error that are watched.
+        summed: True if batch sums are wanted, for the norm, the scale and the angle of the gradient.
     """
 
     estimator: str
@@ -145,6 +149,7 @@ class ChunkTask:
     first_row: int
     splits: tuple[int, ...]
     channels: Channels
+    summed: bool = False
 
     def perform(self, workbench: Workbench) -> ChunkResult:
         """Draw the rows, and reduce them to what can be merged."""
@@ -152,7 +157,8 @@ class ChunkTask:
         started = time.perf_counter()
         rows = self._draw(subject)
         seconds = time.perf_counter() - started
-        errors = rows - self._reference_rows(subject)
+        reference = self._reference_rows(subject)
+        errors = rows - reference
         moments = self._moments(errors)
         return ChunkResult(
             moments=moments,
@@ -163,6 +169,7 @@ class ChunkTask:
             histogram=_histograms(rows) if self.number == 0 and self.stage == "screen" else (),
             seconds=seconds,
             overflow=None if np.isfinite(rows).all() else self._overflow(subject, rows),
+            batches=self._batches(errors, None if subject.reference.exact else reference) if self.summed else (),
         )
 
     def _draw(self, subject: Subject) -> Array:
@@ -181,6 +188,11 @@ class ChunkTask:
         watched = self.channels.project(rows)
         cuts = pairwise([0, *self.splits])
         return tuple(Moments.from_rows(watched[a:b], first_row=self.first_row + a) for a, b in cuts)
+
+    def _batches(self, errors: Array, reference: Array | None) -> tuple[Batches, ...]:
+        """Return the batch sums, for each split of the chunk."""
+        cuts = list(pairwise([0, *self.splits]))
+        return tuple(Batches.from_rows(errors[a:b], None if reference is None else reference[a:b]) for a, b in cuts)
 
     def _reference_rows(self, subject: Subject) -> Array:
         """Return what is subtracted: the exact gradient, or fresh rows of a sampled reference."""
