@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from ..estimators.adapters import Convention
 from ..estimators.protocol import Estimator, describe
 from .problems.problem import DetachedReading, Probe
-from .verdicts import Expectation
+from .verdicts import Acceptance, Expectation, Scale
 
 __all__ = ["EXPECTATIONS", "PROFILES", "ErrorBudget", "Profile", "Settings", "affordable_rows", "chunk_rows", "settle"]
 
@@ -63,6 +63,9 @@ class Settings:
         fused: Draw rows by compiled walks in cells that are worth it.
         dtype: Floating type that everything is computed in, ``float32`` or ``float64``; None for each problem's own.
         detached: How values are read that programs detach, ``differentiate`` or ``hold``; None for each problem's own word.
+        scale: The unit of the tolerance: the norm of the ``whole`` gradient, or each ``coordinate``'s own size.
+        accept: The mean gradients that support a claim of no bias: ``unbiased`` ones alone, or also ``rescaled`` ones.
+        max_angle: The angle in degrees within which a direction is right.
     """
 
     profile: Profile
@@ -75,12 +78,17 @@ class Settings:
     fused: bool = True
     dtype: str | None = None
     detached: DetachedReading | None = None
+    scale: Scale = "whole"
+    accept: Acceptance = "unbiased"
+    max_angle: float = 2.0
 
 
 WORK_PER_ROW = 1000
 """Categories times evaluations that a row may cost before a cell gets fewer rows."""
 
 EXPECTATIONS: tuple[Expectation, ...] = ("claims", "unbiased", "biased", "any")
+SCALES: tuple[Scale, ...] = ("whole", "coordinate")
+ACCEPTANCES: tuple[Acceptance, ...] = ("unbiased", "rescaled")
 
 
 def settle(
@@ -95,6 +103,9 @@ def settle(
     dtype: str | None = None,
     fused: bool = True,
     detached: DetachedReading | None = None,
+    scale: Scale = "whole",
+    accept: Acceptance = "unbiased",
+    max_angle: float = 2.0,
 ) -> Settings:
     """Return the settings that a caller's options come to.
 
@@ -109,16 +120,27 @@ def settle(
         dtype: ``float32`` or ``float64``; None for each problem's own.
         fused: Draw rows by compiled walks in cells that are worth it.
         detached: How values are read that programs detach, ``differentiate`` or ``hold``; None for each problem's own word.
+        scale: The unit of the tolerance: the norm of the ``whole`` gradient, or each ``coordinate``'s own size.
+        accept: ``rescaled`` lets a gradient of the right direction support a claim of no bias.
+        max_angle: The angle in degrees within which a direction is right, above 0 and at most 45.
 
     Raises:
         ValueError: An option is out of range, or the device is not there; the message says what was expected.
     """
-    for name, value, choices in (("profile", profile, PROFILES), ("expect", expect, EXPECTATIONS)):
+    words: tuple[tuple[str, str, Iterable[str]], ...] = (
+        ("profile", profile, PROFILES),
+        ("expect", expect, EXPECTATIONS),
+        ("scale", scale, SCALES),
+        ("accept", accept, ACCEPTANCES),
+    )
+    for name, value, choices in words:
         if value not in choices:
             raise ValueError(f"{name}={value!r}; expected one of {', '.join(choices)}")
     for name, number, most in (("alpha", alpha, 0.5), ("tolerance", tolerance, 10.0), ("budget", budget, 1e9)):
         if number is not None and not 0 < number < most:
             raise ValueError(f"{name}={number:g}; expected a number above 0 and below {most:g}")
+    if not 0 < max_angle <= 45:
+        raise ValueError(f"max_angle={max_angle:g}; expected degrees above 0 and at most 45")
     if seed < 0:
         raise ValueError(f"seed={seed}; expected a number that is not negative")
     if device not in ("cpu", "cuda"):
@@ -142,6 +164,9 @@ def settle(
         dtype=dtype,
         fused=fused,
         detached=detached,
+        scale=scale,
+        accept=accept,
+        max_angle=max_angle,
     )
 
 

@@ -18,7 +18,7 @@ from .problems.problem import Probe, Problem
 from .seeds import chunk_generator, directions, stable_repr
 from .shared_state import kept_state
 from .statistics.bias import BiasPlan
-from .statistics.channels import scales
+from .statistics.channels import own_scales, scales
 from .statistics.rounding import bias_rounding
 from .truth.reference import Reference
 
@@ -97,7 +97,7 @@ class Subject:
         return lambda chunk: self.generator(stage, chunk)
 
     def plan(self, *, alpha: float, r_target: float, r_accept: float, max_rows: int) -> BiasPlan:
-        """Return the plan of a test of the pair's bias.
+        """Return the plan of a test of the pair's bias: of its norm, or coordinate by coordinate if the settings say so.
 
         Args:
             alpha: The false-alarm rate of the test, both stages together.
@@ -106,7 +106,9 @@ class Subject:
             max_rows: The rows of the first stage at most.
         """
         reference = self.reference
-        scale = scales(reference.gradient, np.maximum(reference.floor, self.problem.scale_floor))
+        floor = np.maximum(reference.floor, self.problem.scale_floor)
+        whole = self.settings.scale == "whole"
+        scale = (scales if whole else own_scales)(reference.gradient, floor)
         rounding = np.asarray(reference.roundings) * torch.finfo(self.problem.params.dtype).eps
         return BiasPlan(
             truth=reference.gradient,
@@ -122,6 +124,8 @@ class Subject:
             deterministic_rows=self.about.deterministic and reference.exact,
             gate_known=reference.gate_known,
             reference_supports=reference.supports,
+            by_norm=whole,
+            max_angle=self.settings.max_angle,
         )
 
     def _generator(self, address: str, stage: str, chunk: int) -> torch.Generator:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "Acceptance",
+    "BiasKind",
     "BiasOutcome",
     "BiasReason",
     "CellWord",
@@ -25,6 +27,7 @@ __all__ = [
     "Material",
     "Outcome",
     "ReferencesOutcome",
+    "Scale",
     "StatementOutcome",
     "Status",
     "VarianceOutcome",
@@ -84,6 +87,15 @@ Status = Literal["ok"] | Ending
 
 Material = Literal["material", "negligible", "undetermined", ""]
 """The size of a bias against the tolerance; empty where no bias was found."""
+
+BiasKind = Literal["rescaled", "reversed", "zero", "turned", "reweighted", "undetermined", ""]
+"""The kind of a bias: how the mean gradient lies beside the true one; empty where no bias was found."""
+
+Scale = Literal["whole", "coordinate"]
+"""The unit of the tolerance: the norm of the whole gradient, or each coordinate's own size."""
+
+Acceptance = Literal["unbiased", "rescaled"]
+"""The mean gradients that support a claim of no bias: the true one alone, or also one of the right direction."""
 
 Expectation = Literal["claims", "unbiased", "biased", "any", "no-gradient"]
 """What an estimator is held to: its own ``claims``, or one of the other words."""

@@ -50,7 +50,9 @@ def test_a_small_gradient_is_not_rounding(dtype: torch.dtype) -> None:
     problem = Problem(name="tiny", program=tiny, params=torch.tensor(0.3, dtype=dtype))
     found = bias_of(lambda: verify(Zeros(), problem))
     assert (found.outcome, found.claim) == ("biased", "refuted")
-    assert found.relative == pytest.approx(-1.0, abs=1e-5)
+    assert found.kind == "zero"
+    assert found.relative_error is not None
+    assert found.relative_error["estimate"] == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_nan_after_the_verdict_still_fails_the_cell() -> None:

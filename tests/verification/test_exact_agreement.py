@@ -45,7 +45,7 @@ def agree(exact: Check, sampled: Check) -> bool:
     """Whether a sampled verdict is what the exact bias asks for; one inside the tolerance may be seen, passed or left open."""
     if exact.outcome == "no-gradient":
         return sampled.outcome == "no-gradient"
-    relative = abs(exact.relative or 0.0)
+    relative = exact.relative_error["estimate"] if exact.relative_error else 0.0
     if relative <= ROUNDING:
         return sampled.outcome == "unbiased"
     if relative <= ACCEPTED:
@@ -86,7 +86,7 @@ def test_monte_carlo_says_what_the_exact_bias_asks_for(problem: str) -> None:
     quick = {name: replace(each, steps=TRAINING_STEPS) if hasattr(each, "steps") else each for name, each in ESTIMATORS.items()}
     cells = judge_both_ways({**quick, **PLANTED}, problem)  # type: ignore[dict-item]
     disagreements = {
-        name: f"exact: {exact.outcome}, {exact.relative}; sampled: {sampled.outcome}, {sampled.relative}"
+        name: f"exact: {exact.outcome}, {exact.relative_error}; sampled: {sampled.outcome}, {sampled.relative_error}"
         for name, (exact, sampled) in cells.items()
         if not agree(exact, sampled)
     }

@@ -91,8 +91,10 @@ class Trials:
         exact = frozenset(self.sites) - set(group)
         program = with_exact_sites(self.problem.program, exact, baseline=self._baseline, relaxed=self._relaxed)
         plan = self.subject.plan(alpha=alpha, r_target=r_target, r_accept=r_accept, max_rows=self.profile.max_rows)
-        # A search begins with a bias that was found, and its sites' outcomes were counted: no rarer event is feared.
-        verdict = self._decide(program, replace(plan, gate_known=True), f"attribution {purpose} {group}")
+        # A search begins with a bias that was found, and its sites' outcomes were counted: no rarer event is feared. Sites are
+        # told apart by coordinates.
+        plan = replace(plan, gate_known=True, by_norm=False)
+        verdict = self._decide(program, plan, f"attribution {purpose} {group}")
         return GroupBias(
             sites=group,
             outcome=verdict.outcome,

@@ -214,10 +214,12 @@ def attribution_check(
         outcome=cast(Outcome, found.outcome),  # it names sites
         estimate=base.estimate,
         interval=base.interval,
-        relative=base.relative,
         num_samples=found.num_samples,
         note=found.sentence(),
-        details={key: value for key, value in found.to_json().items() if key not in ("estimator", "problem", "outcome")},
+        details={
+            "channel_relative": base.relative,
+            **{key: value for key, value in found.to_json().items() if key not in ("estimator", "problem", "outcome")},
+        },
     )
 
 

@@ -138,7 +138,7 @@ def _run(estimator: Estimator, problem: Problem, watch: _ForcingWatch, generator
         return problem.program(params, lambda distribution: watch.draw(next(sites), distribution, sample))
 
     try:
-        return estimator(watched_program, problem.params, ROWS, generator)
+        return estimator(watched_program, problem.params.clone(), ROWS, generator)
     except Exception:  # it knows its own program alone
         return None
 

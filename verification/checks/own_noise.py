@@ -53,7 +53,7 @@ def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Gen
     before = _numpy_state()
     try:
         with watch:
-            estimator(watched_program, problem.params, ROWS, generator)
+            estimator(watched_program, problem.params.clone(), ROWS, generator)
     except Exception:  # it knows its own program alone, and may do anything there
         return True
     return watch.own or _numpy_state() != before

@@ -94,16 +94,17 @@ def _sigma(mine: dict[str, Any], other: dict[str, Any], rows: int) -> float:
 
 
 def _exact_bias(base: Check, head: Check, margin: float) -> Difference | None:
-    if base.relative is None or head.relative is None or base.estimate is None or head.estimate is None:
+    if base.relative_error is None or head.relative_error is None or base.estimate is None or head.estimate is None:
         return None
-    change = head.relative - base.relative
+    sizes = [float(each.relative_error["estimate"]) for each in (base, head) if each.relative_error is not None]
+    change = sizes[1] - sizes[0]
     return Difference(
         base=base.estimate,
         head=head.estimate,
         effect=change,
         interval=(change, change),
         p_value=0.0 if abs(change) > max(margin, 1e3 * ROUNDING) else 1.0,
-        worse=abs(head.relative) > abs(base.relative),
+        worse=change > 0,
         method="exact",
         error=0.0,
     )

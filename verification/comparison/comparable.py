@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..record.record import Cell, Family, Record
 from .change import Change, Quantity
 
-__all__ = ["circumstances", "figures", "membership", "paired_cells"]
+__all__ = ["circumstances", "figures", "membership", "paired_cells", "verdicts_compare"]
 
 _GIVEN_DIGITS = 1e-3  # gradients that agree to three digits belong to the same problem
 
@@ -52,6 +52,11 @@ def _same_problem(base: Mapping, head: Mapping) -> bool:
         return True
     size = max(map(abs, [*before, *after]), default=0.0)
     return all(abs(a - b) <= _GIVEN_DIGITS * size for a, b in zip(before, after, strict=True))
+
+
+def verdicts_compare(base: Record, head: Record, cell: Cell) -> bool:
+    """True if the bias verdicts of a cell mean the same in both records: before 2.0 a vector's tolerance was another one."""
+    return base.read_from == head.read_from or cell.facts.get("dimension") == 1
 
 
 def figures(cell: Cell) -> str:
@@ -118,6 +123,12 @@ def circumstances(base: Record, head: Record) -> Iterator[str]:
         before, after = getattr(base.run, name), getattr(head.run, name)
         if before != after:
             yield f"the records differ in {name}: {before} and {after}"
+    if base.read_from != head.read_from:
+        yield (
+            f"the records are of versions {base.read_from} and {head.read_from}: before 2.0 the tolerance bounded every "
+            "coordinate, and since then it bounds the norm. So bias verdicts on problems with several parameters are not "
+            "compared, nor are relative errors, angles and kinds; the biases of coordinates, variances and exponents are"
+        )
     changed = [name for name in head.run.versions if base.run.versions.get(name) != head.run.versions[name]]
     if changed:
         moves = (f"{name} {base.run.versions.get(name)} -> {head.run.versions[name]}" for name in changed)

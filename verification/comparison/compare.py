@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..record.record import Cell, Record, Run
 from .bias_change import bias_difference
 from .change import Change, Direction, Quantity
-from .comparable import circumstances, figures, membership, paired_cells
+from .comparable import circumstances, figures, membership, paired_cells, verdicts_compare
 from .differences import Difference, exponent_difference, time_difference, variance_difference
 from .sensitivity import Sensitivity, sensitivities
 from .verdict_changes import verdict_change
@@ -120,7 +120,8 @@ def compare(
     found = _holm([*tests, *(timed if timing else [])], alpha) + (_holm(timed, alpha) if not timing else [])
     if same:
         found = [each if each.advisory else replace(each, direction="different") for each in found]
-    verdicts = [each for each in (verdict_change(one, two, same=same) for one, two in moved) if each is not None]
+    judged = [(one, two) for one, two in moved if verdicts_compare(base, head, two)]
+    verdicts = [each for each in (verdict_change(one, two, same=same) for one, two in judged) if each is not None]
     counted = len(tests) + (len(timed) if timing else 0)
     changes = [
         *verdicts,

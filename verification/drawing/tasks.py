@@ -19,6 +19,8 @@ from ..checks.catalogue import Finding, examine_cell
 from ..checks.dependence import correlation, digest
 from ..checks.own_noise import draws_own_noise
 from ..seeds import stable_repr
+from ..shared_state import kept_state
+from ..statistics.batches import Batches
 from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
@@ -80,8 +82,10 @@ class CheckTask:
             verified = subject.drawing
         except NotApplicableError:
             verified = subject.unfitted
-        held = all(finding.outcome == "pass" for name, finding in findings.items() if name == "conformance")
-        return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject) if held else None)
+        if findings["conformance"].outcome != "pass":
+            return CheckResult(findings, stable_repr(verified))
+        with kept_state():
+            return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject))
 
 
 def _has_own_noise(subject: Subject) -> bool:
@@ -133,6 +137,7 @@ class ChunkResult:
         seconds: The seconds spent in the estimator.
         overflow: The rows that are not finite, if there are any.
         fault: A sentence on what the call left changed outside itself, such as the parameters; empty if nothing.
+        batches: The batch sums of the error, for each split; nothing if the task did not ask for them.
     """
 
     moments: tuple[Moments, ...]
@@ -145,6 +150,7 @@ class ChunkResult:
     seconds: float
     overflow: Overflow | None = None
     fault: str = ""
+    batches: tuple[Batches, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,7 @@ class ChunkTask:
         first_row: The rows of the stage before it.
         splits: The row counts within the chunk at which its moments are cut, the last one being ``rows``.
         channels: The linear functions of the error that are watched.
+        summed: True if batch sums are wanted, for the norm, the scale and the angle of the gradient.
     """
 
     estimator: str
@@ -170,6 +177,7 @@ class ChunkTask:
     first_row: int
     splits: tuple[int, ...]
     channels: Channels
+    summed: bool = False
 
     def perform(self, workbench: Workbench) -> ChunkResult:
         """Draw the rows, and reduce them to what can be merged."""
@@ -178,7 +186,8 @@ class ChunkTask:
         rows, fault = self._draw(subject)
         seconds = time.perf_counter() - started
         reference = self._reference_rows(subject)
-        moments = self._moments(rows - reference)
+        errors = rows - reference
+        moments = self._moments(errors)
         return ChunkResult(
             moments=moments,
             own=moments if subject.reference.exact else self._moments(rows),
@@ -190,6 +199,7 @@ class ChunkTask:
             seconds=seconds,
             overflow=None if np.isfinite(rows).all() else self._overflow(subject, rows),
             fault=fault,
+            batches=self._batches(errors, None if subject.reference.exact else reference) if self.summed else (),
         )
 
     def _draw(self, subject: Subject) -> tuple[Array, str]:
@@ -208,6 +218,11 @@ class ChunkTask:
         watched = self.channels.project(rows)
         cuts = pairwise([0, *self.splits])
         return tuple(Moments.from_rows(watched[a:b], first_row=self.first_row + a) for a, b in cuts)
+
+    def _batches(self, errors: Array, reference: Array | None) -> tuple[Batches, ...]:
+        """Return the batch sums, for each split of the chunk."""
+        cuts = list(pairwise([0, *self.splits]))
+        return tuple(Batches.from_rows(errors[a:b], None if reference is None else reference[a:b]) for a, b in cuts)
 
     def _reference_rows(self, subject: Subject) -> Array:
         """Return what is subtracted: the exact gradient, or fresh rows of a sampled reference."""

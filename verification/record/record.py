@@ -10,6 +10,7 @@ import json
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from ..verdicts import CellWord, Claim, FamilyOutcome, Outcome, Status
+from .migration import READABLE, migrate
 from .study import Study, study_from
 
 __all__ = ["SCHEMA_VERSION", "Cell", "Check", "Family", "Record", "Run", "schema"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -38,7 +40,6 @@ class Check:
         estimate: The number in question (for ``bias``: the worst channel's bias), in units of the gradient.
         interval: The confidence interval of ``estimate``: lower and upper limit.
         detectable: The smallest bias that the check would have seen with probability 0.9.
-        relative: ``estimate`` over the gradient's scale.
         num_samples: The number of rows on which the answer rests.
         reference: The reference with which the estimator was compared, e.g. ``exact (enumeration)``.
         note: One sentence for a reader.
@@ -52,12 +53,50 @@ class Check:
     estimate: float | None = None
     interval: tuple[float, float] | None = None
     detectable: float | None = None
-    relative: float | None = None
     num_samples: int = 0
     reference: str = ""
     note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def relative_error(self) -> Mapping[str, Any] | None:
+        """The norm of a bias over that of the gradient, ``estimate`` and ``interval``; None if it is not known."""
+        return self.details.get("relative_error")
+
+    @property
+    def scale(self) -> Mapping[str, Any] | None:
+        """The part of the mean gradient along the true one, over the true one, likewise."""
+        return self.details.get("scale")
+
+    @property
+    def angle(self) -> Mapping[str, Any] | None:
+        """The angle between the mean gradient and the true one in degrees, likewise; None for one parameter."""
+        return self.details.get("angle")
+
+    @property
+    def kind(self) -> str:
+        """The kind of a bias, such as ``rescaled`` or ``turned``; empty where no bias was found."""
+        return str(self.details.get("kind") or "")
+
+    @property
+    def relative(self) -> float | None:
+        """The bias of the deciding channel over that channel's scale.
+
+        Deprecated, for one minor version: it is no number of the gradient's; see `relative_error`, `scale` and `angle`.
+        """
+        warnings.warn(
+            "Check.relative is deprecated; see Check.relative_error, .scale and .angle", DeprecationWarning, stacklevel=2
+        )
+        known: float | None = self.details.get("channel_relative")
+        if known is not None or self.estimate is None:
+            return known
+        watched = self.details.get("channel")
+        units = [each["scale"] for each in self.details.get("channels") or () if each.get("name") == watched]
+        if units:
+            return self.estimate / units[0] if units[0] else None
+        error = self.relative_error
+        return None if error is None else math.copysign(error["estimate"], self.estimate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,17 +186,28 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A whole run, as it is written to ``report.json``."""
+    """A whole run, as it is written to ``report.json``.
+
+    Attributes:
+        run: The head.
+        cells: The cells, those of the references first.
+        families: The exponents of families of problems.
+        studies: The studies of the session.
+        schema_version: The version of the record's form.
+        read_from: The version of the text from which the record was read; it is not written.
+    """
 
     run: Run
     cells: tuple[Cell, ...]
     families: tuple[Family, ...] = ()
     studies: tuple[Study, ...] = ()
     schema_version: str = SCHEMA_VERSION
+    read_from: str = SCHEMA_VERSION
 
     def to_json(self) -> str:
         """Return the record as JSON text, with keys in a fixed order and non-finite numbers as strings."""
         data = asdict(self)
+        del data["read_from"]
         for cell in data["cells"]:
             cell["checks"] = [each | each.pop("details") for each in cell["checks"]]
         return json.dumps(_encode(data), allow_nan=False) + "\n"
@@ -176,10 +226,13 @@ class Record:
             raise ValueError(f"not a gradverify record (no {error.args[0]}); expected the report.json of a run") from error
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
-        if version != SCHEMA_VERSION:
-            raise ValueError(f"the record has schema version {version!r}; this gradverify reads {SCHEMA_VERSION!r}")
+        if version not in (SCHEMA_VERSION, *READABLE):
+            known = ", ".join(map(repr, (SCHEMA_VERSION, *READABLE)))
+            raise ValueError(f"the record has schema version {version!r}; this gradverify reads {known}")
         try:
+            data = migrate(data)
             return cls(
+                read_from=version,
                 run=_build(Run, data["run"]),
                 cells=tuple(_cell(each) for each in data["cells"]),
                 families=tuple(_build(Family, each) for each in data["families"]),

@@ -1,4 +1,4 @@
-"""Bias against tolerance: a panel for every problem, a line for every estimator, in units of the gradient's scale."""
+"""Bias against tolerance: a panel for every problem, a line for every estimator, in units of the gradient."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def _picture(family: str, estimators: Sequence[str], marks: Sequence[_Mark], tol
             name=slug(f"bias-{family}", taken),
             title=f"Bias against tolerance: {family}",
             caption=(
-                f"Relative bias with its interval. The band is the tolerance of ±{percent(tolerance)}; "
+                "Relative error with its interval; of one parameter with its sign, of several the norm's, which has none. "
+                f"The band is the tolerance of ±{percent(tolerance)}; "
                 "an arrow with a number marks an estimate outside the panel."
             ),
         )
@@ -114,7 +115,7 @@ def _panel(axes: Axes, marks: Sequence[_Mark], estimators: Sequence[str], tolera
     axes.set_xticks([-2 * tolerance, -tolerance, 0.0, tolerance, 2 * tolerance])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(100 * value + 0.0)}"))
     dress(axes, grid="y")
-    axes.set_xlabel("bias, % of scale")
+    axes.set_xlabel("relative error, %")
 
 
 def _inside(mark: _Mark, edge: float) -> bool:

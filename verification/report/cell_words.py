@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..record.record import Cell, Check
-from .quantities import MISSING, count, finite, number, percent, span
+from .gradient_words import bias_facts, bias_headline
+from .quantities import MISSING, count, finite, number, percent
 
 __all__ = ["answer", "bias_detail", "cell_line"]
 
@@ -16,7 +17,7 @@ def bias_detail(cell: Cell) -> str:
     if bias.outcome == "unbiased" and finite(bias.details.get("r")):
         return "exactly" if _exact(bias) else f"within {percent(bias.details['r'])}"
     if bias.outcome == "biased":
-        return percent(bias.relative) if bias.relative is not None else number(bias.estimate)
+        return bias_headline(bias) or number(bias.estimate)
     reason = str(bias.details.get("reason") or "")
     return reason if reason != MISSING else ""
 
@@ -30,7 +31,7 @@ def answer(check: Check) -> str:
     """
     name, outcome = check.check.replace("_", " "), check.outcome
     if outcome in ("biased", "unbiased"):
-        return outcome
+        return _bias_answer(check)
     if outcome == "timeout":
         return "ran out of time"
     if name == "run":
@@ -50,20 +51,21 @@ def cell_line(cell: Cell) -> str:
     facts = _bias_facts(bias)
     facts += [f"variance {number(variance.estimate)}"] if variance is not None else []
     facts += [bias.note.removeprefix("not applicable: ")] if not facts and bias.note else []
-    return "; ".join(["exactly " * _exact(bias) + bias.outcome, *facts])
+    return "; ".join(["exactly " * _exact(bias) + _bias_answer(bias), *facts])
+
+
+def _bias_answer(bias: Check) -> str:
+    """Return a bias check's outcome, and what is wrong with the gradient if it is biased."""
+    return ": ".join(filter(None, (bias.outcome, bias_headline(bias) if bias.outcome == "biased" else "")))
 
 
 def _bias_facts(bias: Check) -> list[str]:
     if _exact(bias) and bias.outcome == "unbiased":
         return []  # what is left is rounding
-    facts = []
-    if bias.estimate is not None:
-        interval = f" in {span(bias.interval)}" if bias.interval is not None and not _exact(bias) else ""
-        facts.append(f"bias {number(bias.estimate)}{interval}")
     if bias.outcome == "unbiased" and finite(bias.details.get("r")):
-        facts.append(f"no bias above {percent(bias.details['r'])} of the gradient")
-    elif bias.relative is not None:
-        facts.append(f"{percent(bias.relative)} of the gradient")
+        facts = [f"no bias above {percent(bias.details['r'])} of the gradient"]
+    else:
+        facts = bias_facts(bias)
     facts += [str(bias.details["material"])] if bias.outcome == "biased" and bias.details.get("material") else []
     return facts + ([f"{count(bias.num_samples)} rows"] if bias.num_samples else [])
 

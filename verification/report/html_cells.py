@@ -14,7 +14,6 @@ from .canvas import Picture, for_page
 from .cell_words import answer, bias_detail
 from .overview import REFERENCES, Finding, family_of
 from .quantities import MISSING, count, number, percent, rate, size, span
-from .relative import relative_bias
 
 __all__ = ["TONES", "families", "finding", "list_undecided", "references", "verdicts"]
 
@@ -38,6 +37,7 @@ TONES: Mapping[Outcome | StatementOutcome | Literal["not tested"], Tone] = {
 
 _CHANNEL = ("name", "kind", "estimate", "interval", "sigma", "skewness", "tau", "open")
 _VALUE = ("kind", "outcome", "value", "difference", "interval", "relative", "note")
+_COORDINATE = ("coordinate", "relative", "interval")
 _LOOK = ("stage", "channel", "n", "estimate", "interval")
 
 
@@ -46,9 +46,12 @@ def finding(entry: Finding) -> dict[str, Any]:
     cell, check = entry.cell, entry.check
     facts = {
         "Reason": str(check.details.get("reason") or MISSING),
+        "Relative error": _figure(check.relative_error, percent),
+        "Scale": _figure(check.scale, number),
+        "Angle, degrees": _figure(check.angle, number),
+        "Channel": str(check.details.get("channel") or MISSING),
         "Estimate": number(check.estimate),
         "Interval": span(check.interval),
-        "Relative to scale": percent(check.relative),
         "Tolerance reached": percent(check.details.get("r")),
         "Detectable bias": number(check.detectable),
         "Rows": count(check.num_samples) if check.num_samples else MISSING,
@@ -66,10 +69,19 @@ def finding(entry: Finding) -> dict[str, Any]:
         "facts": {name: value for name, value in facts.items() if value != MISSING},
         "replay": cell.replay,
         "channels": _table(check.details.get("channels"), _CHANNEL),
+        "coordinates": _table(check.details.get("coordinates"), _COORDINATE),
         "looks": _table(check.details.get("looks"), _LOOK),
         "histogram": _histogram(check.details.get("histogram")),
         "values": _table(check.details.get("values"), _VALUE),
     }
+
+
+def _figure(figure: Mapping[str, Any] | None, write: Callable[[Any], str]) -> str:
+    """Write a figure with its interval."""
+    if figure is None:
+        return MISSING
+    low, high = figure["interval"]
+    return write(figure["estimate"]) if low == high else f"{write(figure['estimate'])} [{write(low)}, {write(high)}]"
 
 
 def list_undecided(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -162,11 +174,6 @@ def _check(cell: Cell, name: str) -> Check:
     return cell.find(name) or _NOTHING
 
 
-def _relative_interval(cell: Cell) -> str:
-    relative = relative_bias(cell, _check(cell, "bias"))
-    return f"[{percent(relative[1])}, {percent(relative[2])}]" if relative else MISSING
-
-
 def _bias_note(cell: Cell) -> str:
     bias = _check(cell, "bias")
     return ": ".join(filter(None, (str(bias.details.get("reason") or ""), bias.note))) or MISSING
@@ -179,8 +186,11 @@ _BIAS_COLUMNS: _Columns = {
     "Problem": lambda cell: cell.problem,
     "Verdict": lambda cell: cell.word if (bias := cell.find("bias")) is None else bias.outcome,
     "Claim": lambda cell: _check(cell, "bias").claim,
-    "Relative bias": lambda cell: percent(_check(cell, "bias").relative),
-    "Relative interval": _relative_interval,
+    "Kind": lambda cell: _check(cell, "bias").kind or MISSING,
+    "Relative error": lambda cell: _figure(_check(cell, "bias").relative_error, percent),
+    "Scale": lambda cell: _figure(_check(cell, "bias").scale, number),
+    "Angle, degrees": lambda cell: _figure(_check(cell, "bias").angle, number),
+    "Channel": lambda cell: str(_check(cell, "bias").details.get("channel") or MISSING),
     "Bias": lambda cell: number(_check(cell, "bias").estimate),
     "Interval": lambda cell: span(_check(cell, "bias").interval),
     "Tolerance": lambda cell: number(_check(cell, "bias").details.get("tau")),

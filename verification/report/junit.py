@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from typing import Any
 from xml.etree import ElementTree
 
 from ..record.record import Record
 from ..verdicts import Outcome
+from .cell_words import answer
+from .gradient_words import bias_facts
 from .overview import REPEATED, Finding, Kind, answers
 from .quantities import number, span
 
@@ -84,9 +87,13 @@ def _result(finding: Finding) -> str:
 
 def _message(finding: Finding) -> str:
     check = finding.check
-    words = [f"{check.outcome}, claim {check.claim}" if check.claim != "none" else check.outcome]
+    said = answer(check) if check.outcome == "biased" else check.outcome
+    words = [f"{said}, claim {check.claim}" if check.claim != "none" else said]
     words += [str(check.details["reason"])] if check.details.get("reason") else []
-    words += [f"estimate {number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
+    if check.check == "bias":
+        words += bias_facts(check)
+    else:
+        words += [f"estimate {number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
     return "; ".join(words + ([check.note] if check.note else []))
 
 
@@ -97,6 +104,10 @@ def _figures(record: Record, finding: Finding) -> dict[str, str]:
         "claim": check.claim,
         "estimate": number(check.estimate, digits=9) if check.estimate is not None else "",
         "interval": span(check.interval) if check.interval is not None else "",
+        "kind": check.kind,
+        "relative_error": _figure(check.relative_error),
+        "scale": _figure(check.scale),
+        "angle": _figure(check.angle),
         "detectable": number(check.detectable) if check.detectable is not None else "",
         "num_samples": str(check.num_samples) if check.num_samples else "",
         "reference": check.reference,
@@ -104,6 +115,10 @@ def _figures(record: Record, finding: Finding) -> dict[str, str]:
         "replay": finding.cell.replay,
     }
     return {name: value for name, value in shown.items() if value}
+
+
+def _figure(figure: Mapping[str, Any] | None) -> str:
+    return "" if figure is None else f"{number(figure['estimate'], digits=9)} in {span(figure['interval'])}"
 
 
 def _count(element: ElementTree.Element, cases: Iterable[ElementTree.Element]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..record.record import Record
+from ..record.record import Check, Record
 from ..record.study import Study
 from ..verdicts import CellWord
-from .cell_words import cell_line
+from .cell_words import answer, cell_line
 from .exponents import COLUMNS as EXPONENTS
 from .exponents import exponent_rows, fits
+from .gradient_words import bias_facts
 from .markdown_text import code, escape, fold, table, within
 from .origins import COLUMNS as ORIGINS
 from .origins import TITLE, origin_rows
@@ -27,7 +28,7 @@ from .overview import (
     meaning,
     outcome_counts,
 )
-from .quantities import clip, count, duration, number, percent, span
+from .quantities import MISSING, clip, count, duration, number, percent, span
 from .undecided import undecided_line
 
 __all__ = ["to_markdown"]
@@ -106,14 +107,21 @@ def _why(finding: Finding) -> str:
     return ": ".join(filter(None, (str(check.details.get("reason") or ""), check.note)))
 
 
+def _figures(check: Check) -> list[str]:
+    """Return the figures of a bias, or the estimate of any other check with its interval."""
+    if check.check == "bias" and check.outcome in ("biased", "unbiased", "inconclusive"):
+        return bias_facts(check)
+    if check.estimate is None:
+        return []
+    return [number(check.estimate) + (f" in {span(check.interval)}" if check.interval is not None else "")]
+
+
 _FINDING_COLUMNS: Mapping[str, Callable[[Finding], str]] = {
     "estimator": lambda finding: clip(finding.cell.estimator, _LONGEST["name"]),
     "problem": lambda finding: clip(finding.cell.problem, _LONGEST["name"]),
     "check": lambda finding: finding.check.check,
-    "outcome": lambda finding: finding.check.outcome,
-    "estimate": lambda finding: number(finding.check.estimate),
-    "interval": lambda finding: span(finding.check.interval),
-    "relative": lambda finding: percent(finding.check.relative),
+    "outcome": lambda finding: answer(finding.check) if finding.check.outcome == "biased" else finding.check.outcome,
+    "figures": lambda finding: "; ".join(_figures(finding.check)) or MISSING,
     "rows": lambda finding: count(finding.check.num_samples),
     "reference": lambda finding: clip(finding.check.reference, _LONGEST["name"]),
     "why": lambda finding: clip(_why(finding), _LONGEST["note"]),

@@ -11,6 +11,7 @@ from ..record.record import Record
 from ..record.study import Study, Table
 from ..verdicts import CellWord
 from .cell_words import answer, cell_line
+from .gradient_words import bias_facts
 from .origins import TITLE, origin_rows
 from .overview import (
     KINDS,
@@ -25,7 +26,7 @@ from .overview import (
     meaning,
     outcome_counts,
 )
-from .quantities import clip, count, number, percent, shorten, span
+from .quantities import clip, count, number, shorten, span
 from .undecided import detectable_bias, undecided_line
 
 __all__ = ["render"]
@@ -186,8 +187,11 @@ def _finding(finding: Finding, width: int, *, with_replay: bool) -> Iterator[_Li
 
 def _render_decided(finding: Finding) -> list[str]:
     check = finding.check
-    facts = [f"{number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
-    facts += [f"relative {percent(check.relative)}"] if check.relative is not None else []
+    if check.check == "bias":
+        facts = bias_facts(check)
+        facts += [str(check.details["material"])] if check.outcome == "biased" and check.details.get("material") else []
+    else:
+        facts = [f"{number(check.estimate)} in {span(check.interval)}"] if check.interval is not None else []
     facts += [f"{count(check.num_samples)} rows"] if check.num_samples else []
     return facts
 

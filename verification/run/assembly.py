@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from ..drawing.executors import Executor, Inline
 from ..drawing.place import Drawing, Place
 from ..foreign.report import broken_cells, with_conventions
 from ..plan import ErrorBudget, settle
+from ..problems.problem import Problem
 from ..problems.registry import find_problems
 from ..record.folder import claim_folder
 from ..record.record import Record
@@ -80,6 +81,8 @@ class Request:
         tell = notify or _warn
         place, settings = _place(asked), settle(**asked.pick(settle))
         found, places = name_problems(problems, quick=settings.profile.name == "quick", params=asked["params"])
+        if settings.accept == "rescaled":
+            _refuse_single_parameters(found)
         targets = load_targets(
             estimators, foreign_hints(asked), isolate=place.isolate, time_limit=place.time_limit, notify=tell
         )
@@ -146,6 +149,16 @@ def _place(asked: Asked) -> Place:
     if out is not None:
         claim_folder(out)
     return place
+
+
+def _refuse_single_parameters(problems: Iterable[Problem]) -> None:
+    """Raise `ValueError` for a problem on which every gradient of the right sign would be accepted as rescaled."""
+    single = next((problem.name for problem in problems if problem.params.numel() == 1), None)
+    if single is not None:
+        raise ValueError(
+            f"--accept rescaled, and problem {single} has one parameter, which has no direction; "
+            "leave --accept out or give problems with several parameters"
+        )
 
 
 def _refuse_idle_hints(asked: Asked, targets: LoadedTargets) -> None:

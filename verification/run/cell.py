@@ -150,7 +150,10 @@ class CellRun:
 
     def _begin(self, stage: str) -> None:
         sizes = chunk_rows(self.subject.unfitted, self.subject.probe)
-        self._stage = Stage(stage, self.subject, self.plan.channels, sizes)
+        # The confirm stage of a vector also watches the direction that the screen found.
+        plan = self.test.plan
+        summed = stage != "variance" and (plan.size > 1 or not self.subject.reference.exact)
+        self._stage = Stage(stage, self.subject, plan.channels, sizes, summed=summed)
 
     def _use(self, task: ChunkTask, result: ChunkResult) -> None:
         self.totals.add_cost(task, result)
@@ -168,14 +171,16 @@ class CellRun:
             return Conformance("failed", "shared state", f"{result.fault}; it was put back after the call")
         finding = self._independence.compare(task.stage, task.number, task.rows, result.digest, result.correlation)
         if finding is None and result.overflow is None:
-            finding = self._independence.spread(reduce(Moments.merge, result.own))
+            whole = reduce(Moments.merge, result.own)
+            finding = self._independence.spread(whole.first(len(self.plan.channel_names)))
         return finding
 
     def _look_at(self, task: ChunkTask, result: ChunkResult) -> None:
         """Show the chunk to the test of bias, split by split, as long as the stage lasts."""
-        for at, (errors, own) in enumerate(zip(result.moments, result.own, strict=True)):
+        batches = result.batches or (None,) * len(result.moments)
+        for at, (errors, own, sums) in enumerate(zip(result.moments, result.own, batches, strict=True)):
             self.totals.add_rows(own)
-            self._stage.seen = self._stage.seen.merge(errors)
+            self._stage.add(errors, sums if self.test.verdict is None else None)
             if result.reference:
                 mine, theirs = self._stage.sides
                 self._stage.sides = mine.merge(own), theirs.merge(result.reference[at])
@@ -192,7 +197,8 @@ class CellRun:
         seen = self._stage.seen
         if self.test.verdict is not None or (seen.count < self.test.next_look and not seen.nonfinite):
             return
-        self.test.update(seen, self._stage.sides if self.subject.reference.sampler else ())
+        sides = self._stage.sides if self.subject.reference.sampler else ()
+        self.test.update(seen, self._stage.take_fresh(), sides)
         if self.test.verdict is None and self.test.stage != self._stage.name:
             self._begin(self.test.stage)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ...estimators.protocol import Claims
 from ..checks.catalogue import record_findings
 from ..checks.conformance import Conformance
+from ..plan import Settings
 from ..problems.problem import Problem
 from ..record.record import Cell, Check
 from ..statistics.bias import BiasVerdict
@@ -21,7 +22,7 @@ from ..subject import estimator_facts
 from ..truth.given import GIVEN_DIGITS
 from ..truth.reference import Reference
 from ..truth.references import EXACT_GIVEN
-from ..verdicts import BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
+from ..verdicts import BiasKind, BiasOutcome, Claim, Expectation, Material, Outcome, ReferencesOutcome, Status
 from .cell import CellRun
 from .readings import DETACHED, explain_disagreement
 
@@ -56,12 +57,20 @@ def resolve_claim(claims: Claims, problem: Problem, expect: Expectation) -> Expe
     return claims.bias
 
 
-def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material = "", *, insisted: bool = False) -> Claim:
+def hold_bias_claim(
+    claim: Expectation,
+    outcome: BiasOutcome,
+    material: Material = "",
+    *,
+    insisted: bool = False,
+    rescaled: BiasKind | None = None,
+) -> Claim:
     """Return the judgement of a claim by a bias outcome.
 
     A claim of none is one of none beyond the tolerance: a bias known to lie inside supports it, and reports warn of it. One
     of undetermined size decides nothing. A declared bias is not refuted by a problem on which it vanishes, unless it is
-    ``insisted`` on (``--expect biased``).
+    ``insisted`` on (``--expect biased``). With ``--accept rescaled``, ``rescaled`` is the kind of the bias: a gradient of the
+    right direction supports a claim of none, and one of unknown direction decides nothing.
     """
     if claim == "any" or outcome == "not-applicable":
         return "none"
@@ -74,6 +83,8 @@ def hold_bias_claim(claim: Expectation, outcome: BiasOutcome, material: Material
     if outcome == "no-gradient" or claim == "no-gradient":
         return "supported" if (outcome, claim) == ("no-gradient", "no-gradient") else "refuted"
     if claim == "unbiased":
+        if material == "material" and rescaled in ("rescaled", "undetermined"):
+            return "supported" if rescaled == "rescaled" else "inconclusive"
         return _CLAIM_BY_SIZE["negligible" if outcome == "unbiased" else material]
     return "supported" if outcome == "biased" else "none"
 
@@ -96,7 +107,7 @@ def cell_record(run: CellRun, replay: str) -> Cell:
     elif run.finding is not None and ended:
         checks.append(_ended_check(run.finding, claim, reference))
     else:
-        checks.append(_bias_check(run, claim, reference, insisted=expect == "biased"))
+        checks.append(_bias_check(run, claim, reference, run.subject.settings))
         checks += _variance_checks(run)
     if any(check.outcome == "failed" for check in checks) and status == "ok":
         status = "failed"
@@ -194,14 +205,14 @@ def _reference_value(verdict: BiasVerdict) -> dict[str, Any]:
     return {
         "difference": verdict.estimate,
         "interval": verdict.interval,
-        "relative": verdict.relative,
+        "relative": None if verdict.relative_error is None else verdict.relative_error["estimate"],
         "channel": verdict.channel,
         "num_samples": verdict.num_samples,
         "reason": verdict.reason,
     }
 
 
-def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insisted: bool) -> Check:
+def _bias_check(run: CellRun, claim: Expectation, reference: Reference, settings: Settings) -> Check:
     verdict = run.test.verdict
     assert verdict is not None
     details = {
@@ -213,22 +224,34 @@ def _bias_check(run: CellRun, claim: Expectation, reference: Reference, *, insis
     if watched < len(run.totals.histogram):
         edges, counts = run.totals.histogram[watched]
         details["histogram"] = {"edges": edges, "counts": counts}
-    note = verdict.note
+    accepted = verdict.kind if settings.accept == "rescaled" else None
+    held = hold_bias_claim(
+        claim, verdict.outcome, verdict.material, insisted=settings.expect == "biased", rescaled=accepted
+    )  # fmt: skip
+    notes = [verdict.note]
     if verdict.outcome == "biased" and claim == "unbiased" and verdict.material != "material":
-        note = f"a bias was found, {verdict.material} against the tolerance; {note}".rstrip("; ")
+        notes.insert(0, f"a bias was found, {verdict.material} against the tolerance")
+    if verdict.coordinates and verdict.material != "material":
+        notes.append(_name_coordinates(verdict.coordinates))
     return Check(
         check="bias",
         outcome=verdict.outcome,
-        claim=hold_bias_claim(claim, verdict.outcome, verdict.material, insisted=insisted),
+        claim=held,
         estimate=verdict.estimate,
         interval=verdict.interval,
         detectable=verdict.detectable,
-        relative=verdict.relative,
         num_samples=verdict.num_samples,
         reference=reference.kind,
-        note=note,
+        note="; ".join(filter(None, notes)),
         details=details,
     )
+
+
+def _name_coordinates(off: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence on coordinates that are wrong by themselves while the whole gradient is within its tolerance."""
+    named = ", ".join(f"coordinate {each['coordinate']} by {100 * each['relative']:.3g} % of itself" for each in off[:3])
+    more = f" and {len(off) - 3} more" if len(off) > 3 else ""
+    return f"small coordinates are off: {named}{more}; --scale coordinate judges each by itself"
 
 
 def _variance_checks(run: CellRun) -> list[Check]:

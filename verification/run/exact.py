@@ -10,9 +10,12 @@ import torch
 
 from ...estimators.protocol import NoGradientPathError, NotApplicableError
 from ...estimators.runs.exact import exact_moments
+from ..plan import Settings
 from ..problems.problem import Problem
 from ..record.record import Cell, Check
 from ..statistics.channels import scales
+from ..statistics.direction import GradientFigures, exact_figures
+from ..statistics.kinds import classify
 from ..subject import Subject, estimator_facts
 from ..truth.reference import Reference
 from ..verdicts import BiasOutcome, Expectation, Status
@@ -51,11 +54,11 @@ def _checks(subject: Subject, claim: Expectation) -> tuple[tuple[Check, ...], St
     except Exception as error:
         note = f"{type(error).__name__}: {error}"[:500]
         return (Check(check="bias", outcome="failed", note=note),), "crashed"
-    return _record_moments(mean, variance, problem, reference, claim), "ok"
+    return _record_moments(mean, variance, problem, reference, claim, subject.settings), "ok"
 
 
 def _record_moments(
-    mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation
+    mean: torch.Tensor, variance: torch.Tensor, problem: Problem, reference: Reference, claim: Expectation, settings: Settings
 ) -> tuple[Check, ...]:
     truth = reference.gradient
     scale = scales(truth, np.maximum(reference.floor, problem.scale_floor))
@@ -64,19 +67,37 @@ def _record_moments(
     rounding = ROUNDING * (1e4 if problem.params.dtype == torch.float32 else 1.0)
     outcome: BiasOutcome = "biased" if abs(bias[worst]) > rounding * (scale[worst] or 1.0) else "unbiased"
     value, widest = float(bias[worst]), float(variance.double().max())
-    relative = value / float(scale[worst]) if scale[worst] > 0 else None
+    figures = _figures(bias, truth, scale, rounding)
+    kind = (
+        classify(figures, figures, tolerance=rounding, max_angle=settings.max_angle) if figures and outcome == "biased" else ""
+    )
+    held = hold_bias_claim(claim, outcome, "material", rescaled=kind if settings.accept == "rescaled" else None)
     return (
         Check(
             check="bias",
             outcome=outcome,
-            claim=hold_bias_claim(claim, outcome, "material"),
+            claim=held,
             estimate=value,
             interval=(value, value),
             detectable=float(rounding * scale[worst]),
-            relative=relative,
             reference=reference.kind,
             note="over all draws of the estimator",
-            details={"reason": "exact", "material": "material" if outcome == "biased" else "", "r": abs(relative or 0.0)},
+            details={
+                "reason": "exact",
+                "material": "material" if outcome == "biased" else "",
+                "r": figures.relative_error.estimate if figures else 0.0,
+                "kind": kind,
+                "channel": f"coordinate {worst}",
+                **({} if figures is None else figures.to_record()),
+            },
         ),
         Check(check="variance", outcome="exact", estimate=widest, interval=(widest, widest), details={"exact": widest}),
     )
+
+
+def _figures(bias: np.ndarray, truth: np.ndarray, scale: np.ndarray, rounding: float) -> GradientFigures | None:
+    """Return the figures of an exact mean; None if there is nothing to be relative to."""
+    norm = float(np.linalg.norm(truth))
+    unit = max(norm, float(np.sqrt(truth.size) * scale.min()))
+    zero = norm <= rounding * unit
+    return exact_figures(bias, np.zeros_like(truth) if zero else truth, unit) if unit > 0 else None

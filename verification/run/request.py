@@ -36,8 +36,25 @@ def verify(
     ] = "quick",
     tolerance: Annotated[
         float | None,
-        Option(help="Relative bias that is accepted; the profile's own otherwise.", metavar="R", replayed="set"),
+        Option(help="Relative error that is accepted; the profile's own otherwise.", metavar="R", replayed="set"),
     ] = None,
+    scale: Annotated[
+        Literal["whole", "coordinate"],
+        Option(
+            help="What the tolerance is relative to: the norm of the whole gradient, or each coordinate by itself.",
+            replayed="set",
+        ),
+    ] = "whole",
+    accept: Annotated[
+        Literal["unbiased", "rescaled"],
+        Option(
+            help="Gradients that support a claim of no bias: with rescaled also those of the right direction.",
+            replayed="set",
+        ),
+    ] = "unbiased",
+    max_angle: Annotated[
+        float, Option(help="The angle within which a direction is right.", metavar="DEGREES", replayed="set")
+    ] = 2.0,
     seed: Annotated[int, Option(help="The same seed gives the same record.", replayed="always", sweeps=True)] = 0,
     alpha: Annotated[
         float, Option(help="False-alarm rate of the whole run.", metavar="A", replayed="always", sweeps=True)
@@ -137,7 +154,12 @@ def verify(
         problems: Names or `Problem` objects; none means those of the profile.
         params: The point at which problems that are plain programs are differentiated, if their names do not say.
         profile: ``quick``, ``standard`` or ``thorough``: the rows at most.
-        tolerance: The relative bias that is accepted; the profile's own if None.
+        tolerance: The relative error of the gradient's norm that is accepted; the profile's own if None.
+        scale: ``whole``: the tolerance bounds the norm of the error over that of the gradient. ``coordinate``: it bounds the
+            error of each coordinate over that coordinate; the typical coordinate stands for one that is zero.
+        accept: ``unbiased``, or ``rescaled``: then a gradient also supports a claim of no bias if its angle is known to be at
+            most ``max_angle``. It is refused on problems with one parameter, which has no direction.
+        max_angle: The angle in degrees within which a direction is right.
         seed: The same seed on the same device gives the same record, times aside.
         alpha: The false-alarm rate of the whole call.
         device: ``cpu`` or ``cuda``.

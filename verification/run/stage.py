@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..drawing.tasks import ChunkResult, ChunkTask
+from ..statistics.batches import Batches
 from ..statistics.channels import Channels
 from ..statistics.moments import Moments
 from ..subject import Subject
@@ -20,14 +21,22 @@ class Stage:
         subject: The estimator on the problem.
         channels: The linear functions of the error that are watched.
         sizes: The rows of each chunk.
+        summed: True if batch sums are wanted beside moments.
+
+    Attributes:
+        seen: The moments of the errors so far.
+        fresh: The batch sums since the last look; None if there are none.
+        constant: True if all rows of the stage are equal.
     """
 
-    def __init__(self, name: str, subject: Subject, channels: Channels, sizes: Iterator[int]) -> None:
+    def __init__(self, name: str, subject: Subject, channels: Channels, sizes: Iterator[int], *, summed: bool = False) -> None:
         self.name = name
         self.rows_sent = 0
         self.seen = Moments.empty(len(channels.names))
         self.sides = (self.seen, self.seen)
+        self.fresh: Batches | None = None
         self.constant = False
+        self._summed = summed
         self._subject, self._channels, self._sizes = subject, channels, sizes
         self._sent = self._used = 0
         self._tasks: dict[int, ChunkTask] = {}
@@ -48,12 +57,23 @@ class Stage:
         looks = [look - self.rows_sent for look in planned if self.rows_sent < look < self.rows_sent + rows]
         name, problem = self._subject.name, self._subject.problem.name
         task = ChunkTask(
-            name, problem, self.name, self._sent, rows, self.rows_sent, (*looks, rows), self._channels
+            name, problem, self.name, self._sent, rows, self.rows_sent, (*looks, rows), self._channels, self._summed
         )  # fmt: skip
         self._tasks[self._sent] = task
         self._sent += 1
         self.rows_sent += rows
         return task
+
+    def add(self, errors: Moments, batches: Batches | None) -> None:
+        """Enter the moments of further rows, and their batch sums."""
+        self.seen = self.seen.merge(errors)
+        if batches is not None:
+            self.fresh = batches if self.fresh is None else self.fresh.follow(batches)
+
+    def take_fresh(self) -> Batches | None:
+        """Return the batch sums since the last look, and start over."""
+        fresh, self.fresh = self.fresh, None
+        return fresh
 
     def keep(self, task: ChunkTask, result: ChunkResult) -> None:
         """Keep an answer until its turn comes."""

@@ -33,8 +33,8 @@ class Totals:
         self.histogram = self.histogram or result.histogram
 
     def add_rows(self, own: Moments) -> None:
-        """Enter the moments of further rows."""
-        self.rows = self.rows.merge(own)
+        """Enter the moments of further rows; of a stage that watches more channels, the first ones."""
+        self.rows = self.rows.merge(own.first(self.rows.mean.size))
 
     @property
     def seconds_a_row(self) -> float:

@@ -40,7 +40,7 @@ class _Finding:
         check: The first check that failed; empty if none did.
         evidence: The evidence of that check.
         word: The verdict on bias.
-        relative: The bias, relative to the scale.
+        relative: The norm of the bias, relative to the gradient's.
         noise: The standard deviation of one row, divided by the gradient's norm.
         rows: The number of rows drawn.
     """
@@ -107,7 +107,7 @@ def _verify(estimator: Estimator, mutant: Mutant, problem: Problem, tolerance: f
         check=check,
         evidence=evidence,
         word=f"{bias.outcome} ({reason})" if reason else bias.outcome,
-        relative=bias.relative,
+        relative=None if bias.relative_error is None else bias.relative_error["estimate"],
         noise=None if sigma is None else sigma / norm,
         rows=max(each.num_samples for each in cell.checks),
     )

@@ -96,8 +96,7 @@ class KillRow:
         outcome: The outcome, ``killed`` or ``survived``.
         check: The check that found it; empty for a survivor.
         evidence: The evidence of that check.
-        relative: The bias measured in the deciding channel (a coordinate, the gain or a projection), relative to that
-            channel's scale; None if none was measured.
+        relative: The norm of the bias measured, relative to the gradient's; None if none was measured.
         noise: The standard deviation of one row, divided by the gradient's norm; None if it was not measured.
         num_samples: The number of rows drawn.
         reason: The reason why it survived; empty if it was killed.

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..verdicts import BiasOutcome, BiasReason, EndReason, Material
+from ..verdicts import BiasKind, BiasOutcome, BiasReason, EndReason, Material
+from .batches import Batches
 from .bias_look import Look, look
 from .bias_plan import RARE_SIGHTINGS, BiasPlan, Stage
 from .bias_verdict import BiasVerdict, describe, reach, rows_to_accept
 from .channels import scales
+from .direction import GradientFigures
+from .kinds import classify
 from .moments import Moments
+from .norm_test import NormTest
+from .scalar_figures import scalar_figures
+from .small_coordinates import off_coordinates, suspicious
 
 SINGLE_PRECISION = 1e-5
 """The error that arithmetic in single precision may leave, relative to the scale."""
@@ -28,7 +35,7 @@ class BiasTest:
     ``verdict`` is set. When ``stage`` becomes ``confirm``, the rows start again from zero, on fresh seeds.
 
     Attributes:
-        plan: The cell's plan.
+        plan: The cell's plan; in the confirm stage of a vector it also watches the direction that the screen found.
         stage: ``screen`` or ``confirm``.
         next_look: The number of rows of the stage that the next update must cover.
         verdict: The verdict; None until the cell is decided.
@@ -60,7 +67,9 @@ class BiasTest:
         self._flag = 0
         self._sign = 0
         self._fired = False
+        self._size: Material = "undetermined"
         self._screened = 0
+        self._norm = NormTest(plan, plan.r_target)
         needed = math.ceil(RARE_SIGHTINGS / plan.p_gate)
         if needed > plan.max_rows and not plan.deterministic_rows:
             note = f"an outcome of probability {plan.p_gate:g} is too rare for {plan.max_rows} rows"
@@ -69,20 +78,25 @@ class BiasTest:
     @property
     def forecast(self) -> int | None:
         """The number of rows after which an unbiased estimator would be accepted, judged by the last look."""
-        return rows_to_accept(self.plan, self.looks[-1]) if self.looks else None
+        if not self.looks:
+            return None
+        return self._norm.rows_to_accept(self.looks[-1]) if self.plan.vector else rows_to_accept(self.plan, self.looks[-1])
 
-    def update(self, moments: Moments, sides: Sequence[Moments] = ()) -> None:
+    def update(self, moments: Moments, fresh: Batches | None = None, sides: Sequence[Moments] = ()) -> None:
         """Take one look.
 
         Args:
             moments: The moments of all rows of the current stage, over the plan's channels.
+            fresh: The sums of the rows since the last look of the stage. A plan by the norm of a vector needs them, and without
+                 them nothing is said of the scale and the angle of a vector.
             sides: The moments of the estimator's rows and of the reference's, where both are sampled; each must have seen its
                 own rare events.
 
         Raises:
-            ValueError: If the cell is decided, or if the moments stop short of ``next_look`` or have other channels.
+            ValueError: If the cell is decided, if the moments stop short of ``next_look`` or have other channels, or if batch
+                sums are missing.
         """
-        self._check(moments)
+        self._check(moments, fresh)
         if moments.nonfinite:
             self._fail(moments)
             return
@@ -92,6 +106,9 @@ class BiasTest:
         )
         self._start = seen.start
         self.looks.append(seen)
+        if fresh is not None:
+            self._norm.extend(fresh)
+            self._norm.watch(seen, self.planned)
         if seen.stage == "screen":
             self._screen(seen)
         else:
@@ -108,21 +125,25 @@ class BiasTest:
         elif self.stage == "screen":
             self._close(self.looks[-1], reason)
         elif self._fired:
-            self._decide("biased", self._flag, material="undetermined")
+            self._decide("biased", self._flag, material=self._size)
         else:
             note = f"an alarm in {self.plan.channel_names[self._flag]} was not yet confirmed"
-            self._decide("inconclusive", self._flag, reason=reason, note=note)
+            seen = self.looks[-1]
+            channel = self._flag if self._flag < len(seen.mean) else self._worst(seen)
+            self._decide("inconclusive", channel, reason=reason, note=note)
 
     @property
     def _watched(self) -> int | None:
         return self._flag if self.stage == "confirm" else None
 
-    def _check(self, moments: Moments) -> None:
+    def _check(self, moments: Moments, fresh: Batches | None) -> None:
         watched = len(self.plan.channel_names)
         if self.verdict is not None:
             raise ValueError(f"the cell is decided ({self.verdict.outcome}); start a new BiasTest")
         if moments.mean.size != watched:
             raise ValueError(f"moments of {moments.mean.size} channels; expected {watched}: apply plan.channels.project")
+        if self.plan.vector and fresh is None:
+            raise ValueError("a plan by the norm, and no batch sums; expected those of the rows since the last look")
         if moments.count < self.next_look and not moments.nonfinite:
             raise ValueError(f"moments of {moments.count} rows of the {self.stage} stage; expected {self.next_look}: draw more")
 
@@ -138,25 +159,35 @@ class BiasTest:
             self._decide("biased", worst, reason="deterministic", material=material)
         elif flag is not None:
             self._start_confirm(flag, seen)
-        elif self._inside(seen, self.plan.r_target):
-            self._accept(seen, self.plan.r_target)
         elif seen.count >= self.plan.max_rows:
             self._close(seen, "budget")
+        elif self._may_accept(seen) and self._inside(seen, self.plan.r_target):
+            self._accept(seen, self.plan.r_target)
+
+    def _may_accept(self, seen: Look) -> bool:
+        """True if the tolerance is tested at this look; a coordinate that looks wrong by itself puts it off to the next one."""
+        return not self.plan.vector or (self._norm.due(seen) and not suspicious(self.plan, seen))
 
     def _alarm(self, seen: Look) -> int | None:
-        """Return the open channel whose interval is farthest from zero, in widths; None if no interval excludes zero."""
+        """Return the open channel whose interval is farthest from zero, in widths; the number after the last one stands for the
+        direction in which the rows have drifted; None if there is no alarm."""
         lower, upper = seen.alarm
         gap = np.where(seen.open, np.maximum(lower, -upper) - self.plan.slack, -np.inf)
         flag = int(np.argmax(gap / np.where(seen.open, upper - lower, 1.0)))
-        return flag if gap[flag] > 0 else None
+        if gap[flag] > 0:
+            return flag
+        return len(gap) if self.plan.vector and self._norm.alarms() else None
 
     def _start_confirm(self, flag: int, seen: Look) -> None:
         self.stage = "confirm"
-        self._flag, self._sign = flag, 1 if seen.mean[flag] > 0 else -1
+        self._flag, self._sign = flag, 1 if flag == len(seen.mean) or seen.mean[flag] > 0 else -1
         self._screened = seen.count
         self.planned = self.plan.planned_rows("confirm", flagged_at=seen.count)
         self.next_look = self.planned[0]
-        self._start = np.zeros_like(self._start)
+        if self.plan.vector:
+            self.plan = replace(self.plan, found=self._norm.drift.direction)
+        self._norm = NormTest(self.plan, self.plan.r_accept)
+        self._start = np.zeros(len(self.plan.channel_names), dtype=np.int64)
 
     def _confirm(self, seen: Look) -> None:
         lower, upper = seen.alarm
@@ -165,27 +196,32 @@ class BiasTest:
         self._fired = self._fired or bool(seen.open[self._flag] and away > self.plan.slack[self._flag])
         last = seen.count >= self.planned[-1]
         if self._fired:
-            material = self._material(seen, self._flag)
-            if last or material != "undetermined":
-                self._decide("biased", self._flag, material=material)
+            if self._size == "undetermined":
+                self._size = self._material(seen, self._flag)
+            if last or self._size == "negligible" or (self._size == "material" and self._kind_is_final(seen)):
+                self._decide("biased", self._flag, material=self._size)
         elif last and self._inside(seen, self.plan.r_accept):
             self._accept(seen, self.plan.r_accept, reason="alarm not confirmed")
         elif last:
             self._decide("inconclusive", self._flag, reason="suspect", rows_needed=self.forecast)
 
     def _material(self, seen: Look, flag: int) -> Material:
-        """Classify the bias: beyond the tolerance, within it on all coordinates, or not yet known."""
+        """Classify the bias: beyond the tolerance, within it, or not yet known."""
         lower, upper = seen.alarm
-        watched = np.arange(lower.size) < self.plan.size
+        # A channel beyond its part of a norm's tolerance proves that the norm is beyond; a coordinate's tolerance is its own.
+        watched = np.full(lower.size, self.plan.vector) | (np.arange(lower.size) < self.plan.size)
         watched[flag] = True
         beyond = self.plan.tolerance(self.plan.r_accept) + self.plan.reference_error
         if (watched & (np.maximum(lower, -upper) > beyond)).any():
             return "material"
-        inside = self.plan.reference_supports and self._inside(seen, self.plan.r_accept)
+        tested = not self.plan.vector or self._norm.due(seen) or seen.count >= self.planned[-1]
+        inside = self.plan.reference_supports and tested and self._inside(seen, self.plan.r_accept)
         return "negligible" if inside else "undetermined"
 
     def _inside(self, seen: Look, tolerance: float) -> bool:
-        """True if the equivalence intervals of all coordinates lie within a relative tolerance."""
+        """True if the norm of the bias, or the equivalence interval of every coordinate, lies within a relative tolerance."""
+        if self.plan.vector:
+            return self._norm.reach(seen) <= tolerance
         size = self.plan.size
         room = (self.plan.tolerance(tolerance) - self.plan.reference_error)[:size]
         far = np.maximum(-seen.accept[0], seen.accept[1])[:size]
@@ -221,6 +257,28 @@ class BiasTest:
             return "gate"
         return "tail" if seen.count >= self.plan.rows_to_open else otherwise
 
+    def _kind_is_final(self, seen: Look) -> bool:
+        """True if more rows are not needed, or would not help, to tell the kind of the bias."""
+        if self._norm.batches is not None:
+            return self._norm.kind_is_final(seen, self.planned)
+        return (
+            self.plan.size > 1
+            or seen.count >= self.plan.max_rows
+            or self._kind(seen, self._figures("biased")) != "undetermined"
+        )
+
+    def _figures(self, outcome: BiasOutcome) -> GradientFigures | None:
+        """Return the figures of the mean gradient at the last look."""
+        seen = self.looks[-1]
+        if self._norm.batches is not None:
+            return self._norm.figures(seen, planned=outcome == "unbiased")
+        return scalar_figures(self.plan, seen) if self.plan.size == 1 else None
+
+    def _kind(self, seen: Look, figures: GradientFigures | None) -> BiasKind:
+        if self._norm.batches is not None:
+            return self._norm.kind(seen)
+        return classify(figures, figures, tolerance=self.plan.r_accept, max_angle=self.plan.max_angle)
+
     def _worst(self, seen: Look) -> int:
         """Return the coordinate that needs the widest tolerance, a closed one first."""
         return int(np.argmax(reach(self.plan, seen)))
@@ -228,9 +286,17 @@ class BiasTest:
     def _decide(self, outcome: BiasOutcome, channel: int, *, tolerance: float | None = None, **fields: Any) -> None:
         """Set the verdict on a channel, at a relative tolerance; None is the accepted one."""
         tau = self.plan.tolerance(self.plan.r_accept if tolerance is None else tolerance)[channel]
-        seen = describe(self.plan, self.looks, channel, outcome=outcome)
-        rows = self.looks[-1].count
-        self._settle(outcome, rows=rows, tau=float(tau), **seen, **fields)
+        last, figures = self.looks[-1], self._figures(outcome)
+        kind = self._kind(last, figures) if outcome == "biased" else ""
+        if kind in ("rescaled", "reversed", "zero") and figures is not None and self._norm.batches is not None:
+            # The angle was accepted at a planned look, and its interval is that of the acceptance.
+            accepted = self._norm.figures(last, planned=True)
+            figures = replace(figures, angle=None if accepted is None else accepted.angle)
+        seen = describe(self.plan, self.looks, channel, outcome=outcome, figures=figures)
+        if self.plan.vector:
+            seen["r"] = self._norm.reach(last)
+        off = off_coordinates(self.plan, last)
+        self._settle(outcome, rows=last.count, tau=float(tau), kind=kind, coordinates=off, **seen, **fields)
 
     def _fail(self, moments: Moments) -> None:
         total = moments.count + moments.nonfinite

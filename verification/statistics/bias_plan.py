@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from .channels import Channels, watch
 from .confidence import looks
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 
 MIN_ROWS = 1000  # the boundary starts here: below it, normal theory is not trusted
 RARE_SIGHTINGS = 10.0  # expected sightings of the rarest outcome before a sample is trusted
+PLANNED_LOOKS = 3  # looks at which a norm may be accepted: two at the target, and the last
 HIDDEN_RATE = 1e-3  # constant rows may hide a branch; no promise is made for a rarer one
 
 
@@ -47,6 +49,10 @@ class BiasPlan:
         deterministic_rows: True if rows are known to be equal (enumeration), so that two of them decide.
         gate_known: True if nothing rarer than ``p_gate`` matters; otherwise equal rows that are wrong refute nothing.
         reference_supports: False if the reference rests on an assumption (finite differences) and can only refute.
+        by_norm: True if the tolerance bounds the norm of the bias, so that every update brings batch sums; otherwise it bounds
+            each coordinate on its own scale. One parameter is its own norm.
+        max_angle: The angle in degrees within which a direction is right.
+        found: The unit vector along which a bias is to be confirmed ``[d]``, or None.
 
     Raises:
         ValueError: If an argument is out of range or shapes disagree.
@@ -69,6 +75,9 @@ class BiasPlan:
     deterministic_rows: bool = False
     gate_known: bool = True
     reference_supports: bool = True
+    by_norm: bool = False
+    max_angle: float = 2.0
+    found: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.alpha < 1, f"alpha must lie in (0, 1); got {self.alpha}")
@@ -78,6 +87,7 @@ class BiasPlan:
             0 < self.r_target <= self.r_accept,
             f"need 0 < r_target <= r_accept; got {self.r_target}, {self.r_accept}",
         )
+        _require(0 < self.max_angle < 90, f"max_angle must lie between 0 and 90 degrees; got {self.max_angle}")
         _require(self.max_rows >= 1, f"max_rows must be positive; got {self.max_rows}")
         size = np.size(self.truth)
         shape = (-1, size)
@@ -98,7 +108,9 @@ class BiasPlan:
     @cached_property
     def channels(self) -> Channels:
         """The linear functions of the error that are watched."""
-        return watch(np.asarray(self.truth), np.asarray(self.scale), np.asarray(self.directions))
+        truth, scale, directions = (np.asarray(each) for each in (self.truth, self.scale, self.directions))
+        found = None if self.found is None else np.asarray(self.found)
+        return watch(truth, scale, directions, drift=self.vector, found=found)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -109,6 +121,39 @@ class BiasPlan:
     def size(self) -> int:
         """The number of coordinates d."""
         return int(np.size(self.truth))
+
+    @property
+    def vector(self) -> bool:
+        """True if the norm of a vector's bias is what the tolerance bounds."""
+        return self.by_norm and self.size > 1
+
+    @property
+    def unit(self) -> float:
+        """The norm that a relative error refers to: the gradient's, or the floor's where that is larger."""
+        # The least scale is the typical size of a coordinate, or the floor.
+        least = math.sqrt(self.size) * float(np.min(np.asarray(self.scale)))
+        return max(float(np.linalg.norm(np.asarray(self.truth))), least)
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient ``[d]``; zeros if it is rounding error and has no direction."""
+        truth = np.asarray(self.truth)
+        zero = np.linalg.norm(truth) <= 3 * np.linalg.norm(np.asarray(self.tau_numeric))
+        return np.zeros_like(truth) if zero else truth
+
+    def norm_tolerance(self, relative: float) -> float:
+        """Return the tolerance of the norm of the bias."""
+        return relative * self.unit + float(np.linalg.norm(np.asarray(self.tau_numeric)))
+
+    @property
+    def planned_critical(self) -> float:
+        """The critical value of each of the three looks at which the norm of the bias may be accepted."""
+        return float(-special.ndtri(self.alpha_unbiased / PLANNED_LOOKS))
+
+    @property
+    def drift_alpha(self) -> float:
+        """The error rate of the alarm of drift in the screen stage."""
+        return self.stage_alpha * (1 - float(self.channels.shares.sum()))
 
     @property
     def stage_alpha(self) -> float:
@@ -128,7 +173,9 @@ class BiasPlan:
         return self.channels.bound(np.asarray(self.tau_numeric) + np.asarray(self.reference_bias))
 
     def tolerance(self, relative: float) -> Array:
-        """Return the tolerance of each channel ``[c]``; a bias beyond it puts some coordinate beyond its own tolerance."""
+        """Return the tolerance of each channel ``[c]``; a bias beyond it puts some coordinate, or the norm, beyond its own."""
+        if self.vector:
+            return np.asarray(self.norm_tolerance(relative) * np.linalg.norm(self.channels.matrix, axis=1))
         return self.channels.bound(relative * np.asarray(self.scale) + np.asarray(self.tau_numeric))
 
     @cached_property

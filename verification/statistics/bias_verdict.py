@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..verdicts import BiasOutcome, BiasReason, Material
+from ..verdicts import BiasKind, BiasOutcome, BiasReason, Material
 from .bias_look import Look
 from .bias_plan import BiasPlan, Stage
 from .confidence import detectable, rows_needed
+from .direction import GradientFigures
 
 __all__ = ["BiasVerdict", "describe", "reach", "rows_to_accept"]
 
@@ -27,15 +28,20 @@ class BiasVerdict:
         outcome: ``unbiased``, ``biased``, ``inconclusive`` or ``failed``.
         reason: The reason for the outcome, see `verdicts.BiasReason`; empty if the outcome says it all.
         material: For ``biased``: ``material`` (beyond the tolerance), ``negligible`` (within) or ``undetermined``.
+        kind: For ``biased``: how the mean gradient lies beside the true one, see `verdicts.BiasKind`.
+        relative_error: The norm of the bias over that of the gradient, ``estimate`` and ``interval``; None if it is not known.
+        scale: The part of the mean gradient along the true one, over the true one, likewise.
+        angle: The angle between the two in degrees, likewise; None for one parameter.
+        coordinates: The coordinates of a vector whose own error exceeds the tolerance, the worst first, with their intervals.
         stage: The stage of the last look.
         channel: The channel that decided, or the one farthest from a decision.
         estimate: The bias of that channel; None if no row was drawn.
         interval: The channel's confidence sequence at the last look; infinite while the channel is closed.
         detectable: The smallest bias that the channel would have shown with probability 0.9.
-        relative: ``estimate`` over the channel's scale.
+        relative: ``estimate`` over the channel's scale; a channel's number, not the gradient's.
         num_samples: The number of rows of both stages.
         rows_needed: The number of rows that would probably decide; None if none are needed or nothing is known.
-        r: The smallest relative tolerance that holds on all coordinates at the last look.
+        r: The smallest relative tolerance that holds at the last look, of the norm or on all coordinates.
         sigma: Standard deviation of one row in the channel.
         skewness: Skewness of one row in the channel.
         tau: The channel's tolerance.
@@ -48,6 +54,11 @@ class BiasVerdict:
     outcome: BiasOutcome
     reason: BiasReason = ""
     material: Material = ""
+    kind: BiasKind = ""
+    relative_error: dict[str, Any] | None = None
+    scale: dict[str, Any] | None = None
+    angle: dict[str, Any] | None = None
+    coordinates: list[dict[str, Any]] = field(default_factory=list)
     stage: Stage = "screen"
     channel: str = ""
     estimate: float | None = None
@@ -66,7 +77,9 @@ class BiasVerdict:
     channels: list[dict[str, Any]] = field(default_factory=list)
 
 
-def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOutcome) -> dict[str, Any]:
+def describe(
+    plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOutcome, figures: GradientFigures | None = None
+) -> dict[str, Any]:
     """Describe one channel at every look, as fields of the verdict.
 
     Args:
@@ -74,14 +87,17 @@ def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOu
         looks: Every look, at least one.
         channel: Number of the channel.
         outcome: ``biased`` takes the intervals that raised the alarm, any other outcome those of the equivalence test.
+        figures: The figures of the mean gradient, if they are known.
 
     Returns:
         Fields of `BiasVerdict`.
     """
     seen = looks[-1]
     mean, scale = float(seen.mean[channel]), float(plan.channels.scale[channel])
-    entries = [_look_entry(plan, each, channel, outcome == "biased") for each in looks]
+    # The direction that the screen found is watched in the confirm stage alone.
+    entries = [_look_entry(plan, each, channel, outcome == "biased") for each in looks if channel < len(each.mean)]
     return {
+        **({} if figures is None else figures.to_record()),
         "stage": seen.stage,
         "channel": plan.channel_names[channel],
         "estimate": mean,
@@ -92,7 +108,7 @@ def describe(plan: BiasPlan, looks: list[Look], channel: int, *, outcome: BiasOu
         "sigma": float(seen.std[channel]),
         "skewness": float(seen.skewness[channel]),
         "looks": entries,
-        "channels": [_channel_entry(plan, seen, index) for index in range(len(plan.channel_names))],
+        "channels": [_channel_entry(plan, seen, index) for index in range(len(seen.mean))],
     }
 
 

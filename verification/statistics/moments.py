@@ -123,6 +123,13 @@ class Moments:
             return _with_nonfinite(other, nonfinite)
         return _merge_pair(self, other, nonfinite)
 
+    def first(self, channels: int) -> Moments:
+        """Return the moments of the first channels; these moments themselves if there are no more."""
+        if self.mean.size == channels:
+            return self
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray) and name != "group_count"}
+        return Moments(**{**vars(self), **{name: value[..., :channels] for name, value in arrays.items()}})
+
     @property
     def variance(self) -> Array:
         """The unbiased variance of one row ``[c]``; NaN below two rows."""

@@ -29,7 +29,7 @@ class Point:
         biased: True if the verdict is ``biased``.
         bias: The mean minus the gradient.
         bias_interval: The interval of the bias, which holds at every look.
-        relative_bias: The bias over the gradient's size.
+        relative_bias: The bias over the gradient.
         scale: The gradient's size.
         seconds: Seconds a replicate.
     """
@@ -85,7 +85,7 @@ def _point(cell: Cell) -> list[Point]:
             biased=bias.outcome == "biased",
             bias=bias.estimate,
             bias_interval=bias.interval,
-            relative_bias=bias.relative,
+            relative_bias=None if bias.scale is None else bias.scale["estimate"] - 1,
             scale=float(cell.facts["scale"][0]),
             seconds=1 / rate if rate else None,
         )

@@ -13,6 +13,8 @@ from ..drawing.replicates import DependentRowsError, Replicates, evaluations
 from ..plan import settle
 from ..problems.problem import Problem
 from ..record.record import Cell, Check, Record
+from ..report.cell_words import answer
+from ..report.gradient_words import bias_facts
 from ..run.assembly import foreign_hints
 from ..run.naming import Target, load_target, name_problems, name_targets
 from ..run.options import Asked
@@ -254,25 +256,25 @@ def _variance_sentence(asked: _Asked, found: Excess) -> str:
 
 def _bias_sentence(cell: Cell, tolerance: float, sure: str) -> str:
     bias = _bias(cell)
-    head = f"{cell.estimator} on {cell.problem}: {bias.outcome}"
+    biased = bias.outcome == "biased"
+    head = f"{cell.estimator} on {cell.problem}: {answer(bias) if biased else bias.outcome}"
     reason = bias.details.get("reason")
     if reason:
         head += f" ({reason})"
     if bias.estimate is None or bias.interval is None:
         return f"{head}: {bias.note}"
-    found = f"bias {bias.estimate:.6g} in [{bias.interval[0]:.6g}, {bias.interval[1]:.6g}]"
-    relative = "" if bias.relative is None else f", {100 * bias.relative:.3g} % of the gradient's scale"
+    found = "; ".join(bias_facts(bias))
     needed = bias.details.get("rows_needed")
     more = f"; about {needed} rows would decide" if bias.outcome == "inconclusive" and needed else ""
     return (
-        f"{head}: {found}{relative}; tolerance {100 * tolerance:.3g} %, reference {bias.reference}, "
+        f"{head}{';' if biased else ':'} {found}; tolerance {100 * tolerance:.3g} %, reference {bias.reference}, "
         f"{bias.num_samples} rows{more}; {sure}. {bias.note}"
     ).rstrip()
 
 
 def _tolerable(bias: Check) -> bool:
     """Return True if no bias was found, or if its whole interval lies within the tolerance."""
-    return bias.outcome == "unbiased" or (bias.outcome, bias.details.get("material")) == ("biased", "negligible")
+    return bias.outcome == "unbiased" or (bias.outcome, bias.claim) == ("biased", "supported")
 
 
 def _bias(cell: Cell) -> Check:

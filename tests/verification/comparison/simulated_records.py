@@ -96,14 +96,14 @@ def family(exponent: float, error: float, estimator: str = "score") -> Family:
 def _bias_check(test: BiasTest) -> Check:
     verdict = test.verdict
     assert verdict is not None
-    common = ("outcome", "estimate", "interval", "detectable", "relative", "num_samples", "note")
+    common = ("outcome", "estimate", "interval", "detectable", "num_samples", "note")
     claim = "refuted" if verdict.material == "material" else ("supported" if verdict.outcome == "unbiased" else "inconclusive")
     found = vars(verdict)
     return Check(
         check="bias",
         claim=claim,
         reference="exact (given)",
-        details={key: value for key, value in found.items() if key not in common},
+        details={key: value for key, value in found.items() if key not in (*common, "relative")},
         **{key: found[key] for key in common},
     )
 

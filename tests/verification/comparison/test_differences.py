@@ -63,7 +63,9 @@ def test_constant_rows_are_told_from_rows_that_vary_often() -> None:
 
 def test_exact_records_are_compared_without_error() -> None:
     def exact(relative: float, variance: float) -> tuple[Check, Check]:
-        bias = Check(check="bias", outcome="biased", estimate=7 * relative, relative=relative, details={"reason": "exact"})
+        error = {"estimate": relative, "interval": (relative, relative)}
+        details = {"reason": "exact", "relative_error": error}
+        bias = Check(check="bias", outcome="biased", estimate=7 * relative, details=details)
         return bias, Check(check="variance", outcome="exact", estimate=variance)
 
     one, two = exact(0.1, 2.0), exact(0.35, 2.2)

@@ -194,13 +194,24 @@ def _bias(generator: np.random.Generator, row: int, column: int, scale: float, d
         estimate=scale * relative,
         interval=interval,
         detectable=scale * half * 1.6,
-        relative=relative,
         num_samples=int(generator.integers(1000, 3_000_000)),
         reference="exact (enumeration)",
         note="3 of 1,000,000 rows are not finite; the first is row 17 of chunk 4" if outcome == "failed" else "",
-        details=_bias_details(outcome, reason, interval, scale, dimension),
+        details=_bias_details(outcome, reason, interval, scale, dimension) | _figures(outcome, relative, half, dimension),
         timing={"seconds": 1.25},
     )
+
+
+def _figures(outcome: str, relative: float, half: float, dimension: int) -> dict[str, Any]:
+    if outcome == "failed":
+        return {}
+    low, high = max(abs(relative) - half, 0.0), abs(relative) + half
+    figures = {
+        "kind": "rescaled" if outcome == "biased" else "",
+        "relative_error": {"estimate": abs(relative), "interval": [low, high]},
+        "scale": {"estimate": 1 + relative, "interval": [1 + relative - half, 1 + relative + half]},
+    }
+    return figures | ({"angle": {"estimate": 0.0, "interval": [0.0, 1.5]}} if dimension > 1 else {})
 
 
 def _bias_details(outcome: str, reason: str, interval: tuple[float, float], scale: float, dimension: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def test_begins_with_the_verdict_and_ends_with_the_exit_status(record: Record) -
 
 def test_lists_only_what_needs_attention(record: Record) -> None:
     text = render(record, 100)
-    assert "score_function_baseline on random_walk:20/exit/p: biased; " in text
+    assert "score_function_baseline on random_walk:20/exit/p: biased: rescaled by " in text
     assert "reinmax on random_walk:100/square/p" not in text
     assert text.index("Claims refuted") < text.index("Could not be run") < text.index("Inconclusive")
 

@@ -183,7 +183,7 @@ def test_zero_variance_rows_are_decided_exactly() -> None:
     assert (sound.outcome, sound.details["reason"], sound.num_samples) == ("unbiased", "deterministic", 2)
     off = only(verify({"zeros": wrong.Zeros()}, FAIR)).find("bias")
     assert off is not None
-    assert (off.outcome, off.details["reason"], off.relative) == ("biased", "deterministic", -1.0)
+    assert (off.outcome, off.details["reason"], off.kind) == ("biased", "deterministic", "zero")
 
 
 def test_ctrl_c_writes_down_what_is_finished() -> None:

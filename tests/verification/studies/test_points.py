@@ -8,13 +8,14 @@ from gradverify.verification.record.record import Cell, Check, Record, Run
 from gradverify.verification.studies.points import series_points
 from gradverify.verification.verdicts import Outcome
 
+SCALE = {"estimate": 1.5, "interval": (1.25, 1.75)}
 HEAD = Run(command="", profile="quick", seed=0, device="cpu", dtype="float64", alpha=1e-3, tolerance=0.1, complete=True)
 
 
 def cell(problem: str, outcome: Outcome = "measured") -> Cell:
     variance = Check(check="variance", outcome=outcome, estimate=4.0, interval=(3.0, 5.0), num_samples=100,
                      details={"measurable": True, "exact": None})  # fmt: skip
-    bias = Check(check="bias", outcome="biased", estimate=1.0, interval=(0.5, 1.5), relative=0.5)
+    bias = Check(check="bias", outcome="biased", estimate=1.0, interval=(0.5, 1.5), details={"scale": SCALE})
     cost = Check(check="cost", outcome="measured", timing={"rows_per_second": 50.0})
     return Cell(estimator="e", problem=problem, status="ok", checks=(variance, bias, cost), facts={"scale": [2.0]})
 

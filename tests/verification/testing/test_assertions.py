@@ -24,8 +24,9 @@ def test_assert_unbiased_says_what_was_found() -> None:
         assert_unbiased(wrong.Scaled(1.1), FAIR, tolerance=0.05, seed=3)
     said = str(caught.value)
     for part in (
-        "Scaled(factor=1.1) on fair: biased: bias 1.",
-        "% of the gradient's scale; tolerance 5 %, reference exact (given), ",
+        "Scaled(factor=1.1) on fair: biased: rescaled by 1.1",
+        "; relative error 1",
+        "; tolerance 5 %, reference exact (given), ",
         "false-fail rate 1e-06, seed 3.",
     ):
         assert part in said

@@ -76,8 +76,8 @@ def test_a_verdict_is_a_line_of_the_summary(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "*= gradverify =*",
-            "holds: leave_one_out on bernoulli:0.3/cubic/p: unbiased: bias *; false-fail rate 1e-06, seed *::test_sound)",
-            "FAILS: straight_through on bernoulli:0.3/cubic/p: biased: bias *::test_wrong)",
+            "holds: leave_one_out on bernoulli:0.3/cubic/p: unbiased: relative error *; false-fail rate 1e-06*::test_sound)",
+            "FAILS: straight_through on bernoulli:0.3/cubic/p: biased: rescaled by 0.8*::test_wrong)",
             "error budget: 2e-06 of 0.001 spent on 2 assertions; master seed 0",
         ]
     )
@@ -147,7 +147,7 @@ def test_junit_has_every_verdict_as_a_property(pytester: pytest.Pytester) -> Non
     run_here(pytester, "--junitxml", "junit.xml")
     cases = {each.get("name"): each for each in ElementTree.parse(pytester.path / "junit.xml").iter("testcase")}
     properties = [(each.get("name"), each.get("value", "")) for each in cases["test_sound"].iter("property")]
-    assert [(name, value.partition(": bias")[0]) for name, value in properties] == [
+    assert [(name, value.partition(": relative")[0]) for name, value in properties] == [
         ("gradverify unbiased", "leave_one_out on bernoulli:0.3/cubic/p: unbiased")
     ]
     (failure,) = cases["test_wrong"].iter("failure")
