@@ -23,7 +23,19 @@ _REWARDS = (
     *("reward", "rewards", "rew", "rews", "return", "returns", "ret", "rets"),
     *("advantage", "advantages", "adv", "advs", "score", "scores"),
 )
-_WHOLE = ("action", "policy", "sequence", "seq", "path", "trajectory", "traj", "sample", "sampled", "episode", "batch")
+_WHOLE: tuple[str, ...] = (
+    "action",
+    "policy",
+    "sequence",
+    "seq",
+    "path",
+    "trajectory",
+    "traj",
+    "sample",
+    "sampled",
+    "episode",
+    "batch",
+)
 _WHOLE += ("total", "final", "terminal", "current", "new")
 
 

@@ -56,10 +56,10 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     params = problem.params
     leaked = False
 
-    def draw_marked(program: Program, handed: Tensor, rows: int, generator: torch.Generator) -> Tensor:
+    def draw_marked(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
         nonlocal leaked
         with _marked_global_state() as touched:
-            drawn = estimator(program, handed, rows, generator)
+            drawn = estimator(program, params, num_samples, generator)
             leaked = touched()
         return drawn
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from multiprocessing.context import BaseContext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 __all__ = ["PROCESSES"]
 
 _WORKBENCH = f"{__name__.rpartition('.foreign.')[0]}.workbench"
 
 
-def _find_context() -> BaseContext:
+def _find_context() -> ForkServerContext | SpawnContext:
     """Return the context of worker processes.
 
     On Linux a server that has imported PyTorch and this package, and has done nothing else, is copied for every worker. The
