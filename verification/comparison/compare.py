@@ -45,7 +45,7 @@ class Comparison:
         base: The run of the base record.
         head: The run of the head record.
         margin: Relative change of a variance that is allowed; exponents and evaluations follow it.
-        tolerance: Change of a bias that is allowed, over the gradient's scale; the records' own.
+        tolerance: The tolerance of both records' bias checks.
         alpha: Probability that any change is reported where there is none, except for verdicts, which keep the error rates of
             their own records, and for lost variances, which are not tested.
         same: True if any difference was asked for.
@@ -96,7 +96,7 @@ def compare(
         base: The record to compare with.
         head: The record to judge.
         margin: Relative change of a variance that is allowed. Exponents may change so far that the variance changes by this
-            factor from the smallest size to the largest, evaluations by this factor, a bias by the records' tolerance.
+            factor from the smallest size to the largest, and evaluations by this factor. A bias may not grow significantly.
         alpha: Probability that any change is reported where there is none, except for verdicts and lost variances.
         same: Look for any difference (between two devices, or two versions that should agree), without a margin.
         timing: Let seconds count towards the exit status; otherwise they are only shown.
@@ -154,8 +154,8 @@ def _cell_tests(base: Record, head: Record, moved: Sequence[tuple[Cell, Cell]], 
     for one, two in moved:
         before, after = one.find("bias"), two.find("bias")
         if before is not None and after is not None:
-            allowed = 0.0 if same else head.run.tolerance
-            found = bias_difference(before, after, margin=allowed, single=single)
+            # A bias that has grown is worse however small it is: the growth itself must be significant, and no more.
+            found = bias_difference(before, after, margin=0.0, single=single)
             yield from _make_change(two, "bias", found, (before.num_samples, after.num_samples))
         before, after = one.find("variance"), two.find("variance")
         if before is not None and after is not None and _can_test_variance(one, two):

@@ -66,7 +66,7 @@ def _summary(comparison: Comparison) -> str:
     margins = (
         "any difference counts"
         if comparison.same
-        else f"a variance may change by {percent(comparison.margin)}, a bias by {percent(comparison.tolerance)} of its scale"
+        else f"a variance may change by {percent(comparison.margin)}, and no bias may grow significantly"
     )
     return (
         f"Both records hold {_cells(comparison.num_cells)}, of which {count(same)} {'is' if same == 1 else 'are'} equal bit by "

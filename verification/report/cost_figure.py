@@ -18,6 +18,7 @@ __all__ = ["cost_picture"]
 
 _COLUMNS: Mapping[str, Callable[[Cell, Check], str]] = {
     "estimator": lambda cell, cost: cell.estimator,
+    "bias": lambda cell, cost: "" if (bias := cell.find("bias")) is None else bias.outcome,
     "variance x seconds": lambda cell, cost: number(cost.timing.get("variance_seconds")),
     "rows a second": lambda cell, cost: rate(cost.timing.get("rows_per_second")),
     "variance": lambda cell, cost: number(None if (variance := cell.find("variance")) is None else variance.estimate),
@@ -32,6 +33,7 @@ class _Cost:
     estimator: str
     work: float | None
     speed: float | None
+    apart: str
     row: tuple[str, ...]
 
 
@@ -50,7 +52,7 @@ def cost_picture(record: Record, taken: set[str]) -> tuple[str, Picture] | None:
         return None
     problem = Counter(cell.problem for cell in timed).most_common(1)[0][0]
     cells = [cell for cell in timed if cell.problem == problem]
-    costs = sorted(map(_cost, cells), key=lambda each: each.work if each.work is not None else float("inf"))
+    costs = sorted(map(_cost, cells), key=lambda each: (bool(each.apart), each.work if each.work is not None else float("inf")))
     return family_of(cells[0]), _picture(problem, costs, taken)
 
 
@@ -67,17 +69,25 @@ def _cost(cell: Cell) -> _Cost:
         estimator=cell.estimator,
         work=work if finite(work) else None,
         speed=speed if positive(speed) else None,
+        apart=_why_apart(cell),
         row=tuple(text(cell, check) for text in _COLUMNS.values()),
     )
 
 
+def _why_apart(cell: Cell) -> str:
+    """Return the outcome of an estimator that was not found to be unbiased: its variance is no price of a right gradient."""
+    bias = cell.find("bias")
+    return bias.outcome if bias is not None and bias.outcome != "unbiased" else ""
+
+
 def _picture(problem: str, costs: Sequence[_Cost], taken: set[str]) -> Picture:
-    names = [shorten(each.estimator, 34) for each in costs]
+    names = [shorten(each.estimator, 34) + (f" ({each.apart})" if each.apart else "") for each in costs]
+    first_apart = next((line for line, each in enumerate(costs) if each.apart), None)
     with drawing():
         figure = Figure(figsize=(9.6, 0.235 * len(costs) + 1.1), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        _panel(left, [each.work for each in costs], [number(each.work) for each in costs], SERIES[0], "o")
-        _panel(right, [each.speed for each in costs], [rate(each.speed) for each in costs], SERIES[2], "s")
+        _panel(left, [each.work for each in costs], [number(each.work) for each in costs], SERIES[0], "o", first_apart)
+        _panel(right, [each.speed for each in costs], [rate(each.speed) for each in costs], SERIES[2], "s", first_apart)
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.4, -0.6)
         left.set_xlabel("variance × seconds a row (less is better)")
@@ -88,14 +98,20 @@ def _picture(problem: str, costs: Sequence[_Cost], taken: set[str]) -> Picture:
             title=f"Cost: {problem}",
             caption=(
                 "Left: the variance that remains after one second of work, with the best estimator first. Right: rows a "
-                "second. Both axes are logarithmic. Clocks differ between machines."
+                "second. Estimators that were not found to be unbiased stand below the line, with hollow marks: their variance "
+                "is that of another quantity. Both axes are logarithmic. Clocks differ between machines."
             ),
             columns=tuple(_COLUMNS),
             rows=[each.row for each in costs],
         )
 
 
-def _panel(axes: Axes, figures: Sequence[float | None], labels: Sequence[str], colour: str, marker: str) -> None:
+def _panel(
+    axes: Axes, figures: Sequence[float | None], labels: Sequence[str], colour: str, marker: str, first_apart: int | None
+) -> None:
+    """Draw one figure of every estimator; those from the line ``first_apart`` on stand apart."""
+    if first_apart is not None and first_apart > 0:
+        axes.axhline(first_apart - 0.5, color=MUTED, linewidth=0.8)
     drawn = [(value, line) for line, value in enumerate(figures) if positive(value)]
     axes.set_xscale("log")
     dress(axes)
@@ -111,6 +127,9 @@ def _panel(axes: Axes, figures: Sequence[float | None], labels: Sequence[str], c
         if value is not None and value <= 0:  # a deterministic estimator; zero has no place on this axis
             axes.text(0.01, line, "0", transform=axes.get_yaxis_transform(), va="center_baseline", fontsize=8, color=INK)
     for value, line in drawn:
-        axes.plot([value], [line], marker=marker, color=colour, markersize=5, linestyle="none")
+        filled = first_apart is None or line < first_apart
+        axes.plot(
+            [value], [line], marker=marker, color=colour, markersize=5, linestyle="none", fillstyle="full" if filled else "none"
+        )
         axes.annotate(labels[line], (value, line), xytext=(6, 0), textcoords="offset points", va="center_baseline",
                       fontsize=8, color=INK)  # fmt: skip

@@ -172,7 +172,11 @@ def meaning(record: Record) -> str:
     """Explain the exit status of a record."""
     if record.run.complete and record.studies and not judges(record):
         return "everything that was asked for was measured; statements are findings and change no exit status"
-    return EXIT_MEANING[exit_status(record)]
+    status = exit_status(record)
+    warnings = len(findings(record).get("warning", ()))
+    if status == 0 and warnings:
+        return f"no claim is refuted, with {warnings} warning{'s' if warnings != 1 else ''} of bias"
+    return EXIT_MEANING[status]
 
 
 def headline(record: Record) -> str:
@@ -187,7 +191,7 @@ def headline(record: Record) -> str:
     }
     parts = [f"{len(several)} {phrases[kind][len(several) != 1]}" for kind, several in found.items()]
     if not set(found) & {"refuted", "failed", "not run"}:
-        good = "no claim refuted" if "inconclusive" in found else "every claim holds"
+        good = "no claim refuted" if set(found) & {"inconclusive", "warning"} else "every claim holds"
         if judges(record):
             parts.insert(0, good)
         elif not record.studies:

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 from math import inf, sqrt
 
 import jsonschema
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from gradverify.estimators import LeaveOneOut, Program
+from gradverify.verification import verify
 from gradverify.verification.comparison.change import Change
 from gradverify.verification.comparison.compare import Comparison, compare
 from gradverify.verification.record.record import Record, schema
@@ -65,6 +69,27 @@ def test_the_same_random_numbers_find_it_in_a_tenth_of_the_rows() -> None:
     assert comparison.exit_status == 1
     # The same rows under another seed are not paired, and 4,096 of them are too few.
     assert compare(base, replace(head, run=replace(head.run, seed=4))).exit_status == 0
+
+
+@dataclass(frozen=True)
+class Scaled:
+    factor: float
+
+    def __call__(self, program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        return self.factor * LeaveOneOut()(program, params, num_samples, generator)
+
+
+def test_a_bias_that_has_grown_is_worse_below_the_tolerance_too() -> None:
+    """All gradients shrink by 8 %, at a tolerance of 10 %; with another seed alone, nothing is worse."""
+    problems = ["bits:2/cubic", "random_walk:10/square/theta"]
+    base, shrunk, again = (
+        verify({"it": Scaled(factor)}, problems, workers=0, seed=seed) for factor, seed in ((1.0, 0), (0.92, 1), (1.0, 1))
+    )
+    worse = compare(base, shrunk)
+    assert worse.exit_status == 1
+    assert {each.problem for each in worse.changes if each.quantity == "bias"} == {each.problem for each in base.cells}
+    assert all(abs(each.effect) == pytest.approx(0.08, abs=0.02) for each in worse.changes if each.quantity == "bias")
+    assert compare(base, again).exit_status == 0
 
 
 def test_a_pair_that_shares_most_of_its_noise_is_tested_by_the_jackknife() -> None:

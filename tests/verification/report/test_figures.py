@@ -125,3 +125,29 @@ def test_a_variance_of_zero_stands_first_and_is_written(small_record: Callable[.
     picture = pictures(replace(record, cells=cells)).all()[0]
     assert [row[0] for row in picture.rows] == ["e1", "e0"]
     assert re.search(r"<text[^>]*>0</text>", picture.svg.decode())
+
+
+def test_estimators_that_are_not_unbiased_stand_apart(small_record: Callable[..., Record]) -> None:
+    """A biased estimator of little variance is no better than an unbiased one."""
+    record = small_record()
+    outcomes = {"cheap": "biased", "silent": "no-gradient", "slow": "unbiased", "fast": "unbiased"}
+    works = {"cheap": 0.1, "silent": 0.2, "slow": 9.0, "fast": 3.0}
+    cells = tuple(
+        replace(
+            record.cells[0],
+            estimator=name,
+            checks=(
+                Check(check="bias", outcome=outcome, claim="none"),
+                Check(check="cost", outcome="measured", timing={"variance_seconds": works[name], "rows_per_second": 5e5}),
+            ),
+        )
+        for name, outcome in outcomes.items()
+    )
+    picture = next(each for each in pictures(replace(record, cells=cells)).all() if each.name.startswith("cost"))
+    assert [row[:2] for row in picture.rows] == [
+        ("fast", "unbiased"),
+        ("slow", "unbiased"),
+        ("cheap", "biased"),
+        ("silent", "no-gradient"),
+    ]
+    assert "cheap (biased)" in picture.svg.decode()
