@@ -65,15 +65,15 @@ class Neighbourhood:
         name: str,
         globals: Mapping[str, Any] | None = None,
         locals: Mapping[str, Any] | None = None,
-        fromlist: Sequence[str] = (),
+        fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> Any:
         """Import a module for code of the folder; this is its ``__import__``."""
         whole = str((globals or {}).get("__package__") or "") if level else name
         if not self.owns(whole):
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
         with self.enter():
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
 
     @contextmanager
     def enter(self) -> Iterator[None]:

@@ -186,7 +186,8 @@ def _fix_samples(trial: Trial, convention: ObjectiveConvention) -> ObjectiveConv
         AmbiguousTargetError: Two samples give nothing; or it is a loss of the bits of one point, which may be a mistake in the
             shapes of a batch, and its mean is not the gradient.
     """
-    if convention.is_loss and convention.returns == "value" and not is_unbiased(trial, convention):
+    scalar = convention.is_loss and convention.reduction == "mean"
+    if scalar and convention.returns == "value" and not is_unbiased(trial, convention):
         raised = [f"{error} on a batch; " for error in trial.errors if error.startswith(RAISED)]
         raise AmbiguousTargetError(
             f"{''.join(raised[:1])}it runs on the bits of one point, and is biased there; parameters come as [rows, k], also "
