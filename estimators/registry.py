@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
-import sys
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -14,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from .adapters import Convention, ForeignHints, TargetError, as_estimator
+from .adapters.locating import describe_error
+from .adapters.neighbours import load_file
 from .agent_torch import (
     AgentTorchBernoulli,
     AgentTorchCategorical,
@@ -198,19 +198,10 @@ def _load_file(path: Path, target: str) -> ModuleType:
     if not path.is_file():
         raise TargetError(f"{target!r}: there is no file {path}; give a path to an existing .py file")
     name = f"_gradverify_target_{hashlib.blake2s(str(path).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise TargetError(f"{target!r}: {path} cannot be loaded as a Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        return load_file(path, name)
     except Exception as error:
-        del sys.modules[name]
-        raise TargetError(f"{target!r}: loading {path} raised {type(error).__name__}: {error}") from error
-    return module
+        raise TargetError(f"{target!r}: loading {path} raised {describe_error(error)}") from error
 
 
 def _import(name: str, target: str) -> ModuleType:
@@ -221,7 +212,7 @@ def _import(name: str, target: str) -> ModuleType:
             f"{target!r}: there is no module {error.name!r} to import; install it, or give 'path/to/file.py:attr'"
         ) from error
     except Exception as error:
-        raise TargetError(f"{target!r}: importing {name} raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"{target!r}: importing {name} raised {describe_error(error)}") from error
 
 
 def _public(module: ModuleType) -> Iterator[str]:

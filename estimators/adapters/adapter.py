@@ -11,8 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..protocol import Claims, Program
-from .calling import copy_target, read_claims
+from .batches import BatchConvention
+from .calling import read_claims
 from .convention import Convention
+from .copying import copy_target
 
 __all__ = ["Adapter"]
 
@@ -24,7 +26,8 @@ class Adapter(ABC):
     """An estimator that calls foreign code.
 
     Every call starts from the callable as it was given, so that the callable keeps no memory between calls. The exception is
-    a convention with the state ``warm``: `fit` then calls the callable a few times first.
+    a convention with the state ``warm``: `fit` then calls the callable a few times first. If a convention has several calls per
+    replicate, every replicate starts from that state, and follows it over its calls.
 
     Args:
         target: The foreign callable, class or autograd Function.
@@ -51,9 +54,13 @@ class Adapter(ABC):
         """Return the adapter after a few calls if its state is ``warm``, and the adapter itself otherwise."""
         if self.convention.state != "warm":
             return self
-        target = copy_target(self.target)
+        target, rows = copy_target(self.target), max(num_samples // _WARM_CALLS, 1)
+        adapter = self
+        if isinstance(self.convention, BatchConvention) and self.convention.calls > 1:
+            # One copy for all calls, so that they leave their state in it; a replicate is one of them.
+            adapter, rows = replace(self, convention=replace(self.convention, calls=1)), 1
         for _ in range(_WARM_CALLS):
-            self._run(target, program, params, max(num_samples // _WARM_CALLS, 1), generator)
+            adapter._run(target, program, params, rows, generator)
         return replace(self, target=target)
 
     @abstractmethod

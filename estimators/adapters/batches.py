@@ -15,7 +15,12 @@ from .convention import Convention, ForeignError
 
 __all__ = ["LOSS_WORDS", "BatchConvention", "describe_value", "differentiate_loss"]
 
-LOSS_WORDS = {"rows": "one loss per row", "mean": "the mean loss of the rows", "sum": "the sum of the losses of the rows"}
+LOSS_WORDS = {
+    "rows": "one loss per row",
+    "mean": "the mean loss of the rows",
+    "sum": "the sum of the losses of the rows",
+    "entries": "one entry per category or bit, whose sum is a row's loss",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,13 +29,16 @@ class BatchConvention(Convention):
 
     Attributes:
         is_loss: True if the callable returns a loss.
-        reduction: The reduction over rows. A loss has ``rows``, ``mean`` or ``sum``. A gradient has ``rows``, or ``mean`` if a
+        reduction: The reduction over rows. A loss has ``rows``, ``mean`` or ``sum``, or ``entries`` if it has one entry for
+            each category or bit of a row. A gradient has ``rows``, or ``mean`` if a
             call returns one gradient or the gradients of a batch's mean.
         group: The number of rows of one call that are one replicate because they depend on each other; 1 if they are
             independent.
         objective_gradient: ``keep`` if the objective is handed over with its graph, ``cut`` if it is handed over detached.
         carries: True if the objective's own gradient (beside the samples') is part of the loss when it is handed over with
             its graph.
+        calls: The number of calls in a row of one replicate. Code that keeps state has several: every replicate starts from the
+            same state, and is the mean of its calls.
     """
 
     is_loss: ClassVar[bool]
@@ -39,6 +47,7 @@ class BatchConvention(Convention):
     group: int = 1
     objective_gradient: str = "keep"
     carries: bool = False
+    calls: int = 1
 
     @property
     def own_words(self) -> list[str]:
@@ -84,8 +93,12 @@ def differentiate_loss(loss: Tensor, leaves: Sequence[Tensor], convention: Batch
     if not loss.requires_grad:
         raise NoGradientPathError(f"site 0: its {convention.takes} require a gradient, the {loss.dtype} loss carries none")
     rows = len(leaves[0])
-    if (loss.dim() == 0) != (convention.reduction != "rows") or loss.numel() not in (1, rows):
-        expected = f"[{rows}]" if convention.reduction == "rows" else "a single number"
+    if convention.reduction == "entries":
+        loss = loss.reshape(rows, -1).sum(1) if loss.numel() == leaves[0].numel() else loss
+    elif convention.layout == "single":
+        loss = loss.reshape(()) if loss.numel() == 1 else loss
+    if (loss.dim() == 0) != (convention.reduction in ("mean", "sum")) or loss.numel() not in (1, rows):
+        expected = "a single number" if convention.reduction in ("mean", "sum") else f"[{rows}]"
         raise ForeignError(
             f"it returned a loss of shape {tuple(loss.shape)} for {rows} rows; expected {expected}, as when it was probed"
         )

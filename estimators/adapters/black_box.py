@@ -16,7 +16,7 @@ from .batches import LOSS_WORDS, BatchConvention, describe_value, differentiate_
 from .calling import call_target
 from .convention import PASSED_WORDS, ForeignError
 from .probe_objective import ProbeObjective, name_objective
-from .randomness import fork_randomness
+from .randomness import copy_with_noise, fork_randomness
 from .reading import EVERY
 from .sampler import SITES
 from .single_site import OwnGradient, SingleSite
@@ -41,11 +41,13 @@ class ObjectiveConvention(BatchConvention):
         returns: The form of the samples with which it calls the objective: ``one-hot``, ``index`` or ``value``.
         samples: The number of samples to pass, if it is demanded; in a ``single`` layout, the samples of one replicate.
         evaluations: The number of program evaluations per replicate.
+        deterministic: True if it draws nothing, so that it gives the same gradient in every row and call.
     """
 
     returns: str = ""
     samples: int = 1
     evaluations: int = 1
+    deterministic: bool = False
 
     @property
     def rewards(self) -> bool:
@@ -83,6 +85,7 @@ class ObjectiveConvention(BatchConvention):
         parts += [value] if value else []
         if "count" in self.roles and (self.layout == "rows" or self.reduction == "mean"):
             parts.append(f"{self.samples} sample{'s' * (self.samples > 1)} per replicate")
+        parts += ["draws nothing, so that one call gives its gradient"] if self.deterministic else []
         return parts + self.own_words + self.group_words
 
 
@@ -115,7 +118,8 @@ class LossConvention(ObjectiveConvention):
 
     def sentence(self) -> str:
         """Describe the convention in one sentence for a report."""
-        parts = self._list_parts(LOSS_WORDS[self.reduction], describe_value(self.right_value))
+        words = "one loss" if (self.layout, self.reduction) == ("single", "mean") else LOSS_WORDS[self.reduction]
+        parts = self._list_parts(words, describe_value(self.right_value))
         return self._write_sentence("a surrogate loss", parts)
 
 
@@ -159,7 +163,12 @@ class ForeignGradient(Adapter):
     @property
     def evaluations(self) -> int | None:
         """The number of evaluations per replicate, as the probe counted them."""
-        return self.convention.evaluations
+        return self.convention.evaluations * self.convention.calls
+
+    @property
+    def deterministic(self) -> bool:
+        """True if the foreign code draws nothing, so that all its rows are one number."""
+        return self.convention.deterministic
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         with fork_randomness(generator, target):
@@ -167,47 +176,78 @@ class ForeignGradient(Adapter):
             single = SingleSite.of(program, params, leaf)
             theta = single.read_parameter(self.convention.takes, bits=self.convention.returns == "value")
             keeps = single.has_own_gradient and self.convention.objective_gradient == "keep"
-            gradient, own = self._draw_gradients(target, single, theta.detach(), generator, keeps=keeps)
+            call = _Call(target, self.convention, single, generator, keeps and self.convention.is_loss)
+            gradient, own = self._draw_gradients(call, theta.detach())
             surrogate = (theta * gradient).sum(-1)
             if keeps and not self.convention.is_loss:
-                surrogate = surrogate + single.draw_direct_term(generator)
+                deterministic = self.convention.deterministic
+                surrogate = surrogate + (single.mean_objective() if deterministic else single.draw_direct_term(generator))
             chained = row_gradients(surrogate, leaf)
             return chained if own is None else chained + own
 
-    def _draw_gradients(
-        self, target: Any, single: SingleSite, theta: Tensor, generator: torch.Generator, *, keeps: bool
-    ) -> tuple[Tensor, Tensor | None]:
+    def _draw_gradients(self, call: _Call, theta: Tensor) -> tuple[Tensor, Tensor | None]:
         """Draw replicates of the gradient in the site's parameter, ``[rows, K]``, and of a loss's in the objective's own."""
-        convention, call = self.convention, _Call(target, self.convention, single, generator, keeps and self.convention.is_loss)
-        if convention.group == 1 and not (convention.layout == "single" and convention.reduction == "mean"):
+        convention = self.convention
+        if convention.deterministic:
+            gradient, own = call.take_gradients(theta[:1].expand(convention.group, -1))
+            means = [each.mean(0).expand(len(theta), *each.shape[1:]) for each in (gradient, *own)]
+            return means[0], means[1] if own else None
+        if (
+            convention.group == 1
+            and convention.calls == 1
+            and not (convention.layout == "single" and convention.reduction != "rows")
+        ):
             gradient, own = call.take_gradients(theta)
-            if own is None or not own.unclear:
-                return gradient, None if own is None else own.leaf
-        # Row 0 of the program belongs to the first replicate, so that every later call needs another row 0.
+            if not call.unclear:
+                return gradient, own[0] if own else None
         batch = theta[:1].expand(convention.group, -1)
-        replicates = [call.take_gradients(batch, ballast=row > 0) for row in range(len(theta))]
-        gradients = torch.stack([gradient.mean(0) for gradient, _ in replicates])
-        owns = [own.leaf.mean(0) for _, own in replicates if own is not None]
-        return gradients, torch.stack(owns) if owns else None
+        replicates = [call.draw_replicate(batch, ballast=row > 0) for row in range(len(theta))]
+        gradients, *owns = (torch.stack(each) for each in zip(*replicates, strict=True))
+        return gradients, owns[0] if owns else None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Call:
-    """A foreign callable with a program's objective; every call makes an objective of its own."""
+    """A foreign callable with a program's objective; every call makes an objective of its own.
+
+    Attributes:
+        target: The foreign callable.
+        convention: The convention that it follows.
+        single: The program.
+        generator: The generator to pass, if the foreign code takes one.
+        keeps: True if the objective is handed over with its graph.
+        unclear: True if a call did not show to which rows the objective's own gradient belongs.
+    """
 
     target: Any
     convention: ObjectiveConvention
     single: SingleSite
     generator: torch.Generator
     keeps: bool
+    unclear: bool = False
 
-    def take_gradients(self, theta: Tensor, *, ballast: bool = False) -> tuple[Tensor, OwnGradient | None]:
+    def take_gradients(self, theta: Tensor, *, ballast: bool = False) -> tuple[Tensor, list[Tensor]]:
         """Call the target once; return its gradients in its parameters, and in those of the objective if it keeps its graph."""
         own = OwnGradient.of(self.single.params, len(theta)) if self.keeps else None
         objective = self.single.make_objective(self.convention.returns, ballast=ballast, own=own)
         leaves = () if own is None else (own.leaf,)
         gradient, *rest = call_for_gradients(self.target, self.convention, objective, theta, self.generator, leaves)
-        return gradient, None if own is None else replace(own, leaf=rest[0])
+        self.unclear = own is not None and own.unclear
+        return gradient, rest
+
+    def draw_replicate(self, batch: Tensor, *, ballast: bool) -> list[Tensor]:
+        """Return the means over the rows of a batch, and over several calls in a row if the target keeps state.
+
+        Every replicate then starts from the state as it was handed. Row 0 of the program belongs to the first call of the first
+        replicate, so that every other call needs another row 0.
+        """
+        if self.convention.calls == 1:
+            gradient, own = self.take_gradients(batch, ballast=ballast)
+            return [each.mean(0) for each in (gradient, *own)]
+        with copy_with_noise(self.target, self.generator) as target:
+            fresh = replace(self, target=target)
+            calls = [fresh.take_gradients(batch, ballast=ballast or number > 0) for number in range(self.convention.calls)]
+        return [torch.stack(each).mean((0, 1)) for each in zip(*((gradient, *own) for gradient, own in calls), strict=True)]
 
 
 def call_for_gradients(
@@ -236,14 +276,20 @@ def call_for_gradients(
         ForeignError: The result has another shape than in the probe.
     """
     single = convention.layout == "single"
-    leaf = (theta[0] if single else theta).clone().requires_grad_(not convention.detached)
+    leaf = (theta[:1] if single else theta).clone().requires_grad_(not convention.detached)
     many = len(theta) if single and convention.reduction == "rows" else convention.samples
     heat = None if convention.temperature is None else theta.new_tensor(convention.temperature)
-    filled = {"theta": leaf, **name_objective(objective), "count": many, "generator": generator, "temperature": heat}
+    filled = {
+        "theta": leaf[0] if single else leaf,
+        **name_objective(objective),
+        "count": many,
+        "generator": generator,
+        "temperature": heat,
+    }
     value = pick_tensor(call_target(target, convention, filled), convention)
     if convention.is_loss:
         return differentiate_loss(value, (leaf, *leaves), convention)
-    expected = leaf.shape if single and convention.reduction == "mean" else theta.shape
+    expected = theta.shape[1:] if single and convention.reduction == "mean" else theta.shape
     if value.shape != expected:
         raise ForeignError(f"it returned shape {tuple(value.shape)}; expected {tuple(expected)}, as when it was probed")
     rows = value.detach().to(theta).reshape(-1, theta.shape[-1])

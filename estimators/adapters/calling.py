@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from .answers import find_tensors, sample_distribution, stack_answers
 from .convention import Convention, ForeignError
 from .roles import CONSTANTS
 
-__all__ = ["call_target", "copy_target", "read_claims"]
+__all__ = ["call_target", "read_claims"]
 
 
 def call_target(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:
@@ -50,20 +49,6 @@ def read_claims(target: Any) -> Claims:
     """Return the claims that foreign code declares; unbiased if it declares none."""
     declared = getattr(target, "claims", None)
     return declared if isinstance(declared, Claims) else Claims()
-
-
-def copy_target(target: Any) -> Any:
-    """Copy a callable with its state, so that no call sees the state that another call left behind.
-
-    A function is returned as it is, and so is an object that cannot be copied. If such a callable keeps state, its results
-    cannot be repeated, and the checks report that.
-    """
-    if inspect.isclass(target) or (inspect.isroutine(target) and not inspect.ismethod(target)):
-        return target
-    try:
-        return copy.deepcopy(target)
-    except Exception:
-        return target
 
 
 def _call(target: Any, convention: Convention, filled: Mapping[str, Any]) -> Any:

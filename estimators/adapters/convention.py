@@ -69,7 +69,7 @@ _RECORDED: Mapping[str, Any] = {
 }
 """The keys of every convention in a record, in order, with the values for kinds that have no such field."""
 
-_ADDED: Mapping[str, Any] = {"objective_gradient": "keep", "carries": False}
+_ADDED: Mapping[str, Any] = {"objective_gradient": "keep", "carries": False, "deterministic": False, "calls": 1}
 """Keys that were added later: they follow the others in a record, and stand in a repr only where they change rows."""
 
 _FOUND = ("carries",)
@@ -169,7 +169,9 @@ class Convention(ABC):
             parts = [*parts, f"no gradient path{' beside it' * getattr(self, 'carries', False)}"]
         if self.state != "none":
             start = "as loaded" if self.state == "cold" else "after some calls"
-            parts = [*parts, f"keeps state, and every chunk starts from the state {start} ({self.state})"]
+            calls = getattr(self, "calls", 1)
+            unit = f"replicate of {calls} calls" if calls > 1 else "chunk"
+            parts = [*parts, f"keeps state, and every {unit} starts from the state {start} ({self.state})"]
         return f"found to be {noun}: {', '.join(parts)}; objective: {self.objective}"
 
 

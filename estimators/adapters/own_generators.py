@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["find_generators", "get_generator_state", "seed_generator", "set_generator_state"]
+__all__ = ["find_generators", "get_generator_state", "is_generator", "seed_generator", "set_generator_state"]
 
 _KINDS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _CLOSED = (torch.Tensor, np.ndarray, ModuleType, str, bytes, int, float, complex, type(None))
@@ -41,11 +41,16 @@ def find_generators(target: Any) -> list[Any]:
         if id(thing) in seen or isinstance(thing, _CLOSED):
             continue
         seen[id(thing)] = thing  # the reference keeps other objects from taking this id
-        if isinstance(thing, _KINDS):
+        if is_generator(thing):
             found.append(thing)
         elif not isinstance(thing, FunctionType | type) or thing.__module__ == home:
             waiting += _list_contents(thing)
     return found
+
+
+def is_generator(thing: Any) -> bool:
+    """Return True for a random generator of PyTorch, of NumPy (either kind) or of Python."""
+    return isinstance(thing, _KINDS)
 
 
 def seed_generator(generator: Any, seed: int) -> None:

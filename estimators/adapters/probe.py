@@ -12,15 +12,17 @@ import torch
 from ..protocol import Estimator, NoGradientPathError, NotApplicableError
 from .adapter import Adapter
 from .batches import BatchConvention
-from .calling import copy_target
+from .black_box import ObjectiveConvention
 from .convention import CONTRACT, AmbiguousTargetError, Convention, TargetError, UnrecognisedTargetError
+from .copying import copy_target
 from .hints import ForeignHints
+from .locating import describe_error
 from .probe_gradients import find_gradient
 from .probe_rules import find_rule
 from .probe_samples import LawError, find_sampler
 from .randomness import fork_randomness
 from .score_loss import ScoreLossConvention, find_score_loss
-from .signature import describe_unfilled, has_contract, list_demanded, propose_arguments, propose_class_arguments
+from .signature import describe_unfilled, find_class, has_contract, list_demanded, propose_arguments, propose_class_arguments
 from .state import keeps_state
 from .trial import RAISED, Trial
 
@@ -36,6 +38,12 @@ _BATCH_WORDS = (
     "; with an objective, parameters come as [rows, k], also for one bit, and the objective returns one value per row: sum the "
     "log-probabilities of bits over their last dimension"
 )
+
+OBJECTIVES = ("objective", "reward_objective")
+"""The roles of an argument for the objective as a function."""
+
+CALLS = 4
+"""The number of calls in a row of one replicate, for code that keeps state."""
 
 _FORMS = (
     *(("rows", passed) for passed in ("tensors", "float32", "arrays")),
@@ -65,11 +73,7 @@ PROBES = (
     Probe(find_rule, (("theta", "sample"), ("theta", "sample", "temperature"))),
     Probe(
         find_gradient,
-        tuple(
-            ("theta", objective, *other)
-            for objective in ("objective", "reward_objective")
-            for other in ((), ("count",), ("temperature",))
-        ),
+        tuple(("theta", objective, *other) for objective in OBJECTIVES for other in ((), ("count",), ("temperature",))),
     ),
     Probe(find_score_loss, (("log_prob", "cost"), ("log_prob", "reward"))),
 )
@@ -111,6 +115,8 @@ def as_estimator(found: Any, name: str, hints: ForeignHints | None = None, conve
     except AmbiguousTargetError as error:
         raise AmbiguousTargetError(f"{name!r}: {error}") from error
     except UnrecognisedTargetError as error:
+        if str(error).startswith(RAISED):
+            raise UnrecognisedTargetError(f"{name!r}: {error}") from error
         raise UnrecognisedTargetError(
             f"{name!r} is a {type(found).__name__}, not an estimator: {error}; expected {_CONTRACT_WORDS}"
         ) from error
@@ -152,7 +158,8 @@ def find_convention(target: Any, hints: ForeignHints | None = None) -> Conventio
         'found to be a sampler: takes logits, returns relaxed one-hot vectors; objective: discrete'
     """
     hints = hints or ForeignHints()
-    keywords = inspect.isclass(target) and not issubclass(target, torch.autograd.Function)
+    made = find_class(target)
+    keywords = made is not None and not issubclass(made, torch.autograd.Function)
     candidates = tuple((propose_class_arguments if keywords else propose_arguments)(target, _TOGETHER))
     named = keywords and all(name for arguments in candidates for name, _ in arguments)
     trial = Trial(target, candidates, hints, keywords=named)
@@ -160,7 +167,21 @@ def find_convention(target: Any, hints: ForeignHints | None = None) -> Conventio
     if convention is None:
         raise _explain_failure(trial)
     _refuse_hints(hints, convention)
-    return replace(convention, state=hints.state if keeps_state(target, convention) else "none", objective=hints.objective)
+    convention = replace(convention, objective=hints.objective)
+    return _give_state(convention, hints) if keeps_state(target, convention) else convention
+
+
+def _give_state(convention: Convention, hints: ForeignHints) -> Convention:
+    """Return the convention of code that keeps state: in a batch, state belongs to a replicate, which has several calls.
+
+    Two rows of one call are then one replicate at least, because later calls depend on all rows of earlier ones.
+    """
+    convention = replace(convention, state=hints.state)
+    if not isinstance(convention, BatchConvention) or not convention.gradient_path:
+        return convention
+    convention = convention.with_group(2) if convention.group == 1 and convention.layout == "rows" else convention
+    convention = replace(convention, calls=CALLS)
+    return replace(convention, deterministic=False) if isinstance(convention, ObjectiveConvention) else convention
 
 
 def _explain_failure(trial: Trial) -> TargetError:
@@ -171,8 +192,9 @@ def _explain_failure(trial: Trial) -> TargetError:
         alike = raised[:1] if len(set(raised)) == 1 else []
         return AmbiguousTargetError("; ".join((*alike, unfilled)))
     unread = "its result cannot be read as a sample, a loss or a gradient"
-    handed_objective = any("objective" in role for arguments in trial.candidates for _, role in arguments)
-    hint = _BATCH_WORDS if trial.errors and handed_objective else ""
+    handed_objective = any(role in OBJECTIVES for arguments in trial.candidates[:1] for _, role in arguments)
+    shapes = not raised or "RuntimeError" in raised[0]
+    hint = _BATCH_WORDS if trial.errors and handed_objective and shapes else ""
     first = trial.errors[0] if trial.errors else ""
     if first in raised:
         return UnrecognisedTargetError(f"{first}{hint}")
@@ -213,7 +235,8 @@ def _try_forms(trial: Trial) -> Convention | None:
 
 def _resolve(found: Any, name: str) -> Any:
     """Return the callable that a target means: the target itself, the object that it makes, or a method of that object."""
-    if inspect.isclass(found) and (issubclass(found, torch.autograd.Function) or hasattr(found, "rsample")):
+    made = find_class(found)
+    if made is not None and (issubclass(made, torch.autograd.Function) or hasattr(made, "rsample")):
         return found
     owner = getattr(found, "__self__", None)
     if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function) and found.__name__ == "apply":
@@ -234,7 +257,7 @@ def _resolve(found: Any, name: str) -> Any:
     try:
         made = found()
     except Exception as error:
-        raise TargetError(f"{name!r}: calling it raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"{name!r}: calling it raised {describe_error(error)}") from error
     return made if callable(made) else _find_method(made)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .reading import PROBABILITIES
 
-__all__ = ["ProbeObjective", "name_objective"]
+__all__ = ["ProbeObjective", "name_objective", "read_form"]
 
 
 @dataclass(eq=False)
@@ -48,7 +48,7 @@ class ProbeObjective:
         flat = given.reshape(-1, given.shape[-1]) if vector else given.reshape(-1)
         if self.first is None:
             self.first = flat.detach()
-            self.form = _read_form(self.first)
+            self.form = read_form(self.first)
         self.rows += len(flat)
         number = flat @ torch.arange(1, flat.shape[-1] + 1, dtype=flat.dtype) if vector else flat + 1
         number = number if number.is_floating_point() else number.double()
@@ -77,8 +77,11 @@ def name_objective(objective: Callable[[Any], Any]) -> dict[str, Callable[[Any],
     return {"objective": cost, "reward_objective": reward}
 
 
-def _read_form(flat: Tensor) -> str:
-    """Return the form of the samples with which the objective was called."""
+def read_form(flat: Tensor) -> str:
+    """Return the form of samples with which the objective was called, ``[samples]`` or ``[samples, K]``.
+
+    A few bits may happen to be one-hot vectors, so that many samples are needed.
+    """
     if flat.dim() == 1:
         return "index"
     simplex = bool(((flat.double().sum(-1) - 1).abs() < 1e-4).all()) and bool((flat > -1e-4).all())

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from .copying import copy_target
 from .own_generators import find_generators, get_generator_state, seed_generator, set_generator_state
 
-__all__ = ["fork_randomness"]
+__all__ = ["copy_with_noise", "fork_randomness"]
 
 _SEEDS = 2**32  # NumPy's and PyTorch's CPU generators use 32 bits of a seed
 
@@ -55,3 +56,19 @@ def fork_randomness(generator: torch.Generator, target: Any = None) -> Iterator[
             random.setstate(python)
             for held, state in own:
                 set_generator_state(held, state)
+
+
+@contextmanager
+def copy_with_noise(target: Any, generator: torch.Generator) -> Iterator[Any]:
+    """Yield a copy of foreign code in its present state, inside `fork_randomness`; generators that it holds are seeded afresh.
+
+    Args:
+        target: The foreign code.
+        generator: The source of the seeds.
+    """
+    fresh = copy_target(target)
+    if fresh is target or not find_generators(fresh):
+        yield fresh
+        return
+    with fork_randomness(generator, fresh):
+        yield fresh

@@ -23,20 +23,10 @@ _REWARDS = (
     *("reward", "rewards", "rew", "rews", "return", "returns", "ret", "rets"),
     *("advantage", "advantages", "adv", "advs", "score", "scores"),
 )
-_WHOLE: tuple[str, ...] = (
-    "action",
-    "policy",
-    "sequence",
-    "seq",
-    "path",
-    "trajectory",
-    "traj",
-    "sample",
-    "sampled",
-    "episode",
-    "batch",
+_WHOLE = (
+    *("", "action", "policy", "sequence", "seq", "path", "trajectory", "traj", "sample", "sampled", "episode", "batch"),
+    *("total", "final", "terminal", "current", "new"),
 )
-_WHOLE += ("total", "final", "terminal", "current", "new")
 
 
 @dataclass(frozen=True)
@@ -76,9 +66,9 @@ ROLES: tuple[Role, ...] = (
     Role("count", ("n", "N", "num_samples", "n_samples", "total_count", "trials", "num_draws", "n_draws")),
     Role("generator", ("generator", "rng", "gen"), anywhere=True),
     # Log-probabilities are also normalised logits.
-    Role("log_prob", _LOG_PROBS, ("", *_WHOLE), also=("theta",)),
-    Role("cost", _COSTS, ("", *_WHOLE), also=("objective",)),
-    Role("reward", _REWARDS, ("", *_WHOLE), also=("reward_objective",)),
+    Role("log_prob", _LOG_PROBS, _WHOLE, also=("theta",)),
+    Role("cost", _COSTS, _WHOLE, also=("objective",)),
+    Role("reward", _REWARDS, _WHOLE, also=("reward_objective",)),
     Role("old_log_prob", _LOG_PROBS, ("old", "prev", "previous"), asked="the log-probabilities of an older policy"),
     Role("ref_log_prob", _LOG_PROBS, ("ref", "reference"), asked="the log-probabilities of a reference policy"),
     Role(

@@ -15,8 +15,9 @@ from ..runs.tape import draw
 from ..sites.reading import FiniteSite, finite_site_of
 from .adapter import Adapter
 from .answers import pick_tensor
-from .calling import call_target, copy_target
+from .calling import call_target
 from .convention import PASSED_WORDS, Convention, ForeignError
+from .copying import copy_target
 from .randomness import fork_randomness
 from .reading import BINOMIAL_TRIALS, EVERY
 from .trial import FEW_ROWS, PROBE_ROWS, make_parameters, make_samples, make_temperature

@@ -20,7 +20,7 @@ from .batches import LOSS_WORDS, BatchConvention, describe_value, differentiate_
 from .calling import call_target
 from .convention import PASSED_WORDS
 from .probe_batches import settle_batch
-from .randomness import fork_randomness
+from .randomness import copy_with_noise, fork_randomness
 from .reading import EVERY, PROBABILITIES
 from .trial import FEW_ROWS, PROBE_ROWS, Trial, make_samples
 
@@ -108,10 +108,10 @@ class ForeignScoreLoss(Adapter):
     @property
     def evaluations(self) -> int | None:
         """The number of evaluations per replicate, which is the number of rows per replicate."""
-        return self.convention.group
+        return self.convention.group * self.convention.calls
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
-        group = self.convention.group
+        group = self.convention.group * self.convention.calls
         leaf = row_leaf(params, rows)
         tape: Tape[FiniteSite] = Tape()
         objective = evaluate(
@@ -130,15 +130,25 @@ class ForeignScoreLoss(Adapter):
 
     def _take_weights(self, target: Any, values: tuple[Tensor, Tensor], generator: torch.Generator) -> list[Tensor]:
         """Return the derivatives of the loss in the log-probability of every row, and in its objective if that has a graph."""
-        group = self.convention.group
-        if group == 1:
+        group, calls = self.convention.group, self.convention.calls
+        if group == 1 and calls == 1:
             return self._differentiate(target, values, generator)
-        batches = zip(*(value.detach().split(group) for value in values), strict=True)
         required = [value.requires_grad for value in values]
-        found = [
-            self._differentiate(target, tuple(map(Tensor.requires_grad_, batch, required)), generator) for batch in batches
+        batches = [
+            tuple(map(Tensor.requires_grad_, batch, required))
+            for batch in zip(*(value.detach().split(group) for value in values), strict=True)
         ]
+        if calls == 1:
+            found = [self._differentiate(target, batch, generator) for batch in batches]
+        else:
+            replicates = (batches[start : start + calls] for start in range(0, len(batches), calls))
+            found = [each for replicate in replicates for each in self._follow_state(target, replicate, generator)]
         return [torch.cat(parts) for parts in zip(*found, strict=True)]
+
+    def _follow_state(self, target: Any, batches: list[tuple[Tensor, ...]], generator: torch.Generator) -> list[list[Tensor]]:
+        """Call the loss on several batches in a row, from the state as it was handed, and return the derivatives of each."""
+        with copy_with_noise(target, generator) as fresh:
+            return [self._differentiate(fresh, batch, generator) for batch in batches]
 
     def _differentiate(self, target: Any, values: tuple[Tensor, ...], generator: torch.Generator) -> list[Tensor]:
         """Call the loss once, and return its derivatives in the values that require a gradient."""
@@ -167,12 +177,12 @@ def find_score_loss(trial: Trial) -> ScoreLossConvention | None:
     return None
 
 
-def _make_scores(rows: int, loud: float = 1.0, *, own: bool = False) -> dict[str, Tensor]:
+def _make_scores(rows: int, loud: float = 1.0, *, own: bool = False, seed: int = 0) -> dict[str, Tensor]:
     """Return log-probabilities of samples with the law `PROBABILITIES`, requiring a gradient, and the samples' cubic costs.
 
     The costs require a gradient if they have one of their own.
     """
-    index = make_samples("index")[:rows]
+    index = make_samples("index").roll(-seed * rows)[:rows]
     log_prob = torch.tensor(PROBABILITIES, dtype=torch.float64).log()[index].requires_grad_()
     cost = (index.double() + 0.6) ** 3
     cost = torch.cat((loud * cost[:1], cost[1:])).requires_grad_(own)
@@ -205,13 +215,14 @@ def _complete(trial: Trial, convention: ScoreLossConvention) -> ScoreLossConvent
     )
     if not convention.gradient_path:
         return settle_batch(convention, own_slopes, trial.hints.batch) if convention.carries else convention
-    return settle_batch(convention, slopes, trial.hints.batch)
+    settled: ScoreLossConvention = settle_batch(convention, slopes, trial.hints.batch)
+    return settled
 
 
-def _take_slopes(trial: Trial, leaf: str, convention: ScoreLossConvention, rows: int, loud: float) -> Tensor:
+def _take_slopes(trial: Trial, leaf: str, convention: ScoreLossConvention, rows: int, loud: float, seed: int = 0) -> Tensor:
     """Return the derivatives of a call's loss in the log-probabilities or the costs, ``[rows]``; nothing if it has none."""
-    filled = _make_scores(rows, loud, own=leaf == "cost")
-    given = find_tensors(trial.attempt(convention, filled))
+    filled = _make_scores(rows, loud, own=leaf == "cost", seed=seed)
+    given = find_tensors(trial.attempt(convention, filled, seed))
     loss = next((tensor for place, tensor in given if place == convention.item), torch.zeros(0))
     if not loss.requires_grad:
         return torch.zeros(0)

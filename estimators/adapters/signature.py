@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from inspect import Parameter
 from itertools import product
 from typing import Any
@@ -19,6 +20,7 @@ from .roles import PARAMETER_NAMES, ROLES, find_role
 
 __all__ = [
     "describe_unfilled",
+    "find_class",
     "has_contract",
     "list_demanded",
     "propose_arguments",
@@ -70,6 +72,19 @@ def list_demanded(target: Any) -> list[str]:
     return [each.name for each in _read_parameters(target) if _is_demanded(each)]
 
 
+def find_class(target: Any) -> type | None:
+    """Return the class that a target is, or of which it is a `functools.partial`; None for anything else.
+
+    Example:
+        >>> from functools import partial
+        >>> find_class(partial(partial(dict), a=1)), find_class(partial(print))
+        (<class 'dict'>, None)
+    """
+    while isinstance(target, partial):
+        target = target.func
+    return target if inspect.isclass(target) else None
+
+
 def describe_unfilled(target: Any, *, proposed: bool) -> str:
     """Describe the arguments that nothing can fill, in words that ask for them by name; empty if there are none.
 
@@ -97,11 +112,11 @@ def describe_unfilled(target: Any, *, proposed: bool) -> str:
     return ""
 
 
-def propose_class_arguments(target: type, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
+def propose_class_arguments(target: Any, together: Collection[frozenset[str]]) -> Iterator[tuple[Argument, ...]]:
     """Yield the ways to construct a class in the manner of `torch.distributions`, by keyword.
 
     Args:
-        target: A class with ``rsample``.
+        target: A class with ``rsample``, or a partial of one.
         together: The sets of roles for `propose_arguments`, which is used for a class without such keywords.
     """
     parameters = {each.name: each for each in _read_parameters(target)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from ..runs.tape import draw
 from ..sites.reading import BernoulliSite, FiniteSite, finite_site_of
 
 __all__ = ["OwnGradient", "SingleSite"]
+
+_MOST_VALUES = 256
 
 
 @dataclass(eq=False)
@@ -141,6 +144,30 @@ class SingleSite:
         The gradient of this term at fixed samples is the part that the gradient in the site's parameter leaves out.
         """
         value = self.site.from_index(draw(self.site.detach(), generator))
+        return self._evaluate_at(value)
+
+    def mean_objective(self) -> Tensor:
+        """Return the mean of the objective over all values of the site, ``[rows]``, with the graph to the leaf beside the site.
+
+        Raises:
+            NotApplicableError: The site has more than 256 values.
+        """
+        elements = math.prod(self.site.shape[1:])
+        count = self.site.num_categories**elements
+        if count > _MOST_VALUES:
+            raise NotApplicableError(
+                f"it draws nothing, and the objective's own gradient has to be summed over {count} values of the site; use a "
+                f"site with {_MOST_VALUES} at most, or --objective-gradient cut"
+            )
+        held, total = self.site.detach(), torch.zeros(())
+        for outcome in product(range(self.site.num_categories), repeat=elements):
+            index = torch.tensor(outcome, device=self.site.device).reshape(1, *self.site.shape[1:]).expand(self.site.shape)
+            chance, value = held.probability(index).reshape(len(self.leaf), -1).prod(1), held.from_index(index)
+            total = total + chance * self._evaluate_at(value)
+        return total
+
+    def _evaluate_at(self, value: Tensor) -> Tensor:
+        """Return the objective at a value of the site, ``[rows]``, with the graph to the leaf."""
         return evaluate(self.program, self.leaf, lambda distribution: value)
 
     def _convert_value(self, flat: Tensor, form: str) -> Tensor:

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from .answers import find_tensors
-from .calling import call_target, copy_target
+from .calling import call_target
 from .convention import Convention
+from .copying import copy_target
 from .randomness import fork_randomness
 
 __all__ = ["keeps_state"]

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .calling import call_target, copy_target
+from .calling import call_target
 from .convention import Argument, Convention, ForeignError
+from .copying import copy_target
 from .hints import ForeignHints
 from .locating import describe_error
+from .own_generators import find_generators, get_generator_state
 from .randomness import fork_randomness
 from .reading import PROBABILITIES
 
@@ -56,9 +59,9 @@ class Trial:
         """Return the trial in another form of call."""
         return replace(self, layout=layout, passed=passed)
 
-    def attempt(self, convention: Convention, filled: dict[str, Any]) -> Any:
+    def attempt(self, convention: Convention, filled: dict[str, Any], seed: int = 0) -> Any:
         """Call a copy of the target once with seeded randomness; record an error and return None if the call raises."""
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(seed)
         subject = copy_target(self.target)
         with fork_randomness(generator, subject):
             try:
@@ -69,6 +72,37 @@ class Trial:
                 own = isinstance(error, ForeignError)
                 self.errors.append(str(error) if own else f"{RAISED}{describe_error(error)}")
                 return None
+
+    def draws_nothing(self, convention: Convention, filled: dict[str, Any]) -> bool:
+        """Return True if a call leaves all random state as it was, so that its result is no random number."""
+        generator = torch.Generator().manual_seed(0)
+        subject = copy_target(self.target)
+        own = find_generators(subject)
+        with fork_randomness(generator, subject):
+            before = _list_states(generator, own)
+            try:
+                call_target(
+                    subject, convention, {"temperature": make_temperature(convention), "generator": generator, **filled}
+                )
+            except Exception:
+                return False
+            return before == _list_states(generator, own)
+
+
+def _list_states(generator: torch.Generator, own: list[Any]) -> list[str]:
+    """Return the states of the generators that foreign code can draw from, as text that can be compared.
+
+    Python's own is left out, because run-time type checkers draw from it.
+    """
+    tensors = [torch.get_rng_state(), generator.get_state()]
+    states = [bytes(state.numpy()).hex() for state in tensors]
+    numpy = np.random.get_state(legacy=False)["state"]
+    return [*states, repr((numpy["pos"], numpy["key"].tolist())), *map(_read_state, own)]
+
+
+def _read_state(generator: Any) -> str:
+    state = get_generator_state(generator)
+    return bytes(state.numpy()).hex() if isinstance(state, Tensor) else repr(state)
 
 
 def make_temperature(convention: Convention) -> Tensor | None:

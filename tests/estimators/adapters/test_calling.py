@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gradverify.estimators import NoGradientPathError
 from gradverify.estimators.adapters import ForeignError, SamplerConvention, as_estimator
-from gradverify.estimators.adapters.calling import call_target, copy_target
+from gradverify.estimators.adapters.calling import call_target
+from gradverify.estimators.adapters.copying import copy_target
 
 from ..intervals import QUANTILE, smallest_visible, z_scores
 from . import foreign, shapes

@@ -19,7 +19,7 @@ from gradverify.estimators.adapters import (
 KEYS = [
     *("kind", "arguments", "takes", "returns", "handed", "sites", "item", "temperature", "relaxed", "gradient_path", "layout"),
     *("reduction", "samples", "group", "detached", "passed", "rewards", "gain", "right_value", "evaluations", "state"),
-    *("objective", "objective_gradient", "carries", "sentence"),
+    *("objective", "objective_gradient", "carries", "deterministic", "calls", "sentence"),
 ]
 
 THETA = (("", "theta"),)
@@ -45,10 +45,9 @@ SENTENCES: list[tuple[Convention, str]] = [
     (
         LossConvention(BOTH, "logits", returns="value", reduction="sum", group=2, state="cold", right_value=True, carries=True),
         "found to be a surrogate loss: takes logits of a batch, calls the objective with bits, returns the sum of the losses "
-        "of the rows, the value of the loss is the objective, the objective's own gradient enters the loss, the rows of "
-        "a batch "
-        "depend on each other, so a batch of 2 is one replicate, keeps state, and every chunk starts from the state as "
-        "loaded (cold); objective: discrete",
+        "of the rows, the value of the loss is the objective, the objective's own gradient enters the loss, the rows of a "
+        "batch depend on each other, so a batch of 2 is one replicate, "
+        "keeps state, and every chunk starts from the state as loaded (cold); objective: discrete",
     ),
     (
         GradientConvention((*BOTH, ("", "count")), "logits", returns="index", layout="single", reduction="mean", samples=2),
@@ -63,19 +62,16 @@ SENTENCES: list[tuple[Convention, str]] = [
     (
         ScoreLossConvention(SCORES, "log-probabilities", gain=True, objective_gradient="cut"),
         "found to be a surrogate loss: takes log-probabilities and costs of a batch, returns one loss per row, which is "
-        "ascended "
-        "(--maximize), the value of the loss is not the objective, the objective is handed over without its own gradient "
-        "(cut); "
-        "objective: discrete",
+        "ascended (--maximize), the value of the loss is not the objective, the objective is handed over without its own "
+        "gradient (cut); objective: discrete",
     ),
     (
         LossConvention(
             (("", "reward_objective"), ("", "theta")), "logits", returns="one-hot", gradient_path=False, carries=True
         ),
         "found to be a surrogate loss: takes logits of a batch, calls the reward (the objective, negated) with one-hot "
-        "vectors, "
-        "returns one loss per row, the value of the loss is not the objective, the objective's own gradient enters the loss, "
-        "no gradient path beside it; objective: discrete",
+        "vectors, returns one loss per row, the value of the loss is not the objective, the objective's own gradient enters "
+        "the loss, no gradient path beside it; objective: discrete",
     ),
 ]
 EVERY = [convention for convention, _ in SENTENCES]

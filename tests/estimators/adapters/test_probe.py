@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, distributions
 from torch.nn import functional
 
 from gradverify.estimators import LeaveOneOut, ScoreFunction, TargetError, UnsupportedSiteError
@@ -97,7 +97,6 @@ def constant(logits: Tensor) -> Tensor:
     [
         (a_row_short, r"it returned shape \(4095, 4\) for probs of shape \(4096, 4\)"),
         (in_place, "it changed the probs that it was handed, in place; copy them first"),
-        (raising, r"it raised ZeroDivisionError at test_probe\.py, line \d+: no rows to spare"),
         (constant, "its result cannot be read as a sample, a loss or a gradient"),
         (shapes.silent, "its result cannot be read as a sample, a loss or a gradient"),
     ],
@@ -105,6 +104,43 @@ def constant(logits: Tensor) -> Tensor:
 def test_what_is_none_of_these_says_what_was_seen(target: Any, message: str) -> None:
     with pytest.raises(UnrecognisedTargetError, match=rf"'mine' is a function, not an estimator: .*{message}"):
         find(target)
+
+
+def test_an_exception_of_the_code_comes_first_with_its_place() -> None:
+    """Nothing else is said, because nothing else is known."""
+    with pytest.raises(
+        UnrecognisedTargetError, match=r"^'mine': it raised ZeroDivisionError at test_probe\.py, line \d+: no rows to spare$"
+    ):
+        find(raising)
+
+
+@pytest.mark.parametrize(
+    ("target", "takes", "heat"),
+    [
+        (functools.partial(distributions.RelaxedBernoulli, torch.tensor(0.5, dtype=torch.float64)), "probs", None),
+        (functools.partial(distributions.RelaxedOneHotCategorical, temperature=0.5), "probs", None),
+        (functools.partial(distributions.OneHotCategoricalStraightThrough), "probs", None),
+        (functools.partial(functools.partial(distributions.RelaxedBernoulli, validate_args=False)), "probs", 1.0),
+    ],
+)
+def test_a_partial_of_a_class_is_constructed_by_its_keywords(target: Any, takes: str, heat: float | None) -> None:
+    convention = find(target)
+    assert (convention.kind, convention.takes, convention.temperature) == ("sampler", takes, heat)
+
+
+def wrapping(f: Any, logits: Tensor) -> Tensor:
+    """Asks the objective for its name, and wraps it."""
+    assert f.__name__.isidentifier()
+
+    @functools.wraps(f)
+    def wrapped_objective(value: Tensor) -> Tensor:
+        return f(value)  # type: ignore[no-any-return]
+
+    return foreign.reinforce_rows(wrapped_objective, logits)
+
+
+def test_the_objective_is_a_plain_function() -> None:
+    assert find(wrapping).kind == "surrogate loss"
 
 
 def unheard_of(*, width: int) -> Tensor:

@@ -24,7 +24,7 @@ from . import foreign, shapes
 def make_slopes(power: float, *, tied: bool = False) -> Any:
     """Gradients whose size falls as a power of the number of rows; the factor reaches all rows if they are tied."""
 
-    def slopes(convention: Any, rows: int, factor: float) -> Tensor:
+    def slopes(convention: Any, rows: int, factor: float, seed: int = 0) -> Tensor:
         gradients = torch.full((rows, 2), rows**-power)
         gradients[: None if tied else 1] *= factor
         return gradients
@@ -49,7 +49,33 @@ def test_rows_that_depend_on_each_other_are_one_replicate(batch: int, group: int
 
 
 def test_a_ratio_of_the_batch_sizes_is_a_mean() -> None:
-    assert [is_mean(growth) for growth in (1.0, 16.0, 40.0)] == [False, True, False]
+    assert [is_mean(growth) for growth in (1.0, 3.0, 6.61, 16.0, 40.0)] == [False, False, True, True, True]
+
+
+def heavy(convention: Any, rows: int, factor: float, seed: int = 0) -> Tensor:
+    """Gradients of a mean that have no variance: the root of their mean square is decided by the largest of them."""
+    generator = torch.Generator().manual_seed(rows + seed)
+    return torch.rand(rows, 1, generator=generator, dtype=torch.float64) ** -0.9 / rows
+
+
+def test_gradients_without_a_variance_show_their_reduction() -> None:
+    """The nearest of the two at all of 20 draws; the wrong one is 16 times away."""
+    for draw in range(20):
+
+        def slopes(convention: Any, rows: int, factor: float, seed: int = 0, draw: int = draw) -> Tensor:
+            return heavy(convention, rows, factor, seed + 100 * draw)
+
+        assert settle_batch(LossConvention(reduction="mean"), slopes, 1).reduction == "mean"
+
+
+@pytest.mark.parametrize(("growth", "reduction"), [(1, "mean"), (16, "sum")])
+def test_zero_gradients_leave_the_reduction_to_the_value(growth: int, reduction: str) -> None:
+    def slopes(convention: Any, rows: int, factor: float, seed: int = 0) -> Tensor:
+        return torch.zeros(rows, 2)
+
+    loss = LossConvention(reduction="mean")
+    assert settle_batch(loss, slopes, 0, lambda convention, rows: 3.0 if rows == 64 else 3.0 * growth).reduction == reduction
+    assert settle_batch(loss, slopes, 0).reduction == "mean"  # zero under either
 
 
 def scalar_root(f: Any, logits: Tensor) -> Tensor:
