@@ -34,6 +34,7 @@ CROSS_CUTTING: Mapping[str, str] = {
     "tests/verification/test_adversary.py": "whole runs that once gave a confident wrong verdict",
     "tests/verification/test_dtype.py": "one option through a whole run",
     "tests/verification/test_exact_agreement.py": "exact mode against sampling, over the whole registry",
+    "tests/verification/test_whole_gradient.py": "whole runs judged by the norm, the scale and the angle",
     "tests/verification/test_other_device.py": "the work of a cell on a stand-in for an accelerator",
     "tests/verification/testing/test_pytest_mistakes.py": "mistakes in tests, through a whole pytest session",
     "tests/verification/testing/test_pytest_replay.py": "replay commands, through a whole pytest session",

@@ -125,6 +125,7 @@ class Subject:
             gate_known=reference.gate_known,
             reference_supports=reference.supports,
             by_norm=whole,
+            seek_kind=True,
             max_angle=self.settings.max_angle,
         )
 

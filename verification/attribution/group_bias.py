@@ -93,7 +93,7 @@ class Trials:
         plan = self.subject.plan(alpha=alpha, r_target=r_target, r_accept=r_accept, max_rows=self.profile.max_rows)
         # A search begins with a bias that was found, and its sites' outcomes were counted: no rarer event is feared. Sites are
         # told apart by coordinates.
-        plan = replace(plan, gate_known=True, by_norm=False)
+        plan = replace(plan, gate_known=True, by_norm=False, seek_kind=False)
         verdict = self._decide(program, plan, f"attribution {purpose} {group}")
         return GroupBias(
             sites=group,

@@ -167,6 +167,7 @@ class Verification:
         return replace(
             plan,
             deterministic_rows=False,
+            seek_kind=False,
             reference_bias=np.asarray(plan.reference_bias) + own.bias_bound,
             gate_known=plan.gate_known and not own.assumes,
         )

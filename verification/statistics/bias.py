@@ -159,14 +159,16 @@ class BiasTest:
             self._decide("biased", worst, reason="deterministic", material=material)
         elif flag is not None:
             self._start_confirm(flag, seen)
-        elif seen.count >= self.plan.max_rows:
-            self._close(seen, "budget")
         elif self._may_accept(seen) and self._inside(seen, self.plan.r_target):
             self._accept(seen, self.plan.r_target)
+        elif seen.count >= self.plan.max_rows:
+            self._close(seen, "budget")
 
     def _may_accept(self, seen: Look) -> bool:
         """True if the tolerance is tested at this look; a coordinate that looks wrong by itself puts it off to the next one."""
-        return not self.plan.vector or (self._norm.due(seen) and not suspicious(self.plan, seen))
+        if not self.plan.vector or seen.count >= self.plan.max_rows:
+            return True
+        return self._norm.due(seen) and not suspicious(self.plan, seen)
 
     def _alarm(self, seen: Look) -> int | None:
         """Return the open channel whose interval is farthest from zero, in widths; the number after the last one stands for the
@@ -259,6 +261,8 @@ class BiasTest:
 
     def _kind_is_final(self, seen: Look) -> bool:
         """True if more rows are not needed, or would not help, to tell the kind of the bias."""
+        if not self.plan.seek_kind:
+            return True
         if self._norm.batches is not None:
             return self._norm.kind_is_final(seen, self.planned)
         return (

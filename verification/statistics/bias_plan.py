@@ -51,6 +51,7 @@ class BiasPlan:
         reference_supports: False if the reference rests on an assumption (finite differences) and can only refute.
         by_norm: True if the tolerance bounds the norm of the bias, so that every update brings batch sums; otherwise it bounds
             each coordinate on its own scale. One parameter is its own norm.
+        seek_kind: True if a bias beyond the tolerance is worth further rows of its confirm stage that tell its kind.
         max_angle: The angle in degrees within which a direction is right.
         found: The unit vector along which a bias is to be confirmed ``[d]``, or None.
 
@@ -76,6 +77,7 @@ class BiasPlan:
     gate_known: bool = True
     reference_supports: bool = True
     by_norm: bool = False
+    seek_kind: bool = False
     max_angle: float = 2.0
     found: ArrayLike | None = None
 
@@ -175,7 +177,7 @@ class BiasPlan:
     def tolerance(self, relative: float) -> Array:
         """Return the tolerance of each channel ``[c]``; a bias beyond it puts some coordinate, or the norm, beyond its own."""
         if self.vector:
-            return np.asarray(self.norm_tolerance(relative) * np.linalg.norm(self.channels.matrix, axis=1))
+            return np.asarray(self.norm_tolerance(relative) * self.channels.lengths)
         return self.channels.bound(relative * np.asarray(self.scale) + np.asarray(self.tau_numeric))
 
     @cached_property

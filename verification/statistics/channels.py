@@ -77,14 +77,14 @@ class Channels:
     Attributes:
         names: Such as ``coordinate 3``, ``gain``, ``projection 1``.
         kinds: ``coordinate``, ``gain``, ``projection`` or ``direction``; the coordinates come first.
-        matrix: ``[c, d]``; channel = matrix @ error.
+        mixed: ``[k, d]``; the last k channels are mixed @ error, and the first ones are the d coordinates.
         scale: ``[c]``, the unit of a relative bias.
         shares: ``[c]``, shares of a stage's error rate; with that of the drift they sum to one.
     """
 
     names: tuple[str, ...]
     kinds: tuple[ChannelKind, ...]
-    matrix: Array
+    mixed: Array
     scale: Array
     shares: Array
 
@@ -93,16 +93,20 @@ class Channels:
 
         The sum avoids the linear-algebra library, whose order of addition depends on its number of threads.
         """
-        mixed = self.matrix[errors.shape[1] :]
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.hstack([errors, np.einsum("nd,kd->nk", errors, mixed, optimize=False)])
+            return np.hstack([errors, np.einsum("nd,kd->nk", errors, self.mixed, optimize=False)])
 
     def bound(self, coordinates: Array) -> Array:
         """Return the largest value of each channel ``[c]`` while coordinate j stays within ``+-coordinates[j]``.
 
         If this is a channel's tolerance, a channel beyond it proves that some coordinate is beyond its own.
         """
-        return np.asarray(np.abs(self.matrix) @ coordinates)
+        return np.concatenate([coordinates, np.abs(self.mixed) @ coordinates])
+
+    @property
+    def lengths(self) -> Array:
+        """The Euclidean length of each channel's function ``[c]``: the largest value of the channel for errors of norm one."""
+        return np.concatenate([np.ones(self.mixed.shape[1]), np.linalg.norm(self.mixed, axis=1)])
 
 
 def watch(truth: Array, scale: Array, directions: Array, *, drift: bool = False, found: Array | None = None) -> Channels:
@@ -125,7 +129,7 @@ def watch(truth: Array, scale: Array, directions: Array, *, drift: bool = False,
     norm = float(np.linalg.norm(truth))
     names = [f"coordinate {j}" for j in range(size)]
     kinds: list[ChannelKind] = ["coordinate"] * size
-    rows, units = [np.eye(size)], [scale]
+    rows, units = [np.zeros((0, size))], [scale]
     if size > 1 and norm > 0:
         names.append("gain")
         kinds.append("gain")
@@ -144,7 +148,7 @@ def watch(truth: Array, scale: Array, directions: Array, *, drift: bool = False,
     return Channels(
         names=tuple(names),
         kinds=tuple(kinds),
-        matrix=np.vstack(rows),
+        mixed=np.vstack(rows),
         scale=np.concatenate(units),
         shares=_shares(kinds, drift and size > 1),
     )

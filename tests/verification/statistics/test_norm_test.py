@@ -28,6 +28,7 @@ def a_vector_plan(truth: np.ndarray = TRUTH, **changes: Any) -> BiasPlan:
         "max_rows": 20_000,
         "directions": directions(truth.size),
         "by_norm": True,
+        "seek_kind": True,
     }
     return BiasPlan(**{**fields, **changes})
 

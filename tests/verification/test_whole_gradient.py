@@ -17,7 +17,7 @@ from gradverify.verification import Problem, verify
 from gradverify.verification.record.record import Check, Record
 from gradverify.verification.report import exit_status, render
 
-from ..targets import wrong
+from .targets import wrong
 
 BITS = "bits:3/cubic"
 
@@ -105,7 +105,3 @@ def test_the_record_is_the_same_for_any_number_of_workers() -> None:
         for check in checks:
             check["timing"] = {}
     assert figures[0] == figures[1]
-
-
-def many(params: Tensor, sample: Sample) -> Tensor:
-    return sample(Bernoulli(torch.sigmoid(params))).mean(-1) ** 2
