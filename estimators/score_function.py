@@ -14,7 +14,7 @@ from .hyper_parameters import require_at_least
 from .markov import MarkovProgram
 from .protocol import ALL_SITES, Claims, Program, evaluate, row_gradients, row_leaf
 from .runs.path_score import add_score, score_factors
-from .runs.tape import draw, sampling
+from .runs.tape import draw, own_value, sampling
 from .sites.reading import site_of
 
 __all__ = ["FittedBaseline", "LeaveOneOut", "ScoreFunction", "mean_objective"]
@@ -147,7 +147,7 @@ def _score_run(program: Program, params: Tensor, rows: int, generator: torch.Gen
         index = draw(site, generator)
         if site.requires_grad:
             score = add_score(score, site, index)
-        return site.value(index)
+        return own_value(site, index)
 
     objective = evaluate(program, leaf, sample)
     if not objective.requires_grad:
@@ -170,7 +170,7 @@ def _score_walk(program: MarkovProgram, leaf: Tensor, state: Tensor, generator: 
             connected, weight = score_factors(site, index)
             (term,) = torch.autograd.grad(connected, leaf, weight, retain_graph=True)  # a program may share parts
             score += term
-        state = program.step(state, site.value(index), k)
+        state = program.step(state, own_value(site, index), k)
     return program.objective(state), score, None
 
 

@@ -20,7 +20,19 @@ from ..sites.reading import finite_site_of, site_of
 from ..sites.site import FiniteSite, Site, is_finite
 from .branching import BranchSource
 
-__all__ = ["Draw", "Tape", "accept", "choose", "draw", "draw_coupled", "forcing", "recording", "replaying", "sampling"]
+__all__ = [
+    "Draw",
+    "Tape",
+    "accept",
+    "choose",
+    "draw",
+    "draw_coupled",
+    "forcing",
+    "own_value",
+    "recording",
+    "replaying",
+    "sampling",
+]
 
 
 SiteT = TypeVar("SiteT", bound=Site)
@@ -143,12 +155,12 @@ def recording(
         site = read(distribution, rows)
         index = draw(site, generator)
         tape.draws.append(Draw(site, index))
-        return _own_value(site, index)
+        return own_value(site, index)
 
     return sample
 
 
-def _own_value(site: Any, index: Tensor) -> Tensor:
+def own_value(site: Any, index: Tensor) -> Tensor:
     """Return the value of an outcome as a tensor that the program may write into: the tape keeps its own."""
     value: Tensor = site.value(index)
     return value.clone() if value is index else value
@@ -178,7 +190,7 @@ def forcing(
         site = read(distribution, rows)
         index = outcome(len(tape.draws), site)
         tape.draws.append(Draw(site, index))
-        return _own_value(site, index)
+        return own_value(site, index)
 
     return sample
 

@@ -85,4 +85,4 @@ def pilot_gate(problem: Problem, gradient: Array, tolerance: float = TOLERANCE) 
         outcomes = torch.cat([draw.index.reshape(_GATE_ROWS, -1).long() for draw in tape.draws], 1)
         with suppress(Exception):  # a program may not run on every path
             path = rarest_path(problem, outcomes, objective, tolerance * scales(gradient, problem.scale_floor))
-    return {"rarest": min(path, *seen), "rarest_path": path, "gate_known": False}
+    return {"rarest": min((path, *seen)), "rarest_path": path, "gate_known": False}

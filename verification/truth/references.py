@@ -15,13 +15,12 @@ import numpy as np
 import torch
 
 from ..problems.problem import Problem, ProblemError
-from .detaches import find_detaches
 from .exact_gradients import EXACT_GRADIENTS
 from .finite_differences import FINITE_DIFFERENCE, finite_difference
 from .given import given_gradient, given_rounding
 from .likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio, pilot_gate
 from .reference import ExactGradient, Reference
-from .stop_gradients import AgreedGradient, read_detaches
+from .stop_gradients import AgreedGradient, read_detaches, read_sampled
 
 __all__ = ["EXACT_GIVEN", "SAMPLED_REFERENCES", "find_reference"]
 
@@ -88,10 +87,9 @@ def _decide(problem: Problem, seed: int, tolerance: float) -> Reference:
 
 
 def _sample(kind: str, problem: Problem, seed: int, tolerance: float) -> Reference:
-    """Return a sampled reference, with what the program detaches: differences see it, and scores do not."""
-    return replace(
-        SAMPLED_REFERENCES[kind](problem, seed, tolerance), detaches=find_detaches(problem), detached=problem.detached
-    )
+    """Return a sampled reference under its reading of what the program detaches: differences see it, and scores do not."""
+    reference = SAMPLED_REFERENCES[kind](problem, seed, tolerance)
+    return replace(reference, **read_sampled(problem, reference.gradient, through=kind == FINITE_DIFFERENCE))
 
 
 def _agree(problem: Problem, tolerance: float) -> AgreedGradient | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,13 +11,18 @@ from ..problems.problem import DetachedReading, Problem, ProblemError
 from ..statistics.channels import scales
 from .detaches import find_detaches
 from .given import GIVEN_DIGITS, given_gradient
+from .hidden_dependence import hidden_share
 from .numerical_gradient import Slopes, confirm_slopes, differentiate_mean, probe_directions
 from .reference import Array, ExactGradient
 
-__all__ = ["AgreedGradient", "ask_about_detaches", "read_detaches"]
+__all__ = ["AgreedGradient", "SampledReading", "ask_about_detaches", "read_detaches", "read_sampled"]
 
 _HIDDEN = 1e-4
 """The share of the gradient that a hidden dependence must carry; what is less lies below every tolerance."""
+
+
+_HIDDEN_SAMPLED = 0.01
+"""The share that a hidden dependence must carry of a gradient that is sampled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +76,34 @@ def read_detaches(problem: Problem, exact: ExactGradient) -> AgreedGradient:
     shown = slopes.value - directions @ exact.gradient
     share = float(np.nanmax(np.abs(shown)) / max(np.nanmax(np.abs(slopes.value)), 1e-300))
     return AgreedGradient(exact, places, question=ask_about_detaches(places, share))
+
+
+class SampledReading(TypedDict):
+    """The fields of a `Reference` that say how detached values are read."""
+
+    detaches: tuple[str, ...]
+    detached: DetachedReading | None
+    reading: str
+    question: str
+
+
+def read_sampled(problem: Problem, gradient: Array, *, through: bool) -> SampledReading:
+    """Return how a sampled reference reads what a program detaches, or the question which reading is meant.
+
+    Args:
+        problem: The problem.
+        gradient: The reference's gradient, or an estimate of it, ``[d]``.
+        through: True for differences, which go through detached values; scores hold them.
+    """
+    places = find_detaches(problem)
+    share = hidden_share(problem, gradient)
+    if share < _HIDDEN_SAMPLED:
+        return {"detaches": places, "detached": problem.detached, "reading": "", "question": ""}
+    own: DetachedReading = "differentiate" if through else "hold"
+    if problem.detached == own or (through and problem.detached is None):
+        reading = _reading(places, "differentiated" if through else "held at the point")
+        return {"detaches": places, "detached": own, "reading": reading, "question": ""}
+    return {"detaches": places, "detached": None, "reading": "", "question": ask_about_detaches(places, share)}
 
 
 def ask_about_detaches(places: tuple[str, ...], share: float | None = None) -> str:

@@ -186,3 +186,26 @@ def test_a_batch_that_no_number_of_runs_divides_is_not_compared() -> None:
     assert (found.outcome, found.note) == (
         "not-tested", "its runs cannot be assigned to its replicates, so no values could be compared"
     )  # fmt: skip
+
+
+def test_an_estimator_that_knows_its_own_program_alone_is_not_refuted() -> None:
+    """It takes two parameters and one bit a site; elsewhere it raises an exception, and the note says so."""
+
+    def two_bits(params: Tensor, sample: Sample) -> Tensor:
+        return (sample(Bernoulli(torch.sigmoid(params[:, 0]))) + 2 * sample(Bernoulli(torch.sigmoid(params[:, 1])))) ** 2
+
+    def score(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        leaf = params.detach().expand(num_samples, 2).clone().requires_grad_()
+        scores: list[Tensor] = []
+
+        def sample(law: Distribution) -> Tensor:
+            drawn = torch.bernoulli(law.probs.detach(), generator=generator)  # type: ignore[attr-defined]
+            scores.append(law.log_prob(drawn))
+            return drawn
+
+        objective = program(leaf, sample)
+        return torch.autograd.grad((torch.stack(scores).sum(0) * objective.detach()).sum(), leaf)[0]
+
+    found = law_at(0, score, two_bits, torch.tensor([0.3, -0.2]))
+    assert found.outcome == "pass"
+    assert found.note.startswith(f"not tried {OWN}, where it could not run: ")

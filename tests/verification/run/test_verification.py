@@ -326,6 +326,28 @@ class EarlyScore(WaitingScore):
         return super().__call__(early, params, num_samples, generator)
 
 
+def test_a_program_may_write_into_the_values_that_it_is_handed() -> None:
+    """The values are its own: the tape and the checks keep theirs. The gradients are p (1 - p) and -1 / rate^2."""
+
+    def bit(params: torch.Tensor, sample: Sample) -> torch.Tensor:
+        drawn = sample(Bernoulli(torch.sigmoid(params)))
+        kept = drawn.clone()
+        drawn.mul_(2)
+        return kept
+
+    def waiting(params: torch.Tensor, sample: Sample) -> torch.Tensor:
+        drawn = sample(Waiting(params))
+        kept = drawn.clone()
+        drawn.fill_(7.0)
+        return kept
+
+    for estimator, program, value in ((LeaveOneOut(), bit, 0.1), (WaitingScore(), waiting, 2.0)):
+        problem = Problem(name="in place", program=program, params=torch.tensor(value, dtype=torch.float64))
+        found = {check.check: (check.outcome, check.claim) for check in verify(estimator, problem).cells[-1].checks}
+        assert found["forward_law"] == ("pass", "supported")
+        assert found["bias"] == ("unbiased", "supported")
+
+
 def test_a_continuous_law_of_a_file_and_a_row_is_verified() -> None:
     """E[X] = 1 / rate, so the gradient is -1 / rate^2. False-alarm rate 1e-3 a call, at a fixed seed."""
     rate = torch.tensor(2.0, dtype=torch.float64)

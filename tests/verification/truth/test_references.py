@@ -60,7 +60,7 @@ def test_the_best_reference_decides(problem: Problem, kind: str) -> None:
     assert reference.kind == kind
     assert reference.exact == kind.startswith("exact")
     assert reference.supports == (kind != FINITE_DIFFERENCE)
-    assert (reference.bias_bound > 0).any() == (kind == FINITE_DIFFERENCE)
+    assert (reference.bias_bound > 0).any() == (kind in (FINITE_DIFFERENCE, "exact (given)"))
 
 
 def test_the_given_gradient_stands_beside_the_computed_one() -> None:
