@@ -25,7 +25,7 @@ def test_assert_unbiased_says_what_was_found() -> None:
     said = str(caught.value)
     for part in (
         "Scaled(factor=1.1) on fair: biased: bias 1.",
-        "% of the gradient's scale; tolerance 5 %, reference exact (given), ",
+        "% of the gradient's scale; tolerance 5 %, reference exact (enumeration), ",
         "false-fail rate 1e-06, seed 3.",
     ):
         assert part in said
