@@ -77,6 +77,6 @@ def alarm_rate(*, forgetting: bool, runs: int = 300, last: int = 1_000_000) -> f
 
 
 def test_looking_often_is_paid_for() -> None:
-    """A stage's level is .1, of which normal rows use .06 in so many looks (20,000 simulated paths), and .17 if a look forgets."""
+    """A stage's level is .1. Normal rows use .06 of it in so many looks (20,000 simulated paths), and .17 if looks forget."""
     assert alarm_rate(forgetting=False) <= 0.1
     assert alarm_rate(forgetting=True) > 0.1

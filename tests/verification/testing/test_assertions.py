@@ -26,7 +26,7 @@ def test_assert_unbiased_says_what_was_found() -> None:
     for part in (
         "Scaled(factor=1.1) on fair: biased: rescaled by 1.1",
         "; relative error 1",
-        "; tolerance 5 %, reference exact (given), ",
+        "; tolerance 5 %, reference exact (enumeration), ",
         "false-fail rate 1e-06, seed 3.",
     ):
         assert part in said
