@@ -198,4 +198,6 @@ def test_the_tolerance_of_a_channel_is_the_norms() -> None:
     assert plan.unit == pytest.approx(5.0)
     assert plan.tolerance(0.1)[:4] == pytest.approx(0.5)
     assert float(plan.channels.shares.sum()) == pytest.approx(0.875)
+    assert a_vector_plan(scale=np.full(3, 10.0)).unit == pytest.approx(10 * math.sqrt(3))
+    assert a_vector_plan(np.zeros(2), scale=np.array([3.0, 4.0])).unit == pytest.approx(5.0)
     assert a_vector_plan(by_norm=False).channels.shares.sum() == pytest.approx(1.0)
