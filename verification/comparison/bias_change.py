@@ -96,15 +96,18 @@ def _sigma(mine: dict[str, Any], other: dict[str, Any], rows: int) -> float:
 def _exact_bias(base: Check, head: Check, margin: float) -> Difference | None:
     if base.relative_error is None or head.relative_error is None or base.estimate is None or head.estimate is None:
         return None
-    sizes = [float(each.relative_error["estimate"]) for each in (base, head) if each.relative_error is not None]
-    change = sizes[1] - sizes[0]
+    change = float(head.relative_error["estimate"] - base.relative_error["estimate"])
+    worse = change > 0
+    if base.scale is not None and head.scale is not None:
+        # The scale sees a change of sign that leaves the size as it was.
+        change = max(change, float(head.scale["estimate"] - base.scale["estimate"]), key=abs)
     return Difference(
         base=base.estimate,
         head=head.estimate,
         effect=change,
         interval=(change, change),
         p_value=0.0 if abs(change) > max(margin, 1e3 * ROUNDING) else 1.0,
-        worse=change > 0,
+        worse=worse,
         method="exact",
         error=0.0,
     )

@@ -65,7 +65,7 @@ def _near_one(scale: Mapping[str, Any]) -> bool:
 
 
 def _degrees(angle: float) -> str:
-    return f"{number(angle, digits=2)} degrees"
+    return f"{number(round(angle)) if angle >= 10 else number(angle, digits=2)} degrees"
 
 
 def _ratio(figure: Mapping[str, Any]) -> str:

@@ -98,6 +98,6 @@ def _record_moments(
 def _figures(bias: np.ndarray, truth: np.ndarray, scale: np.ndarray, rounding: float) -> GradientFigures | None:
     """Return the figures of an exact mean; None if there is nothing to be relative to."""
     norm = float(np.linalg.norm(truth))
-    unit = max(norm, float(np.sqrt(truth.size) * scale.min()))
-    zero = norm <= rounding * unit
+    zero = norm <= rounding * float(np.linalg.norm(scale))
+    unit = float(np.linalg.norm(scale)) if zero else max(norm, float(np.sqrt(truth.size) * scale.min()))
     return exact_figures(bias, np.zeros_like(truth) if zero else truth, unit) if unit > 0 else None

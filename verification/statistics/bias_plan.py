@@ -132,8 +132,11 @@ class BiasPlan:
     @property
     def unit(self) -> float:
         """The norm that a relative error refers to: the gradient's, or the floor's where that is larger."""
+        scale = np.asarray(self.scale)
+        if not self.gradient.any():
+            return float(np.linalg.norm(scale))  # every scale is a floor
         # The least scale is the typical size of a coordinate, or the floor.
-        least = math.sqrt(self.size) * float(np.min(np.asarray(self.scale)))
+        least = math.sqrt(self.size) * float(scale.min())
         return max(float(np.linalg.norm(np.asarray(self.truth))), least)
 
     @property

@@ -55,6 +55,16 @@ class GradientFigures:
     length: Figure | None = None
     spread: float = 0.0
 
+    def without_intervals(self) -> GradientFigures:
+        """Return the estimates alone: every interval is as wide as its figure may be."""
+        return replace(
+            self,
+            relative_error=replace(self.relative_error, interval=(0.0, math.inf)),
+            scale=None if self.scale is None else replace(self.scale, interval=(-math.inf, math.inf)),
+            angle=None if self.angle is None else replace(self.angle, interval=(0.0, 180.0)),
+            length=None if self.length is None else replace(self.length, interval=(0.0, math.inf)),
+        )
+
     def to_record(self) -> dict[str, Any]:
         """Return the relative error, the scale and the angle as a record holds them."""
         named = {"relative_error": self.relative_error, "scale": self.scale, "angle": self.angle}

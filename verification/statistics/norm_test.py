@@ -111,7 +111,9 @@ class NormTest:
             return None
         if seen.settled[:size].all() and self.batches.reference is None:
             return exact_figures(seen.mean[:size], self.plan.gradient, self.plan.unit or 1.0)
-        return gradient_figures(self.batches, self.plan.gradient, self.plan.unit or 1.0, self._critical(seen, planned))
+        figures = gradient_figures(self.batches, self.plan.gradient, self.plan.unit or 1.0, self._critical(seen, planned))
+        # Rows that cannot be trusted have estimates, and no interval.
+        return figures if figures is None or self.ready(seen) else figures.without_intervals()
 
     def kind(self, seen: Look) -> BiasKind:
         """Return the kind of a bias at the look that ends the cell."""
@@ -178,7 +180,7 @@ class NormTest:
 
     def _room(self, relative: float) -> float:
         spare = float(np.linalg.norm(np.asarray(self.plan.tau_numeric)) - np.linalg.norm(np.asarray(self.plan.reference_bias)))
-        return relative * self._unit() + spare
+        return relative * self.plan.unit + spare
 
 
 def _first_at_least(planned: Sequence[int], *rows: float) -> set[int]:

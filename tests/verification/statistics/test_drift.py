@@ -15,20 +15,20 @@ from gradverify.verification.statistics.drift import Drift
 Draw = Callable[[int], np.ndarray]
 
 
-def first_alarm(draw: Draw, size: int, alpha: float, max_rows: int = 8000, peek: bool = False) -> int:
-    """Return the rows at the first alarm, or 0; ``peek`` plants the bug that looks are not paid for."""
+def first_alarm(draw: Draw, size: int, alpha: float, max_rows: int = 8000) -> int:
+    """Return the rows at the first alarm, or 0."""
     drift, start, done = Drift.empty(size), 0, 0
     for count in looks(max_rows=max_rows):
         drift, done = drift.extend(Batches.from_rows(draw(count - done))), count
         if drift.open and not start:
             start = count
-        if start and drift.alarms(count if peek else start, alpha):
+        if start and drift.alarms(start, alpha):
             return count
     return 0
 
 
-def alarms(law: Callable[[np.random.Generator], Draw], size: int, alpha: float, runs: int, **options: bool) -> int:
-    return sum(first_alarm(law(np.random.default_rng(seed)), size, alpha, **options) > 0 for seed in range(runs))
+def alarms(law: Callable[[np.random.Generator], Draw], size: int, alpha: float, runs: int) -> int:
+    return sum(first_alarm(law(np.random.default_rng(seed)), size, alpha) > 0 for seed in range(runs))
 
 
 NULLS: dict[str, Callable[[np.random.Generator], Draw]] = {

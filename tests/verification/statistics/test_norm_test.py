@@ -175,6 +175,17 @@ def test_a_deterministic_vector_is_exact() -> None:
     assert (sound.outcome, sound.r) == ("unbiased", 0.0)
 
 
+def test_rows_that_cannot_be_trusted_have_estimates_and_no_interval() -> None:
+    """Infinite variance in one coordinate: the cell is inconclusive, and says nothing definite of the gradient."""
+    rng = np.random.default_rng(0)
+    verdict = decide(a_vector_plan(), lambda n: np.hstack([rng.normal(size=(n, 2)), rng.pareto(1.5, size=(n, 1)) - 2]))
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", "tail")
+    assert verdict.relative_error is not None
+    assert verdict.relative_error["interval"] == (0.0, math.inf)
+    assert verdict.angle is not None
+    assert verdict.angle["interval"] == (0.0, 180.0)
+
+
 def test_a_vector_plan_needs_batch_sums() -> None:
     test = BiasTest(a_vector_plan())
     rows = test.plan.channels.project(np.zeros((1000, 3)))
@@ -187,4 +198,6 @@ def test_the_tolerance_of_a_channel_is_the_norms() -> None:
     assert plan.unit == pytest.approx(5.0)
     assert plan.tolerance(0.1)[:4] == pytest.approx(0.5)
     assert float(plan.channels.shares.sum()) == pytest.approx(0.875)
+    assert a_vector_plan(scale=np.full(3, 10.0)).unit == pytest.approx(10 * math.sqrt(3))
+    assert a_vector_plan(np.zeros(2), scale=np.array([3.0, 4.0])).unit == pytest.approx(5.0)
     assert a_vector_plan(by_norm=False).channels.shares.sum() == pytest.approx(1.0)
