@@ -188,7 +188,7 @@ def _explain_failure(trial: Trial) -> TargetError:
     """Return the error for a callable that no probe recognised: its own exception comes first."""
     unfilled = describe_unfilled(trial.target, proposed=bool(trial.candidates))
     raised = [error for error in trial.errors if error.startswith(RAISED)]
-    if unfilled and (raised or not trial.candidates):
+    if unfilled and (raised or not trial.candidates or "arguments" in unfilled):
         alike = raised[:1] if len(set(raised)) == 1 else []
         return AmbiguousTargetError("; ".join((*alike, unfilled)))
     unread = "its result cannot be read as a sample, a loss or a gradient"

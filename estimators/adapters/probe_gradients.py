@@ -107,7 +107,15 @@ def _call(
     """Call the target once, and return the convention that fits the result and the samples that it showed first."""
     heard = ProbeObjective()
     filled = convention.fill(heard, bits=bits, rows=rows)
-    found = read_result(convention, trial.attempt(convention, filled, seed), filled, heard)
+    given = trial.attempt(convention, filled, seed)
+    found = read_result(convention, given, filled, heard)
+    shapes = [str(tuple(tensor.shape)) for _, tensor in find_tensors(given)]
+    if found is None and shapes and heard.rows:
+        called = f"{convention.takes} of shape {tuple(filled['theta'].shape)}"
+        trial.errors.append(
+            f"it returned shape {' and '.join(shapes)} for {called}; expected one loss for each row, their mean or sum, or "
+            "gradients"
+        )
     return found, [] if heard.first is None else [heard.first]
 
 

@@ -102,6 +102,9 @@ def describe_unfilled(target: Any, *, proposed: bool) -> str:
     if asked:
         name, words = asked[0]
         return f"its argument {name!r} asks for {words}, which the problem does not have; {then}"
+    if len(unknown) > 1:
+        listed = " and ".join(map(repr, unknown))
+        return f"its arguments {listed} have no known role; rename them (f, logits, probs, temperature, ...) or bind them"
     if unknown and (told & _TELLING or not proposed):
         return f"its argument {unknown[0]!r} has no known role; rename it (log_prob, cost, reward, f, logits, probs) or {then}"
     if names and not proposed:

@@ -188,6 +188,20 @@ def test_a_stated_form_is_honoured() -> None:
         find(foreign.arm, ForeignHints(returns="index"))
 
 
+def several_losses(f: Any, logits: Tensor) -> Tensor:
+    """A loss for each of three samples of a row."""
+    law = distributions.OneHotCategorical(logits=logits)
+    z = law.sample((3,))
+    return law.log_prob(z) * f(z).detach()
+
+
+def test_a_loss_of_another_shape_is_named_with_what_was_expected() -> None:
+    with pytest.raises(
+        UnrecognisedTargetError, match=r"it returned shape \(3, 8\) for probs of shape \(8, 4\); expected one loss for each row"
+    ):
+        find(several_losses)
+
+
 def needs_a_leaf(f: Any, logits: Tensor) -> Tensor:
     """A loss that converts its parameters where they carry no graph, and fails where they do."""
     p = logits.numpy()

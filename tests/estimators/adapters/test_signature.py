@@ -118,6 +118,11 @@ def test_no_argument_is_filled_by_guess(target: Any, message: str) -> None:
     assert re.match(message, describe_unfilled(target, proposed=bool(proposed)))
 
 
+def test_several_names_that_tell_nothing_are_all_asked_for() -> None:
+    message = describe_unfilled(unnamed_parameters, proposed=True)
+    assert message.startswith("its arguments 'one' and 'two' have no known role; rename them (f, logits, probs, temperature, ")
+
+
 def test_names_that_are_all_known_ask_for_nothing() -> None:
     assert describe_unfilled(shapes.policy_loss, proposed=True) == ""
     assert describe_unfilled(foreign.one_hot_of_probs, proposed=True) == ""
