@@ -27,6 +27,9 @@ Array = NDArray[np.float64]
 LEAST_SIGNAL = 5.0
 """The standard errors that the squared norm of a sampled reference must be away from zero before anything is divided by it."""
 
+ROUNDING = 1e-6
+"""The norm of a known mean, over that of the gradient, below which the mean is zero to rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
@@ -97,6 +100,9 @@ def exact_figures(error: Array, truth: Array, unit: float) -> GradientFigures:
     norm = _norm(truth)
     if norm == 0:
         return GradientFigures(relative_error=relative)
+    if _norm(truth + error) <= ROUNDING * norm:
+        # What is left is rounding, which has a sign and a direction by chance.
+        return GradientFigures(relative_error=relative, scale=_point(0.0), length=_point(0.0))
     along = float((error * truth).sum()) / norm
     scale = 1 + along / norm
     # The part across is computed from the vector: a difference of squares would leave an angle of rounding.

@@ -35,6 +35,8 @@ def figures(scale: tuple[float, float], angle: tuple[float, float] | None, lengt
         ([2.25, 3.0], "rescaled"),
         ([-2.25, -3.0], "reversed"),
         ([0.0, 0.0], "zero"),
+        ([2e-16, -1e-15], "zero"),
+        ([-3e-16, 0.0], "zero"),
         ([4.0, -3.0], "turned"),
         ([3.1, 4.0], "rescaled"),
         ([3.0, 4.4], "turned"),
