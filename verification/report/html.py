@@ -83,7 +83,7 @@ def _run_facts(record: Record) -> dict[str, str]:
     facts = {"Command": run.command, "Profile": run.profile}
     if judges(record):
         facts |= {
-            "Tolerance": f"{percent(run.tolerance)} of the gradient's scale",
+            "Tolerance": f"{percent(run.tolerance)} of the gradient",
             "Error budget": f"alpha {number(run.alpha)}" + (f" over {count(run.num_tests)} tests" if run.num_tests else ""),
             "Error budget's split": str(run.budget.get("rule", "")),
             "Cells": count(len(record.cells)),
