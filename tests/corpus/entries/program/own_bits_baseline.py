@@ -7,10 +7,17 @@ EXPECTED = {"outcome": "unbiased"}
 
 
 def target(program, params, num_samples, generator):
-    p = torch.sigmoid(params).expand(num_samples, 3)
-    bits = torch.bernoulli(p, generator=generator)
-    cost = program(params.expand(num_samples, 3), lambda law: bits)
+    leaf = params.expand(num_samples, *params.shape).clone().requires_grad_()
+    drawn = []
+
+    def sample(law):
+        bits = torch.bernoulli(law.probs.detach(), generator=generator)
+        drawn.append((bits, law.log_prob(bits)))
+        return bits
+
+    cost = program(leaf, sample).detach()
+    ((bits, log_probs),) = drawn
     weights = 0.2 + 1.8 * bits
-    others = (weights.sum(1, keepdim=True) - weights) / 2
-    baseline = -((weights.sum(1, keepdim=True) - weights + others) / 3).log()
-    return (cost.unsqueeze(-1) - baseline) * (bits - p)
+    others = (weights.sum(1, keepdim=True) - weights) / (bits.shape[1] - 1)
+    baseline = -((weights.sum(1, keepdim=True) - weights + others) / bits.shape[1]).log()
+    return torch.autograd.grad(((cost.unsqueeze(-1) - baseline) * log_probs).sum(), leaf)[0]
