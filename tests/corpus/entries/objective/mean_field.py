@@ -4,6 +4,7 @@ import torch
 from torch.distributions import Bernoulli
 
 PROBLEM = "bits:3/cubic"
+OPTIONS = {"takes": "logits"}
 EXPECTED = {"outcome": "unbiased"}
 
 

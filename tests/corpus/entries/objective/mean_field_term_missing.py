@@ -4,6 +4,7 @@ import torch
 from torch.distributions import Bernoulli
 
 PROBLEM = "bits:3/cubic"
+OPTIONS = {"takes": "logits"}
 EXPECTED = {"outcome": "biased", "kind": "turned", "scale": 0.512796, "angle": 15.6915}
 
 

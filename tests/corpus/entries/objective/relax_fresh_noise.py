@@ -8,7 +8,7 @@ EXPECTED = {"outcome": "unbiased"}
 
 
 def draw(logits):
-    u = torch.rand_like(logits)
+    u = torch.rand_like(logits).clamp(1e-9, 1 - 1e-9)
     z = logits + u.log() - torch.log1p(-u)
     b = (z > 0).to(logits).detach()
     return z, b, Bernoulli(logits=logits).log_prob(b).sum(-1)

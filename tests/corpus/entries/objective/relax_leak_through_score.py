@@ -11,7 +11,7 @@ EXPECTED = {"outcome": "biased", "kind": "turned", "scale": 1.182283, "angle": 4
 
 
 def draw(logits):
-    u, v = torch.rand_like(logits), torch.rand_like(logits)
+    u, v = (torch.rand_like(logits).clamp(1e-9, 1 - 1e-9) for _ in range(2))
     z = logits + u.log() - torch.log1p(-u)
     b = (z > 0).to(logits).detach()
     p = torch.sigmoid(logits)

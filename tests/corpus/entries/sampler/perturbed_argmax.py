@@ -10,7 +10,7 @@ EXPECTED = {"outcome": "unbiased"}
 class Perturbed(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scores):
-        noise = -(-torch.rand_like(scores).log()).log()
+        noise = -(-torch.rand_like(scores).clamp(1e-9, 1 - 1e-9).log()).log()
         z = functional.one_hot((scores + 0.5 * noise).argmax(-1), scores.shape[-1]).to(scores)
         ctx.save_for_backward(z, noise)
         return z

@@ -7,6 +7,6 @@ EXPECTED = {"outcome": "biased", "kind": "rescaled", "scale": 0.6476422}
 
 
 def target(probs):
-    u = torch.rand_like(probs)
+    u = torch.rand_like(probs).clamp(1e-9, 1 - 1e-9)
     soft = torch.sigmoid(probs.log() - torch.log1p(-probs) + u.log() - torch.log1p(-u))
     return (soft > 0.5).to(soft) + soft - soft.detach()
