@@ -221,11 +221,17 @@ def score(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def _make_row(entry: Entry, found: Finding, class_: Class) -> dict[str, Any]:
     problem = entry.problem if isinstance(entry.problem, str) else f"programs:{entry.problem.name}"
     expected = {name: value for name, value in asdict(entry.expected).items() if value not in ("", None)}
-    figures = {name: {key: figure.get(key) for key in ("estimate", "interval")} for name, figure in found.figures.items()}
+    figures = {name: _write_plainly(figure) for name, figure in found.figures.items()}
     seen = {"outcome": found.outcome, "kind": found.kind, **figures, "words": found.words}
     row = {"entry": entry.name, "rule": entry.rule, "problem": problem, "options": dict(entry.options), "expected": expected}
     row |= {"found": {name: value for name, value in seen.items() if value != ""}, "class": class_}
     return row | ({"excluded": excluded} if (excluded := find_excluded(entry.expected, found)) else {})
+
+
+def _write_plainly(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return estimate and interval as plain data, where infinities are strings as in a record."""
+    limits = [each if math.isfinite(each) else str(each) for each in map(float, figure.get("interval") or ())]
+    return {"estimate": figure.get("estimate"), "interval": limits}
 
 
 def _write_figures(found: Finding) -> str:
@@ -242,8 +248,7 @@ def render(rows: Sequence[Mapping[str, Any]]) -> str:
     for title, chosen in (("Not right", [row for row in rows if row["class"] != "right"]), ("All entries", rows)):
         lines += ["", f"## {title}", "", "| entry | expected | found | class |", "|---|---|---|---|"]
         lines += [
-            f"| {row['entry']} | {_write_truth(row['expected'])} | {_write_found(row['found'])} | {row['class']} |"
-            for row in chosen
+            f"| {row['entry']} | {_write_truth(row['expected'])} | {_write_found(row)} | {row['class']} |" for row in chosen
         ]
     return "\n".join(lines) + "\n"
 
@@ -253,11 +258,13 @@ def _write_truth(expected: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (expected["outcome"], expected.get("kind", ""), *sizes)))
 
 
-def _write_found(found: Mapping[str, Any]) -> str:
+def _write_found(row: Mapping[str, Any]) -> str:
+    """Return a verdict in words: sizes of a bias, and every interval that excludes the known size."""
+    found, excluded = row["found"], row.get("excluded", ())
     texts = [found["outcome"], found.get("kind", "")]
-    for name in ("scale", "angle"):
+    for name in ("relative_error", "scale", "angle"):
         interval = (found.get(name) or {}).get("interval")
-        if interval is not None and found["outcome"] == "biased":
+        if interval and (name in excluded or (found["outcome"] == "biased" and name != "relative_error")):
             texts.append(f"{name} {float(interval[0]):.4g} to {float(interval[1]):.4g}")
     return ", ".join(filter(None, texts))
 
@@ -274,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = Counter(row["class"] for row in rows)
     given.out.mkdir(parents=True, exist_ok=True)
     report = {"score": {name: counts[name] for name in CLASSES}, "entries": rows}
-    (given.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (given.out / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (given.out / "report.md").write_text(render(rows), encoding="utf-8")
     print(f"{len(rows)} entries: " + ", ".join(f"{counts[name]} {name}" for name in CLASSES))
     return 1 if counts["confident wrong"] else 0
