@@ -96,6 +96,16 @@ def selftest(session: nox.Session) -> None:
 
 
 @nox.session
+def corpus(session: nox.Session) -> None:
+    """Judge public gradient rules of known truth, and print the score; writes reports/corpus/ (arguments go to the script).
+
+    It fails if a verdict is confidently wrong.
+    """
+    _install(session, "cli")
+    session.run("python", "tests/corpus/score.py", "--out", "reports/corpus", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests and the packages' doctests; arguments go to pytest, and paths among them are run instead."""
     _install(session, "dev")

@@ -1,0 +1,27 @@
+"""Evolution strategies without 1 / sigma (evolution-strategies-starter #24), sigma = 0.25. Scale by Gaussian quadrature."""
+
+import torch
+
+PROBLEM = "bits:3/cubic"
+EXPECTED = {"outcome": "biased", "kind": "rescaled", "scale": 0.2488881, "angle": 0.2288}
+
+
+def difference(program, rows, delta, generator):
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+
+    def run(params):
+        noise = torch.Generator().manual_seed(seed)
+
+        def sample(law):
+            u = torch.rand(law.probs.shape, generator=noise, dtype=torch.float64)
+            return (u < law.probs).to(law.probs)
+
+        return program(params, sample)
+
+    return (run(rows + delta) - run(rows - delta)) / 2
+
+
+def target(program, params, num_samples, generator):
+    rows = params.expand(num_samples, 3)
+    noise = torch.randn(rows.shape, generator=generator, dtype=rows.dtype)
+    return difference(program, rows, 0.25 * noise, generator).unsqueeze(-1) * noise
