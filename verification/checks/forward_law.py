@@ -90,9 +90,10 @@ def _try_edges(estimator: Estimator, params: Tensor, kind: type[Distribution], g
     where = _OWN.format(kind=kind.__name__)
     try:
         seen = _watch_runs(estimator, _edge_program(_EDGES[kind]), params, generator)
+        # Values of another program's shape cannot be compared.
+        found = judge_draws(seen.drawn, alpha) if seen.drawn else None
     except Exception as error:
         return f"not tried {where}, where it could not run: {type(error).__name__}: {error}"[:300]
-    found = judge_draws(seen.drawn, alpha) if seen.drawn else None
     return f"{where}, which decides nothing, {found.note}" if found is not None and found.outcome == "failed" else ""
 
 

@@ -209,3 +209,19 @@ def test_an_estimator_that_knows_its_own_program_alone_is_not_refuted() -> None:
     found = law_at(0, score, two_bits, torch.tensor([0.3, -0.2]))
     assert found.outcome == "pass"
     assert found.note.startswith(f"not tried {OWN}, where it could not run: ")
+
+
+def test_an_estimator_that_ignores_the_laws_it_is_handed_is_not_refuted() -> None:
+    """Its values have the shape of its own program wherever it runs, so that those of another program cannot be compared."""
+
+    def ignoring(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        p = torch.sigmoid(params).expand(num_samples, 3)
+        bits = torch.bernoulli(p, generator=generator)
+        return program(params.expand(num_samples, 3), lambda law: bits).unsqueeze(-1) * (bits - p)
+
+    def three_bits(params: Tensor, sample: Sample) -> Tensor:
+        return sample(Bernoulli(torch.sigmoid(params))).sum(-1)
+
+    found = law_at(0, ignoring, three_bits, torch.zeros(3))
+    assert found.outcome == "pass"
+    assert found.note.startswith(f"not tried {OWN}, where it could not run: ")
