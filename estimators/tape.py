@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import warnings
 
-from .runs.tape import Draw, Tape, accept, choose, draw, draw_coupled, forcing, recording, replaying, sampling
+from .runs.tape import Draw, Tape, accept, choose, draw, draw_coupled, forcing, own_value, recording, replaying, sampling
 
-__all__ = ["Draw", "Tape", "accept", "choose", "draw", "draw_coupled", "forcing", "recording", "replaying", "sampling"]
+__all__ = [
+    "Draw",
+    "Tape",
+    "accept",
+    "choose",
+    "draw",
+    "draw_coupled",
+    "forcing",
+    "own_value",
+    "recording",
+    "replaying",
+    "sampling",
+]
 
 warnings.warn(
     "gradverify.estimators.tape has moved; import gradverify.estimators.runs.tape instead",

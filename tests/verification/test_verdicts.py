@@ -37,7 +37,7 @@ def test_the_type_checker_sees_a_misspelt_verdict(tmp_path: Path) -> None:
     # Only the modules that say what a check is: the whole package would take a minute.
     place = tmp_path / "gradverify" / "verification"
     (place / "record").mkdir(parents=True)
-    for name in ("verdicts.py", "record/record.py", "record/head.py", "record/study.py"):
+    for name in ("verdicts.py", "record/record.py", "record/head.py", "record/migration.py", "record/study.py"):
         (place / name).symlink_to(Path(gradverify.verification.__file__).parent / name)
     options = ("--strict", "--no-site-packages", "--namespace-packages", "--explicit-package-bases")
     command = [sys.executable, "-m", "mypy", *options, "user.py"]

@@ -34,6 +34,7 @@ _SINGLE_CALLS = 128
 _FEW_CALLS = 16
 _SHORT = 16  # sites of a program up to which all calls are made; a longer one gets fewer, since each takes longer
 _LARGEST_WORK = 2**23  # rows times categories and evaluations, as for a chunk
+_FEWEST = 8  # finite rows that are compared at least
 _COORDINATES = 8  # that are compared at most, beside the sum
 _QUANTILES = tuple(eighth / 8 for eighth in range(1, 8))
 
@@ -84,6 +85,7 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
         return np.asarray(drawn.reshape(rows, -1).double().cpu()).copy()
 
     base = draw(1, ROUND_ROWS)
+    share, epsilon = alpha / (len(groups) + 1), torch.finfo(problem.params.dtype).eps
     finding = None
     for group in groups:
         numbers = range(calls + 1, calls + 1 + len(group.sizes))
@@ -93,12 +95,18 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
         except Exception as error:
             refused.append(f"{group.name} ({type(error).__name__})")
             continue
-        finding = _compare(group, np.concatenate(rows), base, alpha / len(groups), torch.finfo(problem.params.dtype).eps)
+        finding = _compare(group, np.concatenate(rows), base, share, epsilon)
         if finding is not None:
             break
-    if not np.array_equal(base, draw(1, ROUND_ROWS)):
+    again = draw(1, ROUND_ROWS)
+    # Rows that are not finite are the bias test's, which says how often they come and if they come back.
+    known = np.isfinite(base) & np.isfinite(again)
+    if not np.array_equal(base[known], again[known]):
         note = f"after {calls} calls the same seed gave other rows; an estimator must not remember its calls"
         return Conformance("failed", "not reproducible", note)
+    if finding is not None and _law_distance(draw(calls + 1, ROUND_ROWS), base, epsilon) <= share:
+        note = f"the rows of two calls of {ROUND_ROWS:,} rows have different laws: the rows of a call share noise"
+        return Conformance("failed", "dependent rows", note)
     return finding or Conformance("pass", note=f"it refused {', '.join(refused)}, which were not compared" if refused else "")
 
 
@@ -120,20 +128,28 @@ def compare_laws(rows: Array, base: Array, rounding: float) -> float:
 
 
 def _compare(group: _Group, rows: Array, base: Array, alpha: float, epsilon: float) -> Conformance | None:
-    """Return a finding if the rows of a group overflow or have another law than the base."""
-    bad = int((~np.isfinite(rows)).any(1).sum())
-    if bad:
+    """Return a finding if the rows of a group overflow more often than those of the base, or have another law."""
+    bad, usual = (int((~np.isfinite(values)).any(1).sum()) for values in (rows, base))
+    if bad and stats.hypergeom.sf(bad - 1, len(rows) + len(base), bad + usual, len(rows)) <= alpha / 2:
         return Conformance("failed", "not finite", f"{bad} of {len(rows)} rows hold NaN or infinity: {group.name}")
+    p_value = _law_distance(rows, base, epsilon)
+    if p_value > alpha / 2:
+        return None
+    note = f"{group.name} do not have the law of a call of {ROUND_ROWS:,} rows (p = {p_value:.1g})"
+    return Conformance("failed", "call sizes", f"{note}; a row must not depend on the size of its call")
+
+
+def _law_distance(rows: Array, base: Array, epsilon: float) -> float:
+    """Return a p-value of the hypothesis that the finite rows of two samples ``[m, d]`` and ``[n, d]`` have one law."""
+    rows, base = (values[np.isfinite(values).all(1)] for values in (rows, base))
+    if min(len(rows), len(base)) < _FEWEST:
+        return 1.0
     ours, theirs = (np.column_stack([values[:, :_COORDINATES], values.sum(1)]) for values in (rows, base))
     centre = np.median(theirs[: len(base) // 2], axis=0)
     ours, theirs = (np.column_stack([values, np.abs(values - centre)]) for values in (ours, theirs))
     # One size for all columns: where coordinates cancel, as in the sum of the logits' gradient, nothing but rounding is left.
     rounding = math.sqrt(epsilon) * float(np.abs(theirs).max())
-    p_value = min(compare_laws(one, other, rounding) for one, other in zip(ours.T, theirs.T, strict=True)) * ours.shape[1]
-    if p_value > alpha:
-        return None
-    note = f"{group.name} do not have the law of a call of {ROUND_ROWS:,} rows (p = {p_value:.1g})"
-    return Conformance("failed", "call sizes", f"{note}; a row must not depend on the size of its call")
+    return min(compare_laws(one, other, rounding) for one, other in zip(ours.T, theirs.T, strict=True)) * ours.shape[1]
 
 
 def _fits(estimator: Estimator, probe: Probe, rows: int) -> bool:

@@ -32,6 +32,7 @@ class Look:
         std: Standard deviations of one row.
         skewness: Sample skewnesses.
         open: The channels whose sample can be trusted at this look.
+        bounded: The channels that may be accepted: the open ones, and those whose far rows are known rare outcomes.
         start: The number of rows at a channel's first open look; 0 if it has not been open.
         constant: The channels without variation beyond rounding.
         settled: The constant channels with enough rows to be called deterministic, if they are right or may decide.
@@ -47,6 +48,7 @@ class Look:
     std: Array
     skewness: Array
     open: Flags
+    bounded: Flags
     start: NDArray[np.int64]
     constant: Flags
     settled: Flags
@@ -106,6 +108,7 @@ def look(
         std=moments.std,
         skewness=moments.skewness,
         open=opened,
+        bounded=bounded,
         start=start,
         constant=constant,
         settled=settled,

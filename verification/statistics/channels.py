@@ -61,8 +61,8 @@ def own_scales(truth: ArrayLike, floor: ArrayLike = 0.0) -> Array:
         Scales ``[d]``.
 
     Example:
-        >>> own_scales([3.0, 0.0, 0.0, -0.04])
-        array([3.  , 1.50013333, 1.50013333, 0.04])
+        >>> own_scales([3.0, 0.0, 0.0, -0.04]).round(2).tolist()
+        [3.0, 1.5, 1.5, 0.04]
     """
     truth = np.asarray(truth, dtype=np.float64).reshape(-1)
     typical = np.linalg.norm(truth) / math.sqrt(max(truth.size, 1))

@@ -134,7 +134,7 @@ def rows_for_norm(spread: float, bound: float, critical: float) -> float:
 
     Example:
         >>> round(rows_for_norm(1.0, 1.0, 1.645), 1)
-        14.9
+        14.6
     """
     if not bound > 0:
         return math.inf

@@ -58,9 +58,9 @@ class NormTest:
             self.drift = self.drift.extend(fresh)
 
     def ready(self, seen: Look) -> bool:
-        """True if every coordinate is open or deterministic, so that the rows have seen what matters."""
+        """True if every coordinate is open, bounded or deterministic, so that the rows have seen what matters."""
         size = self.plan.size
-        return bool((seen.settled[:size] | (seen.open[:size] & ~self.plan.degenerate)).all())
+        return bool((seen.settled[:size] | (seen.bounded[:size] & ~self.plan.degenerate)).all())
 
     def watch(self, seen: Look, planned: Sequence[int]) -> None:
         """Take note of a look: the start of the drift's sequence, and the plan of the looks at which the norm is tested."""

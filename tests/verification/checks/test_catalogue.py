@@ -64,7 +64,8 @@ def test_the_checks_of_a_cell_share_one_error_rate(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(catalogue, "CELL_CHECKS", (*CELL_CHECKS, ROW, ROW))
     workbench = Workbench(settle(), {"e": wrong.SOUND}.__getitem__, {BIT.name: BIT}.__getitem__)
     findings = examine_cell(workbench.subject("e", BIT.name), 0.03)
-    assert findings["politeness"].note == "e at 0.01"
+    # Brought code has two statistical checks of its own beside the planted two: the forward law and the sizes of calls.
+    assert findings["politeness"].note == "e at 0.0075"
 
 
 def test_a_decisive_check_that_fails_ends_the_list() -> None:
