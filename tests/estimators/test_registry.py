@@ -221,9 +221,14 @@ def test_an_empty_file_has_nothing_public(tmp_path: Path) -> None:
         load_estimator(f"{tmp_path}/empty.py:attr")
 
 
+def test_arguments_that_tell_no_role_are_asked_for_by_name(file: Path) -> None:
+    with pytest.raises(TargetError, match="its arguments 'one' and 'two' have no known role"):
+        load_estimator(f"{file}:other")
+
+
 @pytest.mark.parametrize(
     ("attribute", "kind"),
-    [("number", "int"), ("other", "function"), ("wrong_factory", "function"), ("Holder", "type")],
+    [("number", "int"), ("wrong_factory", "function"), ("Holder", "type")],
 )
 def test_what_is_no_estimator_is_refused(file: Path, attribute: str, kind: str) -> None:
     with pytest.raises(TargetError) as error:
