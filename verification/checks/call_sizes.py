@@ -149,7 +149,8 @@ def _law_distance(rows: Array, base: Array, epsilon: float) -> float:
     ours, theirs = (np.column_stack([values, np.abs(values - centre)]) for values in (ours, theirs))
     # One size for all columns: where coordinates cancel, as in the sum of the logits' gradient, nothing but rounding is left.
     rounding = math.sqrt(epsilon) * float(np.abs(theirs).max())
-    return min(compare_laws(one, other, rounding) for one, other in zip(ours.T, theirs.T, strict=True)) * ours.shape[1]
+    values = [compare_laws(one, other, rounding) for one, other in zip(ours.T, theirs.T, strict=True)]
+    return float(min(values)) * len(values)
 
 
 def _fits(estimator: Estimator, probe: Probe, rows: int) -> bool:
