@@ -108,7 +108,7 @@ def call_estimator(
     if bool(((handed - params).abs() > _WRITTEN * (1 + params.abs())).any()):
         faults.append("wrote into the parameters that it was handed")
     copied = drawn.clone() if isinstance(drawn, Tensor) else drawn
-    return copied, f"it {' and '.join(faults)}" if faults else ""
+    return copied, f"it {' and '.join(faults)}; it was put back after the call" if faults else ""
 
 
 @cache

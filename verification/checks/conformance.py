@@ -76,7 +76,7 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
         note = "it drew from global random state, or seeded it; draw only from the given generator"
         return Conformance("failed", "global random state", note)
     if fault:
-        return Conformance("failed", "shared state", f"{fault}; it was put back after the call")
+        return Conformance("failed", "shared state", fault)
     malformed = _check_form(rows, params)
     if malformed:
         return malformed

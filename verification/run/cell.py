@@ -168,7 +168,7 @@ class CellRun:
     def _find_dependence(self, task: ChunkTask, result: ChunkResult) -> Conformance | None:
         """Return a finding if a call changed what others share, or if rows repeat, follow each other or share noise."""
         if result.fault:
-            return Conformance("failed", "shared state", f"{result.fault}; it was put back after the call")
+            return Conformance("failed", "shared state", result.fault)
         finding = self._independence.compare(task.stage, task.number, task.rows, result.digest, result.correlation)
         if finding is None and result.overflow is None:
             whole = reduce(Moments.merge, result.own)
@@ -182,8 +182,7 @@ class CellRun:
             self.totals.add_rows(own)
             self._stage.add(errors, sums if self.test.verdict is None else None)
             if result.reference:
-                mine, theirs = self._stage.sides
-                self._stage.sides = mine.merge(own), theirs.merge(result.reference[at])
+                self._stage.add_sides(own, result.reference[at])
             self._look()
             if errors.nonfinite and self.test.verdict is not None:
                 self._explain_overflow(errors.nonfinite, result.overflow)

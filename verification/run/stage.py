@@ -25,6 +25,7 @@ class Stage:
 
     Attributes:
         seen: The moments of the errors so far.
+        sides: The moments of the estimator's rows and of the sampled reference's; of no rows if the reference is a number.
         fresh: The batch sums since the last look; None if there are none.
         constant: True if all rows of the stage are equal.
     """
@@ -69,6 +70,11 @@ class Stage:
         self.seen = self.seen.merge(errors)
         if batches is not None:
             self.fresh = batches if self.fresh is None else self.fresh.follow(batches)
+
+    def add_sides(self, own: Moments, reference: Moments) -> None:
+        """Enter the moments of further rows of the estimator, and of the sampled reference, each by itself."""
+        mine, theirs = self.sides
+        self.sides = mine.merge(own), theirs.merge(reference)
 
     def take_fresh(self) -> Batches | None:
         """Return the batch sums since the last look, and start over."""
