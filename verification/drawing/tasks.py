@@ -6,7 +6,7 @@ A task names its estimator and its problem; a `Workbench` knows what the names m
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -216,13 +216,16 @@ class ChunkTask:
     def _moments(self, rows: Array) -> tuple[Moments, ...]:
         """Return the moments of the watched channels, for each split of the chunk."""
         watched = self.channels.project(rows)
-        cuts = pairwise([0, *self.splits])
-        return tuple(Moments.from_rows(watched[a:b], first_row=self.first_row + a) for a, b in cuts)
+        return tuple(Moments.from_rows(watched[a:b], first_row=self.first_row + a) for a, b in self._cuts())
 
     def _batches(self, errors: Array, reference: Array | None) -> tuple[Batches, ...]:
         """Return the batch sums, for each split of the chunk."""
-        cuts = list(pairwise([0, *self.splits]))
-        return tuple(Batches.from_rows(errors[a:b], None if reference is None else reference[a:b]) for a, b in cuts)
+        parts = ((errors[a:b], None if reference is None else reference[a:b]) for a, b in self._cuts())
+        return tuple(Batches.from_rows(*part) for part in parts)
+
+    def _cuts(self) -> Iterator[tuple[int, int]]:
+        """Return the first row of each split within the chunk, and the row behind its last one."""
+        return pairwise([0, *self.splits])
 
     def _reference_rows(self, subject: Subject) -> Array:
         """Return what is subtracted: the exact gradient, or fresh rows of a sampled reference."""
