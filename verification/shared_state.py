@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from operator import is_
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,8 @@ def _restore_functions(namespace: Any, before: dict[str, Any]) -> list[str]:
     restored = []
     for name in replaced:
         was = before.get(name, _ABSENT)
+        if _is_of_torch(after.get(name), name):
+            continue
         if was is _ABSENT:
             delattr(namespace, name)
         elif callable(was) or callable(after.get(name)) or isinstance(was, bool):
@@ -140,3 +143,12 @@ def _restore_functions(namespace: Any, before: dict[str, Any]) -> list[str]:
             continue
         restored.append(f"{namespace.__module__ + '.' if isinstance(namespace, type) else ''}{namespace.__name__}.{name}")
     return restored
+
+
+def _is_of_torch(value: Any, name: str) -> bool:
+    """True for a function that PyTorch itself puts under its own name, as `torch._dynamo` does when it is first imported.
+
+    A wrapper of somebody else's takes the name and the module of what it wraps, but its code lies in another file.
+    """
+    code = getattr(value, "__code__", None)
+    return code is not None and value.__name__ == name and Path(torch.__file__).parent in Path(code.co_filename).parents

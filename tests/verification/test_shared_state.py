@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import wraps
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -97,6 +101,35 @@ def test_the_state_is_put_back_after_an_exception(name: str) -> None:
         draw(Careless(fail))
     assert torch.equal(plain, draw(ScoreFunction())[0])
     assert torch.is_grad_enabled()
+
+
+def test_what_pytorch_replaces_when_a_part_of_it_is_first_imported_is_no_change() -> None:
+    """`torch._dynamo` wraps `torch.manual_seed` when it is imported, which any call may do first."""
+    code = """
+        import torch
+        from gradverify.verification.shared_state import kept_state
+
+        before = torch.manual_seed
+        with kept_state() as changed:
+            import torch._dynamo
+        assert torch.manual_seed is not before, "nothing was replaced"
+        print(changed)
+    """
+    result = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.returncode) == ("[]\n", 0), result.stderr
+
+
+def test_a_wrapper_that_takes_the_name_of_what_it_wraps_is_a_change() -> None:
+    before = torch.rand
+
+    @wraps(before)
+    def rand(*args: object, **kwargs: object) -> Tensor:
+        return before(*args, **kwargs)
+
+    with kept_state() as changed:
+        torch.rand = rand
+    assert changed == ["torch.rand"]
+    assert torch.rand is before
 
 
 def test_global_generators_are_put_back() -> None:
