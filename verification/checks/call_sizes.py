@@ -17,6 +17,7 @@ from scipy import stats
 
 from ...estimators.protocol import Estimator, describe
 from ..problems.problem import Probe, Problem
+from ..statistics.binomial import exact_interval
 from .finding import Conformance
 
 __all__ = ["check_call_sizes", "compare_laws"]
@@ -78,11 +79,14 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
         _list_groups(seeded(0), share=_SHORT / max(_SHORT, probe.num_sites), large=_fits(estimator, probe, 2 * LARGE))
     )
     refused: list[str] = []
-    calls = 1
+    calls, bad, drawn = 1, 0, 0
 
-    def draw(number: int, rows: int) -> Array:
-        drawn = estimator(problem.program, problem.params.clone(), rows, seeded(number))
-        return np.asarray(drawn.reshape(rows, -1).double().cpu()).copy()
+    def draw(number: int, size: int) -> Array:
+        nonlocal bad, drawn
+        rows = estimator(problem.program, problem.params.clone(), size, seeded(number))
+        values = np.asarray(rows.reshape(size, -1).double().cpu()).copy()
+        bad, drawn = bad + int((~np.isfinite(values)).any(1).sum()), drawn + size
+        return values
 
     base = draw(1, ROUND_ROWS)
     share, epsilon = alpha / (len(groups) + 1), torch.finfo(problem.params.dtype).eps
@@ -99,14 +103,16 @@ def check_call_sizes(estimator: Estimator, problem: Problem, probe: Probe, seede
         if finding is not None:
             break
     again = draw(1, ROUND_ROWS)
-    # Rows that are not finite are the bias test's, which says how often they come and if they come back.
-    known = np.isfinite(base) & np.isfinite(again)
-    if not np.array_equal(base[known], again[known]):
+    if not np.array_equal(base, again, equal_nan=True):
         note = f"after {calls} calls the same seed gave other rows; an estimator must not remember its calls"
         return Conformance("failed", "not reproducible", note)
     if finding is not None and _law_distance(draw(calls + 1, ROUND_ROWS), base, epsilon) <= share:
         note = f"the rows of two calls of {ROUND_ROWS:,} rows have different laws: the rows of a call share noise"
         return Conformance("failed", "dependent rows", note)
+    if finding is None and bad:
+        low, high = exact_interval(bad, drawn, confidence=0.95)
+        note = f"{bad} of {drawn:,} rows in calls of all sizes hold NaN or infinity (rate {low:.2g} to {high:.2g} at 95 %)"
+        return Conformance("failed", "not finite", note)
     return finding or Conformance("pass", note=f"it refused {', '.join(refused)}, which were not compared" if refused else "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,6 +101,21 @@ def test_a_single_row_that_overflows_is_named() -> None:
         return ScoreFunction()(program, params, num_samples, generator) * (num_samples - 1) / (num_samples - 1 or math.nan)
 
     assert outcome(divides)[:2] == ("failed", "not finite")
+
+
+def test_rows_that_overflow_seldom_in_calls_of_all_sizes_are_named_with_their_rate() -> None:
+    """The rows that a run draws afterwards may have none, and the few that a check saw must not be forgotten."""
+
+    def overflows(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        rows = ScoreFunction()(program, params, num_samples, generator)
+        rows[torch.rand(num_samples, generator=generator) < 1e-3] *= math.inf
+        return rows
+
+    found, reason, note = outcome(overflows)
+    assert (found, reason) == ("failed", "not finite")
+    assert "calls of all sizes" in note
+    low, high = (float(part) for part in re.findall(r"rate (\S+) to (\S+) at", note)[0])
+    assert 3e-4 < low < 1e-3 < high < 3e-3
 
 
 def test_the_median_of_a_batch_as_a_baseline_is_named() -> None:

@@ -38,7 +38,7 @@ CONFIRMING_ROWS = 69_389
         ("logarithm of a uniform", "conformance"),
         ("one stream, entered at the call's seed", "conformance"),
         ("noise shared by the rows of a call", "conformance"),
-        ("NaN that does not come back", "bias"),
+        ("NaN that does not come back", "conformance"),
         ("variance x 1.5, right mean", "variance"),
         ("coalesced alternative not dropped", "variance"),
     ],
