@@ -20,6 +20,7 @@ from .convention import PASSED_WORDS, Convention, ForeignError
 from .copying import copy_target
 from .randomness import fork_randomness
 from .reading import BINOMIAL_TRIALS, EVERY
+from .site_logits import read_parameter
 from .trial import FEW_ROWS, PROBE_ROWS, make_parameters, make_samples, make_temperature
 
 __all__ = ["SITES", "ForeignSampler", "HandedSampleConvention", "SamplerConvention"]
@@ -162,9 +163,10 @@ class ForeignSampler(Adapter):
 
     def evaluate_samples(self, program: Program, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return the objective of its samples for each row of parameters ``[rows, *param]``, without a gradient."""
-        primitive = _Primitive(copy_target(self.target), self.convention, len(rows), generator)
-        with fork_randomness(generator, primitive.target), torch.no_grad():
-            return evaluate(program, rows.detach(), primitive.sample)
+        primitive = _Primitive(copy_target(self.target), self.convention, len(rows), generator, detached=True)
+        # The graph of the program leads to the logits that it gave; foreign code is handed them without it.
+        with fork_randomness(generator, primitive.target), torch.enable_grad():
+            return evaluate(program, rows.detach().requires_grad_(), primitive.sample).detach()
 
     def _run(self, target: Any, program: Program, params: Tensor, rows: int, generator: torch.Generator) -> Tensor:
         with fork_randomness(generator, target):
@@ -175,12 +177,22 @@ class ForeignSampler(Adapter):
 
 @dataclass(eq=False)
 class _Primitive:
-    """The sampling primitive of one run."""
+    """The sampling primitive of one run.
+
+    Attributes:
+        target: The foreign code.
+        convention: The convention that it follows.
+        rows: The number of rows.
+        generator: The generator to draw from.
+        detached: True if no gradient is wanted.
+        count: The number of sites drawn so far.
+    """
 
     target: Any
     convention: SamplerConvention | HandedSampleConvention
     rows: int
     generator: torch.Generator
+    detached: bool = False
     count: int = 0
 
     @property
@@ -195,15 +207,15 @@ class _Primitive:
             known = ", ".join(self.convention.sites)
             raise UnsupportedSiteError(f"site {self.count}: {name} is not supported; its samples are {known} samples")
         counted = self.convention.returns == "value" and name != "Bernoulli"
-        value = self._draw_counts(distribution) if counted else self._draw_categories(finite_site_of(distribution, self.rows))
+        value = self._draw_counts(distribution) if counted else self._draw_categories(distribution)
         self.count += 1
         return value
 
-    def _draw_categories(self, site: FiniteSite) -> Tensor:
+    def _draw_categories(self, distribution: Distribution) -> Tensor:
         """Draw the sample of a site with categories, in two dimensions, and reshape it."""
-        convention = self.convention
+        site, convention = finite_site_of(distribution, self.rows), self.convention
         bits = convention.returns == "value"
-        theta = _read_bits(site, convention.takes) if bits else _read_categories(site, convention.takes)
+        theta = read_parameter(distribution, site, convention.takes, bits=bits)
         flat = theta.reshape(self.rows, -1) if bits else theta.reshape(-1, theta.shape[-1])
         filled = self._fill(flat)
         if isinstance(convention, HandedSampleConvention):
@@ -229,7 +241,7 @@ class _Primitive:
         """Return the values to pass, by role."""
         heat = self.convention.temperature
         return {
-            "theta": theta,
+            "theta": theta.detach() if self.detached else theta,
             "temperature": None if heat is None else theta.new_tensor(heat),
             "count": 1,
             "generator": self.generator,
@@ -243,17 +255,6 @@ class _Primitive:
                 f"site {self.count}: its {self.convention.takes} require a gradient, the {value.dtype} sample carries none"
             )
         return value.to(filled["theta"].device, dtype)
-
-
-def _read_categories(site: FiniteSite, takes: str) -> Tensor:
-    return site.probabilities() if takes == "probs" else site.log_probabilities()
-
-
-def _read_bits(site: FiniteSite, takes: str) -> Tensor:
-    if takes == "probs":
-        return site.probs
-    logs = site.log_probabilities()
-    return logs[..., 1] - logs[..., 0]
 
 
 def _make_sample(site: FiniteSite, index: Tensor, form: str) -> Tensor:

@@ -17,6 +17,7 @@ from ..protocol import NotApplicableError, Program, evaluate
 from ..runs.relaxed import one_hot
 from ..runs.tape import draw
 from ..sites.reading import BernoulliSite, FiniteSite, finite_site_of
+from .site_logits import read_parameter
 
 __all__ = ["OwnGradient", "SingleSite"]
 
@@ -60,13 +61,15 @@ class SingleSite:
         program: The program.
         params: One point, ``[*param]``.
         leaf: The same point for every row, ``[rows, *param]``.
-        site: The program's site, with the graph to the leaf.
+        distribution: The distribution of the program's site, with the graph to the leaf.
+        site: The site, read from the distribution.
         has_own_gradient: True if the objective depends on the parameters beside its site.
     """
 
     program: Program
     params: Tensor
     leaf: Tensor
+    distribution: Distribution
     site: FiniteSite
     has_own_gradient: bool
 
@@ -77,11 +80,11 @@ class SingleSite:
         Raises:
             NotApplicableError: The program has several sites, or several categorical elements in one site.
         """
-        sites: list[FiniteSite] = []
+        sites: list[tuple[Distribution, FiniteSite]] = []
 
         def sample(distribution: Distribution) -> Tensor:
             site = finite_site_of(distribution, len(leaf))
-            sites.append(site)
+            sites.append((distribution, site))
             return site.from_index(torch.zeros(site.shape, dtype=torch.long, device=site.device))
 
         objective = evaluate(program, leaf, sample)
@@ -90,12 +93,12 @@ class SingleSite:
                 f"it calls the objective with the value of one site, but this program has {len(sites)} sites; use a program "
                 "with one site"
             )
-        (site,) = sites
+        ((distribution, site),) = sites
         if not isinstance(site, BernoulliSite) and len(site.shape) > 1:
             raise NotApplicableError(
                 f"it draws one category per row, but this program's site has {tuple(site.shape[1:])} of them per row"
             )
-        return cls(program, params, leaf, site, objective.requires_grad)
+        return cls(program, params, leaf, distribution, site, objective.requires_grad)
 
     def read_parameter(self, takes: str, *, bits: bool) -> Tensor:
         """Return the site's probabilities or logits, ``[rows, K]`` or ``[rows, bits]``, with the graph to the leaf."""
@@ -104,12 +107,10 @@ class SingleSite:
                 raise NotApplicableError(
                     f"it draws one category per row, but this program draws {tuple(self.site.shape[1:])} bits per row"
                 )
-            return self.site.probabilities() if takes == "probs" else self.site.log_probabilities()
-        if not isinstance(self.site, BernoulliSite):
+        elif not isinstance(self.site, BernoulliSite):
             raise NotApplicableError("it draws bits, but this program's site has categories")
-        logs = self.site.log_probabilities()
-        chosen = self.site.probs if takes == "probs" else logs[..., 1] - logs[..., 0]
-        return chosen.reshape(len(self.leaf), -1)
+        parameter = read_parameter(self.distribution, self.site, takes, bits=bits)
+        return parameter.reshape(len(self.leaf), -1) if bits else parameter
 
     def make_objective(self, form: str, *, ballast: bool = False, own: OwnGradient | None = None) -> Callable[[Any], Any]:
         """Return the objective as a function of the site's value.
