@@ -153,7 +153,8 @@ def examine_cell(subject: Subject, alpha: float) -> dict[str, Finding]:
 def _join(earlier: Finding | None, finding: Finding) -> Finding:
     """Return the later finding of a name, with the note of the earlier one if both passed."""
     if isinstance(earlier, Conformance) and isinstance(finding, Conformance) and finding.outcome == "pass":
-        return replace(finding, note="; ".join(filter(None, (earlier.note, finding.note))))
+        note = "; ".join(filter(None, (earlier.note, finding.note)))
+        return replace(finding, note=note, overflow=earlier.overflow or finding.overflow)
     return finding
 
 

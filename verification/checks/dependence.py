@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from ..statistics.moments import Moments
 from .finding import Conformance
@@ -31,12 +31,14 @@ RATE = 1e-12
 
 It is outside the error budget: a thorough run makes some ten million of these comparisons, which add up to 1e-5.
 """
+_DEVIATIONS = -float(special.ndtri(RATE / 2))
 REPEATS = 8
 ROUNDING = 1e-13
 """A variance below this share of the squared level is rounding: one digit in single precision makes at most 1.4e-14 of it."""
 CHANCE_MEETINGS = 5
 TELLING_ROWS = 10
 CHANCE_REPEAT = 1e-12
+_MEDIAN_ROWS = 255
 
 Array = NDArray[np.float64]
 
@@ -44,9 +46,9 @@ Array = NDArray[np.float64]
 def correlation(rows: Array) -> tuple[float, ...]:
     """Compute the correlation of every row with the next one, and with those 1/2, 1/3, .. 1/8 of a chunk away.
 
-    A call that uses the noise of a row twice, or that of a chunk up to eight times, repeats itself at these distances. The
-    five largest products are left out: nonzero rows among many zeros meet each other by chance, a few times a chunk, while
-    rows that depend on each other do so everywhere.
+    A call that uses the noise of a row twice, or that of a chunk up to eight times, repeats itself at these distances. From a
+    correlation beyond the limit of independent rows the five largest products are left out: nonzero rows among many zeros meet
+    each other by chance, a few times a chunk, while rows that depend on each other do so everywhere.
 
     Args:
         rows: The rows of a chunk, ``[n, d]``.
@@ -71,9 +73,15 @@ def correlation(rows: Array) -> tuple[float, ...]:
         total = (centred**2).sum(-1)
         # A coordinate whose spread is rounding has no meaningful correlation.
         spread = np.isfinite(total) & (total > ROUNDING * len(rows) * np.maximum(np.abs(rows).max(0), 1e-300) ** 2)
-        sums = [_trimmed_sum(centred[:, lag:] * centred[:, :-lag]) for lag in lags]
-        trimmed: Array = np.where(spread, sums / np.where(spread, total, 1.0), 0.0).reshape(-1)
-        return tuple(float(each) for each in trimmed)
+        scale = np.where(spread, total, 1.0)
+        limit, found = largest_correlation(len(rows)), []
+        for lag in lags:
+            late, early = centred[:, lag:], centred[:, :-lag]
+            along = np.where(spread, np.einsum("dn,dn->d", late, early) / scale, 0.0)
+            for coordinate in np.flatnonzero(np.abs(along) > limit):
+                along[coordinate] = _trimmed_sum(late[coordinate] * early[coordinate]) / scale[coordinate]
+            found += along.tolist()
+        return tuple(found)
 
 
 def distances(rows: int) -> tuple[int, ...]:
@@ -89,7 +97,7 @@ def distances(rows: int) -> tuple[int, ...]:
 
 def largest_correlation(rows: int) -> float:
     """Return the limit below which the correlation of independent rows stays, but for the false alarms of `RATE`."""
-    return float(stats.norm.isf(RATE / 2)) / math.sqrt(rows)
+    return _DEVIATIONS / math.sqrt(rows)
 
 
 def dispersion(chunks: Sequence[Moments]) -> Array:
@@ -129,7 +137,7 @@ def dispersion(chunks: Sequence[Moments]) -> Array:
 
 def largest_dispersion(chunks: int) -> float:
     """Return the limit of the dispersion of independent rows at `RATE`: 51 for two chunks, 9.2 for nine, 3.1 for fifty."""
-    return float(stats.chi2.isf(RATE, chunks - 1)) / (chunks - 1)
+    return float(special.chdtri(chunks - 1, RATE)) / (chunks - 1)
 
 
 def repeated_lag(first: Array, second: Array) -> int | None:
@@ -160,12 +168,12 @@ def repeated_lag(first: Array, second: Array) -> int | None:
 
 
 def digest(rows: Array) -> bytes:
-    """Return the hash of a chunk's rows, or nothing if fewer than ten differ from the median row.
+    """Return the hash of a chunk's rows, or nothing if fewer than ten differ from the median of the first ones.
 
     If ten of 2,048 rows differ from the others, their places alone agree in two chunks with a probability of 3e-27.
     """
-    differing = int((rows != np.median(rows, axis=0)).any(axis=1).sum())
-    return hashlib.blake2s(np.ascontiguousarray(rows).tobytes()).digest() if differing >= TELLING_ROWS else b""
+    differing = int((rows != np.median(rows[:_MEDIAN_ROWS], axis=0)).any(axis=1).sum())
+    return hashlib.blake2b(np.ascontiguousarray(rows), digest_size=32).digest() if differing >= TELLING_ROWS else b""
 
 
 def stale_seed(digests: Sequence[bytes]) -> bool:
@@ -217,8 +225,7 @@ def find_shared_noise(chunks: Sequence[Moments]) -> Conformance | None:
     return Conformance("failed", "dependent rows", note)
 
 
-def _trimmed_sum(products: Array) -> Array:
-    """Sum ``[d, n]`` over n, without the five largest in absolute value."""
-    few = np.argpartition(np.abs(products), -min(CHANCE_MEETINGS, products.shape[1]))[:, -CHANCE_MEETINGS:]
-    np.put_along_axis(products, few, 0.0, axis=-1)
-    return np.asarray(products.sum(-1))
+def _trimmed_sum(products: Array) -> float:
+    """Return the sum of ``[n]`` products without the five largest in absolute value."""
+    few = np.argpartition(np.abs(products), -min(CHANCE_MEETINGS, len(products)))[-CHANCE_MEETINGS:]
+    return float(np.delete(products, few).sum())

@@ -17,8 +17,11 @@ class Conformance:
         outcome: ``pass``, ``failed``, ``no-gradient`` or ``not-applicable``.
         reason: The check that failed, e.g. ``shape``, ``rows not isolated``; empty where all passed.
         note: One sentence for a reader.
+        overflow: A sentence on rows that a check saw hold NaN or infinity and left to the rows of the run; it fails the cell if
+            the run meets none.
     """
 
     outcome: ConformanceOutcome
     reason: ConformanceReason = ""
     note: str = ""
+    overflow: str = ""

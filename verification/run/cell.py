@@ -136,6 +136,7 @@ class CellRun:
         self._min_rows = 0
         if self.variance is not None:
             self.variance.rows_wanted = 0
+        self._recall_overflow()
 
     @property
     def _ended(self) -> bool:
@@ -164,6 +165,7 @@ class CellRun:
             self._confirm_variance(result)
         else:
             self._look_at(task, result)
+        self._recall_overflow()
 
     def _find_dependence(self, task: ChunkTask, result: ChunkResult) -> Conformance | None:
         """Return a finding if a call changed what others share, or if rows repeat, follow each other or share noise."""
@@ -218,6 +220,12 @@ class CellRun:
             self._explain_overflow(seen.nonfinite, result.overflow)
         elif seen.count >= self.variance.rows_wanted:
             self.variance.confirm(seen)
+
+    def _recall_overflow(self) -> None:
+        """Fail a cell whose rows were all finite, if a check before them saw rows that were not."""
+        seen, verdict = self.finding, self.test.verdict
+        if seen is not None and seen.overflow and self.closed and verdict is not None and verdict.outcome != "failed":
+            self.findings["conformance"] = Conformance("failed", "not finite", seen.overflow)
 
     def _explain_overflow(self, rows: int, overflow: Overflow | None) -> None:
         """Note where the first row that is not finite is and whether it comes back; or that the reference is at fault."""

@@ -103,7 +103,7 @@ def test_a_single_row_that_overflows_is_named() -> None:
     assert outcome(divides)[:2] == ("failed", "not finite")
 
 
-def test_rows_that_overflow_seldom_in_calls_of_all_sizes_are_named_with_their_rate() -> None:
+def test_rows_that_overflow_seldom_in_calls_of_all_sizes_are_kept_for_the_run() -> None:
     """The rows that a run draws afterwards may have none, and the few that a check saw must not be forgotten."""
 
     def overflows(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
@@ -111,10 +111,10 @@ def test_rows_that_overflow_seldom_in_calls_of_all_sizes_are_named_with_their_ra
         rows[torch.rand(num_samples, generator=generator) < 1e-3] *= math.inf
         return rows
 
-    found, reason, note = outcome(overflows)
-    assert (found, reason) == ("failed", "not finite")
-    assert "calls of all sizes" in note
-    low, high = (float(part) for part in re.findall(r"rate (\S+) to (\S+) at", note)[0])
+    finding = check_call_sizes(overflows, PROBLEM, probe(PROBLEM), seeded, RATE)
+    assert (finding.outcome, finding.note) == ("pass", "")
+    assert "calls of all sizes" in finding.overflow
+    low, high = (float(part) for part in re.findall(r"rate (\S+) to (\S+) at", finding.overflow)[0])
     assert 3e-4 < low < 1e-3 < high < 3e-3
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from gradverify.estimators import Estimator, Program
+from gradverify.verification.checks.call_sizes import LARGE
 from gradverify.verification.drawing.executors import Failure
 from gradverify.verification.drawing.tasks import CheckTask, ChunkTask
 from gradverify.verification.plan import settle
@@ -166,6 +167,21 @@ def test_a_row_that_is_not_finite_after_the_verdict_is_placed_too() -> None:
     assert cell.finding is not None
     assert (cell.finding.outcome, cell.finding.reason) == ("failed", "not finite")
     assert re.search(r"rows drawn after the verdict .* of screen chunk \d+; its seed gives the same rows", cell.finding.note)
+
+
+def test_a_row_that_is_not_finite_and_was_seen_before_the_run_alone_is_not_forgotten() -> None:
+    def whimsical(program: Program, params: torch.Tensor, num_samples: int, generator: torch.Generator) -> torch.Tensor:
+        rows = wrong.SOUND(program, params, num_samples, generator)
+        if num_samples > LARGE:  # no chunk of the run has that many
+            rows[7] = math.nan
+        return rows
+
+    cell = run_to_end(*a_cell(whimsical, min_rows=2000))
+    assert cell.test.verdict is not None
+    assert cell.test.verdict.outcome == "unbiased"
+    assert cell.finding is not None
+    assert (cell.finding.outcome, cell.finding.reason) == ("failed", "not finite")
+    assert "in calls of all sizes" in cell.finding.note
 
 
 def test_rows_of_a_reference_that_are_not_finite_accuse_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
