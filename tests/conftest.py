@@ -92,7 +92,12 @@ SLOW = (
 
 
 def beartype_where_it_can(checked: _F) -> _F:
-    """Beartype, which refuses two annotations: `Self` on a lone method, and a protocol not marked as run-time checkable."""
+    """Beartype, which refuses two annotations: `Self` on a lone method, and a protocol not marked as run-time checkable.
+
+    A function within a function is left alone: it would be checked anew, for milliseconds, whenever the outer one is called.
+    """
+    if "<locals>" in checked.__qualname__:
+        return checked
     try:
         return beartype(checked)
     except (BeartypeDecorHintPep673Exception, BeartypeDecorHintPep3119Exception):
