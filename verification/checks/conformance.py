@@ -92,7 +92,7 @@ def check_conformance(estimator: Estimator, problem: Problem, seeded: Seeded) ->
     if lag is not None:
         note = f"rows of one seed are those of the next, moved by {abs(lag)}; draw only from the given generator"
         return Conformance("failed", "repeated rows", note)
-    return _check_extreme_noise(estimator, problem, seeded) or _check_isolation(estimator, problem, seeded, rows)
+    return _check_extreme_noise(estimator, problem, seeded) or _check_isolation(estimator, problem, seeded, (rows, other))
 
 
 @contextmanager
@@ -155,17 +155,19 @@ def _count_nonfinite(rows: Tensor) -> int:
     return int((~torch.isfinite(rows)).reshape(len(rows), -1).any(1).sum())
 
 
-def _check_isolation(estimator: Estimator, problem: Problem, seeded: Seeded, rows: Tensor) -> Conformance:
-    """Make the objective of some rows loud: only these rows of the estimate may change. The given rows are those of seed 0.
+def _check_isolation(estimator: Estimator, problem: Problem, seeded: Seeded, known: tuple[Tensor, Tensor]) -> Conformance:
+    """Make the objective of some rows loud: only these rows of the estimate may change. The known rows are those of seeds 0, 1.
 
     First row 0 alone is loud, then row 0 with a random half of the others, then with the other half, which moves a median or
     another order statistic of the batch as well. More seeds follow, up to eight, as long as no row has changed.
     """
     changes = 0
     for number, loud in enumerate(_list_loud_rows()):
-        plain = call_estimator(estimator, problem.program, problem.params, ROWS, seeded(number))[0] if number else rows
+        # The two halves are tried at one seed, so that every row but the first is quiet once.
+        seed = min(number, 1) if number < 3 else number
+        plain = known[seed] if seed < 2 else call_estimator(estimator, problem.program, problem.params, ROWS, seeded(seed))[0]
         louder = _with_loud_rows(problem.program, loud)
-        scaled = call_estimator(estimator, louder, problem.params, ROWS, seeded(number))[0]
+        scaled = call_estimator(estimator, louder, problem.params, ROWS, seeded(seed))[0]
         changed = (plain != scaled).reshape(ROWS, -1).any(1).cpu()
         if bool((changed & ~loud).any()):
             count, others = int(loud.sum()), int((changed & ~loud).sum())
