@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from .score import Class, Entry, Expected, Finding, classify, list_paths, load_entry, render, score
+from .score import Class, Entry, Expected, Finding, classify, count_missed, find_excluded, list_paths, load_entry, render, score
 
 LEAST = 80
 """The number of entries that the corpus holds at least."""
@@ -58,8 +58,8 @@ def test_sizes_follow_from_scale_and_angle() -> None:
         (TURNED, Finding("inconclusive", "", FIGURES), "undecided"),
         (TURNED, Finding("biased", "rescaled", FIGURES), "confident wrong"),
         (TURNED, Finding("unbiased"), "confident wrong"),
-        (replace(TURNED, scale=0.6), Finding("biased", "turned", FIGURES), "confident wrong"),
-        (replace(TURNED, angle=27.0), Finding("biased", "undetermined", FIGURES), "confident wrong"),
+        (replace(TURNED, scale=0.65), Finding("biased", "turned", FIGURES), "confident wrong"),
+        (replace(TURNED, angle=25.0), Finding("biased", "undetermined", FIGURES), "confident wrong"),
         (TURNED, Finding("refused", words="no"), "not accepted"),
         (TURNED, Finding("failed"), "not accepted"),
         (Expected("refused", words="mask"), Finding("refused", words="it wants a mask"), "right"),
@@ -69,6 +69,17 @@ def test_sizes_follow_from_scale_and_angle() -> None:
 )
 def test_classes(expected: Expected, found: Finding, class_: Class) -> None:
     assert classify(expected, found) == class_
+
+
+def test_an_interval_may_exclude_a_size_once_in_twenty_times() -> None:
+    """Just outside is counted, and is no wrong verdict; more than 5 % of them are."""
+    low, high = FIGURES["scale"]["interval"]
+    expected = replace(TURNED, scale=high + 0.2 * (high - low))
+    found = Finding("biased", "turned", {"scale": FIGURES["scale"]})
+    assert classify(expected, found) == "right"
+    assert find_excluded(expected, found) == ["scale"]
+    row = {"expected": {"outcome": "unbiased"}, "found": {"outcome": "unbiased", "scale": FIGURES["scale"]}}
+    assert count_missed([row, row | {"excluded": ["scale"]}, row | {"found": {"outcome": "refused"}}]) == (1, 2)
 
 
 def test_a_planted_wrong_expectation_is_confidently_wrong(entries: list[Entry]) -> None:
