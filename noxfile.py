@@ -106,6 +106,18 @@ def corpus(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change single operators of the statistics and the checks, and see if a test notices; writes reports/mutation/.
+
+    Arguments go to the script.
+    """
+    _install(session, "dev,mutation")
+    env = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    session.run("pytest", "tests/mutation", env=env)
+    session.run("python", "tests/mutation/score.py", "--out", "reports/mutation", *session.posargs, env=env)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests and the packages' doctests; arguments go to pytest, and paths among them are run instead."""
     _install(session, "dev")
