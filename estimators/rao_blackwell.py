@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,17 +22,13 @@ from .protocol import (
     row_gradients,
     row_leaf,
 )
-from .runs.branching import BranchSource
 from .runs.outcomes import joint_outcomes
-from .runs.tape import Draw, Tape, choose, recording, replaying
+from .runs.tape import Tape, choose, recording, replaying
 from .sites.reading import FiniteSite, finite_site_of
 
 __all__ = ["BitFlip", "LocalExpectation", "SumAndSample"]
 
 _BASELINES = ("none", "shared", "separate")
-
-_MOST_ROWS = 2**15
-"""The most rows of the program in one run of several changes."""
 
 
 @dataclass(frozen=True)
@@ -137,18 +132,18 @@ class LocalExpectation:
     ) -> Float[Tensor, "{num_samples} *param"]:
         """Return replicates, ``[num_samples, *param]``."""
         primal = _Primal.of(program, row_leaf(params, num_samples), generator)
-        changes = [
-            change
-            for number, drawn in enumerate(primal.tape.draws)
-            if drawn.site.requires_grad
-            for change in _list_changes(number, drawn, num_samples)
-        ]
         surrogate = primal.objective
-        # Exact mode splits the uniforms of one change after the other.
-        together = 1 if isinstance(generator, BranchSource) else max(1, _MOST_ROWS // num_samples)
-        for start in range(0, len(changes), together):
-            columns = (torch.stack(each, 1) for each in zip(*changes[start : start + together], strict=True))
-            surrogate = surrogate + primal.change(*columns, generator).sum(1)
+        for number, drawn in enumerate(primal.tape.draws):
+            if not drawn.site.requires_grad:
+                continue
+            categories = drawn.site.num_categories
+            indices = drawn.index.reshape(num_samples, -1).long()
+            tables = drawn.site.probabilities().reshape(num_samples, -1, categories)
+            for position, (recorded, table) in enumerate(zip(indices.unbind(1), tables.unbind(1), strict=True)):
+                place = torch.full_like(recorded, number), torch.full_like(recorded, position)
+                for step in range(1, categories):
+                    other = (recorded + step) % categories
+                    surrogate = surrogate + primal.change(*place, recorded, other, _pick(table, other), generator)
         return row_gradients(surrogate, primal.leaf)
 
 
@@ -196,14 +191,13 @@ class BitFlip:
         number, position = torch.tensor(places, device=column.device)[column].unbind(1)
         recorded, chosen = _pick(bits, column), _pick(probs, column)
         probability = torch.where(recorded, 1 - chosen, chosen)
-        columns = (each.unsqueeze(1) for each in (number, position, recorded, ~recorded, probability))
-        change = primal.change(*columns, generator).squeeze(1)
+        change = primal.change(number, position, recorded, ~recorded, probability, generator)
         return row_gradients(len(places) * change + primal.objective, primal.leaf)
 
 
 @dataclass(frozen=True, eq=False)
 class _Primal:
-    """A recorded run, to be repeated with one element changed, in C ways for every row."""
+    """A recorded run, to be repeated with one element changed."""
 
     program: Program
     leaf: Tensor
@@ -224,45 +218,31 @@ class _Primal:
         probability: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
-        """Return ``(f(other) - f(recorded)) p(other)``, ``[rows, C]``, with the difference detached.
+        """Return ``(f(other) - f(recorded)) p(other)``, ``[rows]``, with the difference detached.
 
         Args:
-            number: The number of each site, ``[rows, C]``.
-            position: The position of its element, ``[rows, C]``.
-            recorded: The element's index, ``[rows, C]``.
-            other: The index that it is changed to, ``[rows, C]``.
-            probability: p(other), ``[rows, C]``.
+            number: The number of each row's site, ``[rows]``.
+            position: The position of its element, ``[rows]``.
+            recorded: The element's index, ``[rows]``.
+            other: The index that it is changed to, ``[rows]``.
+            probability: p(other), ``[rows]``.
             generator: The source of the draws behind the element.
         """
-        counts, copies = self._counts(probability), number.shape[1]
+        counts = self._counts(probability)
         with torch.no_grad():
             # An outcome that cannot happen, nor begin to, is not evaluated: the program may have no value there.
             target = torch.where(counts, other, recorded)
-            # Each change is a copy of all rows, one copy behind the other.
-            places = [each.t().reshape(-1) for each in (number, position, target)]
-            replay = replaying(self.tape, *places, generator, copies, shared=copies == 1)
-            leaf = self.leaf.detach().repeat(copies, *(1 for _ in self.leaf.shape[1:]))
-            gain = evaluate(self.program, leaf, replay).reshape(copies, -1).t() - self.objective.unsqueeze(1)
+            replay = replaying(self.tape, number, position, target, generator)
+            gain = evaluate(self.program, self.leaf.detach(), replay) - self.objective
         return torch.where(counts, gain, 0.0) * probability
 
     def _counts(self, probability: Tensor) -> Tensor:
         """Return True where a probability is positive, or zero with a derivative that is not."""
-        counts = probability.detach() > 0
-        for column in (~counts).any(0).nonzero().squeeze(1).tolist() if probability.requires_grad else ():
-            (derivative,) = torch.autograd.grad(probability[:, column].sum(), self.leaf, retain_graph=True)
-            counts[:, column] |= (derivative.reshape(len(counts), -1) != 0).any(1)
-        return counts
-
-
-def _list_changes(number: int, drawn: Draw[FiniteSite], rows: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """Yield every change of one element of a site: its place, its index, the index instead and that one's probability."""
-    categories = drawn.site.num_categories
-    indices = drawn.index.reshape(rows, -1).long()
-    tables = drawn.site.probabilities().reshape(rows, -1, categories)
-    for position, (recorded, table) in enumerate(zip(indices.unbind(1), tables.unbind(1), strict=True)):
-        for step in range(1, categories):
-            other = (recorded + step) % categories
-            yield torch.full_like(recorded, number), torch.full_like(recorded, position), recorded, other, _pick(table, other)
+        positive = probability.detach() > 0
+        if bool(positive.all()) or not probability.requires_grad:
+            return positive
+        (derivative,) = torch.autograd.grad(probability.sum(), self.leaf, retain_graph=True)
+        return positive | (derivative.reshape(len(positive), -1) != 0).any(1)
 
 
 def _bits_only(program: Program) -> Program:

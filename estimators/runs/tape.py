@@ -196,14 +196,7 @@ def forcing(
 
 
 def replaying(
-    tape: Tape[FiniteSite],
-    branch: Tensor,
-    position: Tensor,
-    alternative: Tensor,
-    generator: torch.Generator,
-    copies: int = 1,
-    *,
-    shared: bool = True,
+    tape: Tape[FiniteSite], branch: Tensor, position: Tensor, alternative: Tensor, generator: torch.Generator, copies: int = 1
 ) -> Sample:
     """Make a primitive that repeats the recorded run with one element of one site forced, row by row.
 
@@ -216,8 +209,7 @@ def replaying(
         position: The element of it that is forced, ``[rows]``, counted over the flattened batch.
         alternative: The index that it is forced to, ``[rows]``.
         generator: The source of the redrawn uniforms.
-        copies: Groups of rows, one behind the other, that replay the same recorded rows.
-        shared: True if the copies have the same redrawn uniforms; else each copy has its own, which exact mode cannot list.
+        copies: Groups of rows, one behind the other, that replay the same recorded rows with the same redrawn uniforms.
 
     Returns:
         A sampling primitive that serves as many sites as the tape holds.
@@ -228,7 +220,7 @@ def replaying(
     def sample(distribution: Distribution) -> Tensor:
         nonlocal count
         site = finite_site_of(distribution, rows).detach()
-        index = _replay_index(tape.draws[count], site, branch - count, generator, copies, shared)
+        index = _replay_index(tape.draws[count], site, branch - count, generator, copies)
         here = branch == count
         element = torch.where(here, position, 0).unsqueeze(1)
         flat = index.reshape(rows, -1)
@@ -241,7 +233,7 @@ def replaying(
 
 
 def _replay_index(
-    recorded: Draw[FiniteSite], site: FiniteSite, ahead: Tensor, generator: torch.Generator, copies: int, shared: bool
+    recorded: Draw[FiniteSite], site: FiniteSite, ahead: Tensor, generator: torch.Generator, copies: int
 ) -> Tensor:
     """Return the recorded index where the branch is here or still ahead (``>= 0``), the coupled one where it lies behind."""
     undisturbed = (ahead >= 0).reshape(-1, *(1 for _ in site.shape[1:]))
@@ -249,10 +241,9 @@ def _replay_index(
     if isinstance(generator, BranchSource):
         fraction = _branch_fraction(before, recorded.index, site, undisturbed, generator, copies)
     else:
-        shape = before.shape if shared else (copies, *before.shape)
-        fraction = torch.rand(shape, generator=generator, dtype=site.dtype, device=site.device)
+        fraction = torch.rand(before.shape, generator=generator, dtype=site.dtype, device=site.device)
     uniform = before.uniform_given(recorded.index, fraction)
-    coupled = site.index_from(_repeat(uniform, copies) if shared else uniform.reshape(site.shape))
+    coupled = site.index_from(_repeat(uniform, copies))
     return torch.where(undisturbed, _repeat(recorded.index, copies), coupled)
 
 

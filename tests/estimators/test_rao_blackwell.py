@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -36,17 +35,6 @@ def bit_sites(params: Tensor, sample: Sample) -> Tensor:
     return 2 + (pair[:, 0] - 1.5 * pair[:, 1] * last + coin * last + 0.5) ** 3 + params[:, 1] * last
 
 
-CHAIN = torch.tensor([0.3, 1.0], dtype=torch.float64)
-
-
-def long_chain(params: Tensor, sample: Sample) -> Tensor:
-    """Four bits, each with a law that depends on all before it."""
-    total = torch.zeros_like(params[:, 0])
-    for _ in range(4):
-        total = total + sample(Bernoulli(logits=params[:, 0] - params[:, 1] * total))
-    return total**2
-
-
 def assert_unbiased(estimator: Estimator, program: Program, params: Tensor) -> None:
     mean, _ = exact_moments(estimator, program, params)
     torch.testing.assert_close(mean, enumerate_paths(program, params).gradient(), rtol=1e-10, atol=1e-10)
@@ -68,29 +56,6 @@ def test_sum_and_sample_of_everything_is_exact(top: int) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_local_expectation_is_unbiased(case: object) -> None:
     assert_unbiased(LocalExpectation(), case.program, case.point())  # type: ignore[attr-defined]
-
-
-def sharing(*changes: Any, shared: bool) -> Callable[[Distribution], Tensor]:
-    """Uniforms that the changes of a row have in common, which keeps the mean and raises the variance."""
-    return tape.replaying(*changes)
-
-
-@pytest.mark.parametrize("together", [1, 2, 2**15])
-def test_changes_that_are_evaluated_together_have_the_exact_moments(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of the means may be five standard errors off, and each variance 5 %, which is eight standard errors."""
-    rows, mean, variance = 2**16, *exact_moments(LocalExpectation(), long_chain, CHAIN)
-    monkeypatch.setattr(rao_blackwell, "_MOST_ROWS", together * rows)
-    drawn = LocalExpectation()(long_chain, CHAIN, rows, torch.Generator().manual_seed(0))
-    assert ((drawn.mean(0) - mean).abs() < 5 * (variance / rows).sqrt()).all()
-    torch.testing.assert_close(drawn.var(0), variance, rtol=0.05, atol=0.0)
-
-
-def test_changes_that_share_their_uniforms_are_seen_in_the_variance(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, variance = exact_moments(LocalExpectation(), long_chain, CHAIN)
-    monkeypatch.setattr(rao_blackwell, "replaying", sharing)
-    monkeypatch.setattr(rao_blackwell, "_MOST_ROWS", 2**18)
-    drawn = LocalExpectation()(long_chain, CHAIN, 2**16, torch.Generator().manual_seed(0))
-    assert (drawn.var(0) / variance - 1).abs().max() > 0.1
 
 
 def test_bit_flip_is_unbiased() -> None:
@@ -185,14 +150,7 @@ def lopsided(weights: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def frozen(
-    recorded: tape.Tape,
-    number: Tensor,
-    position: Tensor,
-    alternative: Tensor,
-    generator: torch.Generator,
-    copies: int = 1,
-    *,
-    shared: bool = True,
+    recorded: tape.Tape, number: Tensor, position: Tensor, alternative: Tensor, generator: torch.Generator
 ) -> Callable[[Distribution], Tensor]:
     """Later sites that keep their outcomes although their probabilities changed."""
     elsewhere = tape.Tape([tape.Draw(each.site.detach(), each.index) for each in recorded.draws])
