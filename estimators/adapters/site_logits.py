@@ -6,6 +6,8 @@ normaliser is right for logits that have it already, and wrong for those that pe
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, OneHotCategorical
@@ -49,5 +51,6 @@ def _find_given(distribution: Distribution) -> Tensor | None:
     parents = [] if difference is None else [node for node, _ in difference.next_functions]
     if len(parents) != 2 or parents[1] is None or not parents[1].name().startswith("Logsumexp"):
         return None
-    given: Tensor = parents[1]._saved_self
+    normaliser: Any = parents[1]
+    given: Tensor = normaliser._saved_self
     return given if torch.equal(given - given.logsumexp(-1, keepdim=True), inner.logits) else None

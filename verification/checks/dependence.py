@@ -173,7 +173,7 @@ def digest(rows: Array) -> bytes:
     If ten of 2,048 rows differ from the others, their places alone agree in two chunks with a probability of 3e-27.
     """
     differing = int((rows != np.median(rows[:_MEDIAN_ROWS], axis=0)).any(axis=1).sum())
-    return hashlib.blake2b(np.ascontiguousarray(rows), digest_size=32).digest() if differing >= TELLING_ROWS else b""
+    return hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=32).digest() if differing >= TELLING_ROWS else b""
 
 
 def stale_seed(digests: Sequence[bytes]) -> bool:
