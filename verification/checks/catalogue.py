@@ -47,6 +47,7 @@ class CellCheck:
         name: The name under which its finding stands in the record; a later finding of that name replaces an earlier one.
         examine: A function of the subject and a false-alarm rate that returns the finding.
         record: A function of the finding and what the estimator is held to that returns the record's check.
+        finding: The type of its findings, a dataclass of data alone, by which a journal keeps them.
         applies: A function that says whether the check is made of a subject.
         statistical: True if the check may raise a false alarm. The checks of a cell share the rate of one test equally.
         decisive: True if anything but a pass ends the cell.
@@ -55,6 +56,7 @@ class CellCheck:
     name: str
     examine: Callable[[Subject, float], Finding]
     record: Callable[[Any, Expectation], Check]
+    finding: type[Any] = Conformance
     applies: Callable[[Subject], bool] = lambda subject: True
     statistical: bool = False
     decisive: bool = False
@@ -103,7 +105,7 @@ def _record_law(finding: ForwardLaw, claim: Expectation) -> Check:
 
 CELL_CHECKS: tuple[CellCheck, ...] = (
     CellCheck(name="conformance", examine=_examine_contract, record=_record_conformance, decisive=True),
-    CellCheck(name="forward_law", examine=_examine_law, record=_record_law, statistical=True),
+    CellCheck(name="forward_law", examine=_examine_law, record=_record_law, finding=ForwardLaw, statistical=True),
     CellCheck(
         name="conformance",
         examine=_examine_sizes,

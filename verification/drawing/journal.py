@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import sqlite3
 import warnings
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Any
 
 from ..plan import Settings
 from ..record.head import versions
+from .answers import DamagedAnswerError, read_answer, write_answer
 from .executors import Executor, Failure
 from .tasks import Task
 
@@ -32,7 +32,8 @@ class Journal:
     Rows depend on the seed and on what is drawn, never on who draws it or when, so that a resumed run's record is the
     record of a run that was never stopped, clocks aside. Failures are not kept: what crashed is tried again.
 
-    The file holds pickles and is read back by `resume` alone: resume only what you wrote.
+    The file holds data alone, each answer with a hash of it and of its task. An answer that is not what was written is dropped
+    with a warning, and its task is done again.
 
     Args:
         inner: Runs what is not known yet.
@@ -57,14 +58,14 @@ class Journal:
             self._base = _connect(path, identity)
         except sqlite3.Error as error:
             raise OSError(0, f"the journal cannot be used ({error}); remove it, or run without --resume", str(path)) from error
-        self.answered = int(self._base.execute("SELECT count(*) FROM answers").fetchone()[0])
+        self.answered = int(self._base.execute("SELECT count(*) FROM results").fetchone()[0])
 
     def submit(self, key: Any, task: Task) -> None:
         """Answer a task from the journal, or hand it on."""
         name = hashlib.blake2b(repr(task).encode(), digest_size=16).hexdigest()
-        known = self._base.execute("SELECT result FROM answers WHERE task = ?", (name,)).fetchone() if self._open else None
+        known = self._find(name) if self._open else None
         if known is not None:
-            self._ready.append((key, pickle.loads(known[0])))
+            self._ready.append((key, known))
         else:
             self._asked[key] = name
             self._inner.submit(key, task)
@@ -85,12 +86,27 @@ class Journal:
         self._base.close()
         self._open = False
 
+    def _find(self, name: str) -> Any:
+        """Return the answer to a task; None if there is none, or if it is damaged."""
+        try:
+            known = self._base.execute("SELECT result, digest FROM results WHERE task = ?", (name,)).fetchone()
+            if known is None:
+                return None
+            if not isinstance(known[0], str) or known[1] != _digest(name, known[0]):
+                raise DamagedAnswerError("its hash is another one")
+            return read_answer(known[0])
+        except (sqlite3.Error, DamagedAnswerError) as error:
+            said = f"the journal's answer to a task is damaged ({error}); the task is done again"
+            warnings.warn(said, RuntimeWarning, stacklevel=3)
+            return None
+
     def _keep(self, name: str, result: Any) -> None:
         if not self._open:
             return
         try:
             with self._base:
-                self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (name, pickle.dumps(result)))
+                text = write_answer(result)
+                self._base.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (name, text, _digest(name, text)))
         except sqlite3.Error as error:
             # A full disk must not end a run whose record may still fit.
             self._base.close()
@@ -130,7 +146,7 @@ def _connect(path: Path, identity: str) -> sqlite3.Connection:
     base.execute("PRAGMA synchronous = OFF")
     with base:
         base.execute("CREATE TABLE IF NOT EXISTS run (identity TEXT)")
-        base.execute("CREATE TABLE IF NOT EXISTS answers (task TEXT PRIMARY KEY, result BLOB)")
+        base.execute("CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, result TEXT, digest TEXT)")
         known = base.execute("SELECT identity FROM run").fetchone()
         if known is None:
             base.execute("INSERT INTO run VALUES (?)", (identity,))
@@ -139,6 +155,10 @@ def _connect(path: Path, identity: str) -> sqlite3.Connection:
         raise ValueError(f"{path.parent} holds an unfinished run that differs in {_difference(known[0], identity)}; "
                          "ask for the same run, or leave --resume out to begin anew")  # fmt: skip
     return base
+
+
+def _digest(task: str, text: str) -> str:
+    return hashlib.blake2b(f"{task} {text}".encode(), digest_size=16).hexdigest()
 
 
 def _difference(known: str, asked: str) -> str:

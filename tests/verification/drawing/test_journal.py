@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,35 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
         Journal(Inline(a_run().workbench), tmp_path / "base", IDENTITY, resume=True)
 
 
+class Exploit:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("harm", ["pickle", "cut", "another task's", "edited"])
+def test_an_answer_that_is_not_what_was_written_is_dropped_and_runs_nothing(tmp_path: Path, harm: str) -> None:
+    whole, tasks = execute(tmp_path / "whole", resume=False)
+    execute(tmp_path / "cut", resume=False, stop_at=tasks // 2)
+    with sqlite3.connect(tmp_path / "cut") as base:
+        (first, text, digest), (_, other, others) = base.execute("SELECT task, result, digest FROM results").fetchall()[:2]
+        changed = {
+            "pickle": (pickle.dumps(Exploit(tmp_path / "owned")), digest),
+            "cut": (text[:-9], digest),
+            "another task's": (other, others),
+            "edited": (text + " ", digest),
+        }[harm]
+        base.execute("UPDATE results SET result = ?, digest = ? WHERE task = ?", (*changed, first))
+    base.close()
+    with pytest.warns(RuntimeWarning, match="is damaged .* the task is done again"):
+        resumed, rest = execute(tmp_path / "cut", resume=True)
+    assert plain(resumed) == plain(whole)
+    assert rest == tasks - tasks // 2 + 1
+    assert not (tmp_path / "owned").exists()
+
+
 def test_failures_are_tried_again(tmp_path: Path) -> None:
     class Failing(Inline):
         def next(self) -> tuple[Any, Any]:
@@ -201,7 +231,7 @@ def test_the_journal_of_a_finished_task_survives_a_kill(tmp_path: Path) -> None:
     class Watching(Inline):
         def next(self) -> tuple[Any, Any]:
             with sqlite3.connect(tmp_path / "base") as other:
-                seen.append(other.execute("SELECT count(*) FROM answers").fetchone()[0])
+                seen.append(other.execute("SELECT count(*) FROM results").fetchone()[0])
             other.close()
             return super().next()
 
