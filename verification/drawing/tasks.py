@@ -50,11 +50,13 @@ class CheckResult:
     Attributes:
         findings: The findings.
         estimator: A description of the estimator.
+        own_noise: True if it draws more than the program's outcomes, so that equal rows may wait for a branch of its own.
         gate: A wider gate than the planned one, if forced rows show that rare outcomes carry nothing.
     """
 
     findings: Mapping[str, Finding]
     estimator: str
+    own_noise: bool = False
     gate: ReleasedGate | None = None
 
 
@@ -83,19 +85,14 @@ class CheckTask:
         if findings["conformance"].outcome != "pass":
             return CheckResult(findings, stable_repr(verified))
         with kept_state():
-            return CheckResult(findings, stable_repr(verified), release_gate(subject))
-
-
-def _are_equal(rows: Array) -> bool:
-    return bool((rows == rows[:1]).all())
+            return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject))
 
 
 def _has_own_noise(subject: Subject) -> bool:
     if subject.about.deterministic:
         return False
     try:
-        with kept_state():
-            return draws_own_noise(subject.fitted, subject.problem, subject.generator("own noise", 0))
+        return draws_own_noise(subject.fitted, subject.problem, subject.generator("own noise", 0))
     except NotApplicableError:
         return False
 
@@ -135,8 +132,6 @@ class ChunkResult:
         reference: The moments of the sampled reference's rows, for each split; empty if the reference is a number.
         digest: A hash of the rows; empty if they are so much alike that another chunk may have the same by chance.
         constant: True if all rows are equal.
-        own_noise: True if the rows up to the first cut are equal, and the estimator draws more than the program's outcomes, so
-            that equal rows may wait for a branch of its own.
         correlation: The correlations of rows with the next one, and with those 1/2 to 1/8 of a chunk away, per coordinate.
         histogram: Bin edges and counts of every coordinate's rows, in the first chunk only.
         seconds: The seconds spent in the estimator.
@@ -150,7 +145,6 @@ class ChunkResult:
     reference: tuple[Moments, ...]
     digest: bytes
     constant: bool
-    own_noise: bool
     correlation: tuple[float, ...]
     histogram: tuple[tuple[list[float], list[int]], ...]
     seconds: float
@@ -199,8 +193,7 @@ class ChunkTask:
             own=moments if subject.reference.exact else self._moments(rows),
             reference=() if subject.reference.exact else self._moments(reference),
             digest=digest(rows),
-            constant=_are_equal(rows),
-            own_noise=_are_equal(rows[: self.splits[0]]) and _has_own_noise(subject),
+            constant=bool((rows == rows[:1]).all()),
             correlation=correlation(rows),
             histogram=_histograms(rows) if self.number == 0 and self.stage == "screen" else (),
             seconds=seconds,

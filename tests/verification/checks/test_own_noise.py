@@ -102,6 +102,18 @@ def test_constant_rows_that_only_draw_outcomes_are_still_refuted() -> None:
         assert (bias.outcome, bias.claim) == ("biased", "refuted")
 
 
+def test_a_roulette_with_rounding_in_its_rows_is_not_refuted_either() -> None:
+    """Rows that differ by rounding alone wait for the branch as equal ones do."""
+
+    def rounded(program: Program, params: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+        rows = Roulette(1e-9)(program, params, num_samples, generator)
+        return rows + 1e-17 * torch.rand(num_samples, generator=generator, dtype=params.dtype)
+
+    bias = verify({"roulette": rounded}, BIT).cells[-1].find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.claim, bias.details["reason"]) == ("inconclusive", "inconclusive", "gate")
+
+
 def test_a_roulette_whose_branch_shows_is_judged() -> None:
     for factor, outcome in ((1.0, "unbiased"), (1.5, "biased")):
         bias = verify({"roulette": Roulette(0.05, factor=factor)}, BIT).cells[-1].find("bias")
