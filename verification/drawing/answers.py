@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -20,7 +21,6 @@ from .tasks import CheckResult, ChunkResult
 
 __all__ = ["DamagedAnswerError", "read_answer", "write_answer"]
 
-_RESULTS = (CheckResult, ChunkResult)
 _SCALARS = (bool, int, float, str)
 
 
@@ -50,9 +50,13 @@ def read_answer(text: str) -> CheckResult | ChunkResult:
     return result
 
 
-def _list_fields(kind: Any) -> dict[str, Any]:
+def _resolve_fields(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {each.name: hints[each.name] for each in fields(kind)}
+
+
+_list_fields: Callable[[Any], dict[str, Any]] = cache(_resolve_fields)
+"""The declared types of a dataclass's fields by name; to resolve annotations takes longer than to write a value."""
 
 
 def _list_choices(declared: Any) -> tuple[Any, ...]:

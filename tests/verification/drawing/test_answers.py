@@ -17,16 +17,17 @@ from gradverify.verification.checks.finding import Conformance
 from gradverify.verification.checks.law_comparison import ForwardLaw
 from gradverify.verification.drawing.answers import DamagedAnswerError, read_answer, write_answer
 from gradverify.verification.drawing.gate import ReleasedGate
-from gradverify.verification.drawing.tasks import CheckResult, CheckTask, ChunkResult, ChunkTask, Overflow
+from gradverify.verification.drawing.tasks import CheckResult, CheckTask, ChunkResult, ChunkTask
 from gradverify.verification.plan import settle
 from gradverify.verification.problems.problem import Problem
 from gradverify.verification.problems.registry import find_problems
+from gradverify.verification.truth.likelihood_ratio import LIKELIHOOD_RATIO
 from gradverify.verification.workbench import Workbench
 
 from ..targets import wrong
 
 BITS = find_problems(["bits:3/cubic"], quick=True)[0]
-SAMPLED = find_problems(["random_walk:100/square"], quick=False)[0]
+BIT = find_problems(["bernoulli:0.3/cubic"], quick=True)[0]
 
 CHECKED = CheckResult(
     findings={
@@ -45,11 +46,18 @@ def draw_chunk(problem: Problem, estimator: Any) -> ChunkResult:
     return ChunkTask("e", problem.name, "screen", 0, 128, 0, (16, 128), channels, summed=True).perform(workbench)
 
 
-CHUNKS = {
-    "sound": draw_chunk(BITS, LeaveOneOut()),
-    "overflowing": draw_chunk(BITS, wrong.Spoiled(math.nan, 0.5)),
-    "one parameter": draw_chunk(SAMPLED, LeaveOneOut()),
-}
+@pytest.fixture(scope="module", params=["sound", "overflowing", "one parameter", "sampled reference"])
+def chunk(request: pytest.FixtureRequest) -> ChunkResult:
+    problem, estimator = {
+        "sound": (BITS, LeaveOneOut()),
+        "overflowing": (BITS, wrong.Spoiled(math.nan, 0.5)),
+        "one parameter": (BIT, LeaveOneOut()),
+        "sampled reference": (replace(BITS, reference=LIKELIHOOD_RATIO), LeaveOneOut()),
+    }[request.param]
+    result = draw_chunk(problem, estimator)
+    assert (result.overflow is not None) == (request.param == "overflowing")
+    assert bool(result.reference) == (request.param == "sampled reference")
+    return result
 
 
 def same(one: Any, other: Any) -> bool:
@@ -67,19 +75,19 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
-@pytest.mark.parametrize("result", [CHECKED, replace(CHECKED, gate=None), *CHUNKS.values()], ids=["gate", "checks", *CHUNKS])
-def test_every_number_comes_back(result: CheckResult | ChunkResult) -> None:
+@pytest.mark.parametrize("result", [CHECKED, replace(CHECKED, gate=None)], ids=["gate", "no gate"])
+def test_findings_come_back(result: CheckResult) -> None:
     assert same(read_answer(write_answer(result)), result)
+
+
+def test_every_number_of_a_chunk_comes_back(chunk: ChunkResult) -> None:
+    assert same(read_answer(write_answer(chunk)), chunk)
 
 
 def test_what_a_registered_estimator_is_found_to_do_comes_back() -> None:
     workbench = Workbench(settle(), {"e": LeaveOneOut()}.__getitem__, {BITS.name: BITS}.__getitem__)
     result = CheckTask("e", BITS.name, 1e-6).perform(workbench)
     assert same(read_answer(write_answer(result)), result)
-
-
-def test_an_overflow_comes_back() -> None:
-    assert isinstance(CHUNKS["overflowing"].overflow, Overflow)
 
 
 def edit(path: tuple[Any, ...], value: Any) -> str:
