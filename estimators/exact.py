@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from .runs.exact import Branches, enumerate_branches, exact_moments
-
-__all__ = ["Branches", "enumerate_branches", "exact_moments"]
+from .runs.exact import *  # noqa: F403
+from .runs.exact import __all__ as __all__
 
 warnings.warn(
     "gradverify.estimators.exact has moved; import gradverify.estimators.runs.exact instead",

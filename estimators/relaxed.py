@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from .runs.relaxed import Rule, differentiate, one_hot, with_rule
-
-__all__ = ["Rule", "differentiate", "one_hot", "with_rule"]
+from .runs.relaxed import *  # noqa: F403
+from .runs.relaxed import __all__ as __all__
 
 warnings.warn(
     "gradverify.estimators.relaxed has moved; import gradverify.estimators.runs.relaxed instead",

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from .runs.tape import Draw, Tape, accept, choose, draw, draw_coupled, forcing, own_value, recording, replaying, sampling
-
-__all__ = [
-    "Draw",
-    "Tape",
-    "accept",
-    "choose",
-    "draw",
-    "draw_coupled",
-    "forcing",
-    "own_value",
-    "recording",
-    "replaying",
-    "sampling",
-]
+from .runs.tape import *  # noqa: F403
+from .runs.tape import __all__ as __all__
 
 warnings.warn(
     "gradverify.estimators.tape has moved; import gradverify.estimators.runs.tape instead",
