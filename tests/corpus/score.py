@@ -39,9 +39,9 @@ KINDS = ("", "rescaled", "reversed", "zero", "turned")
 ROUNDING = 1e-3
 """The relative error of a stated size, and of an interval without width."""
 
-STRETCH = 2.0
-"""The widths of an interval beyond which a size is wrong. One interval in twenty may exclude a size, and one in ten thousand of
-those that are twice as wide."""
+STRETCH = 1.4
+"""The factor by which an interval is widened before a size beyond it makes a verdict wrong. Of the intervals themselves one in
+twenty may exclude a size; of intervals 1.4 times as wide, one in 165 for a normal law."""
 
 MISSED = 0.05
 """The share of intervals that may exclude the known size."""

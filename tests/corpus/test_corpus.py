@@ -58,8 +58,8 @@ def test_sizes_follow_from_scale_and_angle() -> None:
         (TURNED, Finding("inconclusive", "", FIGURES), "undecided"),
         (TURNED, Finding("biased", "rescaled", FIGURES), "confident wrong"),
         (TURNED, Finding("unbiased"), "confident wrong"),
-        (replace(TURNED, scale=0.65), Finding("biased", "turned", FIGURES), "confident wrong"),
-        (replace(TURNED, angle=25.0), Finding("biased", "undetermined", FIGURES), "confident wrong"),
+        (replace(TURNED, scale=0.6), Finding("biased", "turned", FIGURES), "confident wrong"),
+        (replace(TURNED, angle=27.0), Finding("biased", "undetermined", FIGURES), "confident wrong"),
         (TURNED, Finding("refused", words="no"), "not accepted"),
         (TURNED, Finding("failed"), "not accepted"),
         (Expected("refused", words="mask"), Finding("refused", words="it wants a mask"), "right"),
@@ -74,7 +74,7 @@ def test_classes(expected: Expected, found: Finding, class_: Class) -> None:
 def test_an_interval_may_exclude_a_size_once_in_twenty_times() -> None:
     """Just outside is counted, and is no wrong verdict; more than 5 % of them are."""
     low, high = FIGURES["scale"]["interval"]
-    expected = replace(TURNED, scale=high + 0.2 * (high - low))
+    expected = replace(TURNED, scale=high + 0.1 * (high - low))
     found = Finding("biased", "turned", {"scale": FIGURES["scale"]})
     assert classify(expected, found) == "right"
     assert find_excluded(expected, found) == ["scale"]
