@@ -15,6 +15,9 @@ from .runs.tape import sampling
 
 __all__ = ["FiniteDifference", "central_differences", "difference_steps"]
 
+_LARGEST_BATCH = 2**26
+"""The parameters of all rows of one batch at most, half a gigabyte in double precision."""
+
 
 @dataclass(frozen=True)
 class FiniteDifference:
@@ -22,7 +25,7 @@ class FiniteDifference:
 
     ``[f(X(theta + h e_j; u)) - f(X(theta - h e_j; u))] / (2 h)`` for every coordinate j, h = step * |theta_j| (h = step where
     theta_j = 0). Bias ``h^2 |f'''| / 6``; variance ``O(1 / h)`` where outcomes jump, against ``O(1 / h^2)`` with independent
-    runs. Cost: 2 d evaluations for d parameters, all in one batch.
+    runs. Cost: 2 d evaluations for d parameters, in one batch where it has at most 2^26 numbers.
 
     Args:
         step: Relative half-width of the difference.
@@ -72,14 +75,29 @@ def central_differences(
         generator: The source of randomness.
     """
     shifts = torch.diag(steps).reshape(-1, *params.shape)
+    together = max(_LARGEST_BATCH // (2 * num_samples * params.numel()), 1)
+    if together >= len(steps):
+        changes = _changes(program, params, shifts, num_samples, generator)
+    else:
+        start = generator.get_state()
+        parts = []
+        for part in shifts.split(together):
+            generator.set_state(start)  # every part of the coordinates shares the uniforms
+            parts.append(_changes(program, params, part, num_samples, generator))
+        changes = torch.cat(parts)
+    return (changes.T / (2 * steps)).reshape(num_samples, *params.shape)
+
+
+def _changes(program: Program, params: Tensor, shifts: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+    """Return the objective above the point less that below it, for each of the shifts, ``[shifts, num_samples]``."""
     points = torch.cat((params + shifts, params - shifts))
     copies = points.shape[0]
     with torch.no_grad():
         rows = points.repeat_interleave(num_samples, dim=0)
         objective = evaluate(program, rows, sampling(copies * num_samples, generator, copies))
     above, below = objective.reshape(2, -1, num_samples)
-    slopes: Tensor = (above - below).T / (2 * steps)
-    return slopes.reshape(num_samples, *params.shape)
+    changes: Tensor = above - below
+    return changes
 
 
 def difference_steps(params: Tensor, step: float) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from gradverify.estimators import FiniteDifference, NotApplicableError
+from gradverify.estimators import FiniteDifference, NotApplicableError, Sample
 from gradverify.estimators.enumeration import enumerate_paths
 from gradverify.estimators.finite_difference import difference_steps
 
@@ -103,3 +103,20 @@ def test_a_step_that_is_no_width_is_refused(step: float) -> None:
 def test_whole_numbers_have_no_derivative() -> None:
     with pytest.raises(TypeError, match="floating"):
         FiniteDifference()(lambda params, sample: params.double(), torch.tensor(2), 3, torch.Generator())
+
+
+def test_a_batch_that_is_large_is_drawn_in_parts_that_share_their_uniforms() -> None:
+    """Every coordinate moves the same probability, so with shared uniforms all coordinates of a row are equal."""
+    size, rows = 300, 2000
+    calls: list[int] = []
+
+    def program(params: Tensor, sample: Sample) -> Tensor:
+        calls.append(len(params))
+        return sample(Bernoulli(params.mean(-1)))
+
+    params = torch.full((size,), 0.5, dtype=torch.float64)
+    slopes = FiniteDifference(step=1.0)(program, params, rows, torch.Generator().manual_seed(0))
+    assert sum(calls) == 2 * size * rows
+    assert max(calls) * size <= 2**26
+    assert bool((slopes == slopes[:, :1]).all())
+    assert slopes[:, 0].unique().tolist() == [0.0, 1.0]

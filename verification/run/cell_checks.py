@@ -142,16 +142,25 @@ def _ended_check(finding: Conformance, claim: Expectation, reference: Reference)
     )
 
 
-def reference_check(runs: list[CellRun], reference: Reference) -> Check:
-    """Return the check of a problem's other references against the one that decides."""
-    compared = [*_given_value(reference), *(_sampled_value(each) for each in runs)]
+def reference_check(runs: list[CellRun], reference: Reference, left_out: Mapping[str, str] | None = None) -> Check:
+    """Return the check of a problem's other references against the one that decides.
+
+    Args:
+        runs: The cells of the references that were drawn.
+        reference: The reference that decides.
+        left_out: The references that were not drawn, with the reasons.
+    """
+    not_drawn: list[dict[str, Any]] = [
+        {"kind": kind, "outcome": "not compared", "note": reason} for kind, reason in (left_out or {}).items()
+    ]
+    compared = [*_given_value(reference), *(_sampled_value(each) for each in runs), *not_drawn]
     values: list[dict[str, Any]] = [{"kind": reference.kind, "outcome": "decides"}, *compared]
     outcomes = [each["outcome"] for each in compared]
     ranked: tuple[ReferencesOutcome, ...] = ("disagree", "agree", "inconclusive", "not compared")
     worst = next(outcome for outcome in ranked if outcome in (*outcomes, "not compared"))
     if worst == "agree" and (reference.question or any(each.get("reason") == DETACHED for each in compared)):
         worst = "inconclusive"
-    said = (f"{each['kind']}: {each['outcome']}" for each in values)
+    said = (f"{each['kind']}: {each['outcome']}{_because(each)}" for each in values)
     note = "; ".join(filter(None, (*said, reference.question, reference.reading)))
     rows = sum(run.rows.count for run in runs)
     return Check(
@@ -163,6 +172,10 @@ def reference_check(runs: list[CellRun], reference: Reference) -> Check:
         note=note,
         details={"values": values},
     )
+
+
+def _because(value: dict[str, Any]) -> str:
+    return f" ({value['note']})" if value.get("note") else ""
 
 
 def _given_value(reference: Reference) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from ..statistics.rounding import variance_rounding
 from ..subject import Subject, estimator_facts
 from ..truth.known_moments import has_known_variance, known_variance
 from ..truth.reference import Reference
-from ..truth.references import SAMPLED_REFERENCES
+from ..truth.references import secondary_references
 from ..verdicts import Status
 from ..workbench import Workbench
 from .cell import CellRun
@@ -98,7 +98,7 @@ class Verification:
             executor.close()
         for run in (*self.runs, *(run for runs in checks.values() for run in runs)):
             run.end("interrupted" if not complete else "time")
-        compared = {name: reference_check(runs, self.workbench.reference(name)) for name, runs in checks.items()}
+        compared = {name: self._compare_references(name, runs) for name, runs in checks.items()}
         timing = {"started": wall, "seconds": time.perf_counter() - started}
         head = replace(self._head(timing), complete=complete, time_truncated=truncated)
         cells = self._in_order([self._write(run, compared[run.problem]) for run in self.runs])
@@ -149,10 +149,17 @@ class Verification:
             yield checks[problem.name]
 
     def _reference_runs(self, problem: str) -> list[CellRun]:
-        """Return a cell for every sampled reference that does not decide the problem."""
-        decides = self.workbench.reference(problem).kind
-        subjects = (self.workbench.subject(kind, problem) for kind in SAMPLED_REFERENCES if kind != decides)
+        """Return a cell for every sampled reference that does not decide the problem and is not too dear."""
+        drawn = [kind for kind, reason in self._secondary(problem).items() if not reason]
+        subjects = (self.workbench.subject(kind, problem) for kind in drawn)
         return [CellRun(subject, self._reference_plan(subject), 0, self.budget.per_other_test) for subject in subjects]
+
+    def _secondary(self, problem: str) -> dict[str, str]:
+        return secondary_references(self.workbench.problem(problem), self.workbench.reference(problem).kind)
+
+    def _compare_references(self, problem: str, runs: list[CellRun]) -> Check:
+        left_out = {kind: reason for kind, reason in self._secondary(problem).items() if reason}
+        return reference_check(runs, self.workbench.reference(problem), left_out)
 
     def _reference_plan(self, subject: Subject) -> BiasPlan:
         own = subject.own

@@ -21,6 +21,7 @@ __all__ = ["rarest_path"]
 _UNIFORM = 8
 _STEPS = 32
 _MOST_ROWS = 4096
+_NOTHING = 1e-12  # parts of a tolerance
 
 
 def rarest_path(problem: Problem, outcomes: Tensor, objective: Tensor, tau: Array) -> float:
@@ -64,6 +65,11 @@ class _Visit:
     parts: Tensor
     carried: Tensor
 
+    def telling(self) -> _Visit:
+        """Return the paths that carry anything: with many elements there are thousands, and hardly one of them does."""
+        telling = self.carried > _NOTHING
+        return _Visit(self.outcomes[telling], self.probability[telling], self.parts[telling], self.carried[telling])
+
 
 @dataclass(frozen=True, eq=False)
 class _Search:
@@ -106,11 +112,12 @@ class _Search:
             ]
             if not changed:
                 break
-            visits.append(self.visit(torch.stack(changed)))
-            best = int(visits[-1].carried.argmax())
-            if not visits[-1].carried[best] > carried:
+            visit = self.visit(torch.stack(changed))
+            visits.append(visit.telling())
+            best = int(visit.carried.argmax())
+            if not visit.carried[best] > carried:
                 break
-            path, carried = visits[-1].outcomes[best], visits[-1].carried[best]
+            path, carried = visit.outcomes[best], visit.carried[best]
         return visits
 
     def _params(self, rows: int) -> Tensor:

@@ -18,9 +18,12 @@ from .difference_steps import moves_outcomes, valid_steps
 from .likelihood_ratio import PILOT_ROWS, TOLERANCE, draw_pilot, pilot_gate
 from .reference import Array, Reference
 
-__all__ = ["FINITE_DIFFERENCE", "SteppedDifference", "finite_difference"]
+__all__ = ["FINITE_DIFFERENCE", "SteppedDifference", "finite_difference", "too_many_coordinates"]
 
 FINITE_DIFFERENCE = "finite difference"
+
+MOST_COORDINATES = 50
+"""The parameters of a problem at most for which differences are drawn beside another reference."""
 
 _NOTHING_KNOWN = 1e30
 """The bound on the bias of a difference that moved nothing."""
@@ -69,6 +72,21 @@ def finite_difference(problem: Problem, seed: int, tolerance: float = TOLERANCE)
     bound = np.where(best.silent, _NOTHING_KNOWN, best.bound_beside(telling[-1]))
     gate = pilot_gate(problem, best.gradient, tolerance)
     return Reference(FINITE_DIFFERENCE, best.gradient, best.sampler, bound, assumes=True, **gate)
+
+
+def too_many_coordinates(problem: Problem) -> str:
+    """Return the reason why differences of a problem are too dear to be drawn beside another reference; empty if they are not.
+
+    What they would show beside the likelihood ratio, a dependence that differentiation misses, is looked for along directions
+    (`hidden_dependence.hidden_share`), at a cost that does not grow with the number of parameters.
+    """
+    size = problem.params.numel()
+    if size <= MOST_COORDINATES:
+        return ""
+    return (
+        f"{size} parameters would take {2 * size} evaluations a row (limit: {MOST_COORDINATES} parameters); dependence that "
+        "differentiation misses was looked for along directions instead"
+    )
 
 
 @dataclass(frozen=True, eq=False)

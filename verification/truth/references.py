@@ -16,13 +16,13 @@ import torch
 
 from ..problems.problem import Problem, ProblemError
 from .exact_gradients import EXACT_GRADIENTS
-from .finite_differences import FINITE_DIFFERENCE, finite_difference
+from .finite_differences import FINITE_DIFFERENCE, finite_difference, too_many_coordinates
 from .given import given_gradient, given_rounding
 from .likelihood_ratio import LIKELIHOOD_RATIO, likelihood_ratio, pilot_gate
 from .reference import ExactGradient, Reference
 from .stop_gradients import AgreedGradient, read_detaches, read_sampled
 
-__all__ = ["EXACT_GIVEN", "SAMPLED_REFERENCES", "find_reference"]
+__all__ = ["EXACT_GIVEN", "SAMPLED_REFERENCES", "find_reference", "secondary_references"]
 
 EXACT_GIVEN = "exact (given)"
 
@@ -31,6 +31,17 @@ SAMPLED_REFERENCES: dict[str, Callable[[Problem, int, float], Reference]] = {
     FINITE_DIFFERENCE: finite_difference,
 }
 """Kind -> the function of a problem, a seed and a tolerance that makes it. The first one decides where nothing is exact."""
+
+
+def secondary_references(problem: Problem, decides: str) -> dict[str, str]:
+    """Return the sampled references that do not decide a problem, with the reason why one is not drawn, or nothing.
+
+    Args:
+        problem: The problem.
+        decides: The kind of the reference that decides.
+    """
+    reasons = {LIKELIHOOD_RATIO: "", FINITE_DIFFERENCE: too_many_coordinates(problem)}
+    return {kind: reasons[kind] for kind in SAMPLED_REFERENCES if kind != decides}
 
 
 def find_reference(problem: Problem, seed: int, tolerance: float) -> Reference:

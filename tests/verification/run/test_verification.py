@@ -362,3 +362,18 @@ def test_a_continuous_law_of_a_file_and_a_row_is_verified() -> None:
     assert law is not None
     assert (law.outcome, law.claim) == ("failed", "refuted")
     assert "distribution function" in law.note
+
+
+def mean_of_bits(params: torch.Tensor, sample: Sample) -> torch.Tensor:
+    return (5 * sample(Bernoulli(torch.sigmoid(params))).mean(-1)).square()
+
+
+def test_many_parameters_are_judged_and_their_differences_are_left_out_by_name() -> None:
+    params = torch.linspace(-1, 1, 60, dtype=torch.float64)
+    record = verify({"scaled": wrong.Scaled(0.5)}, Problem(name="many", program=mean_of_bits, params=params))
+    references, bias = record.cells[0].find("references"), record.cells[-1].find("bias")
+    assert bias is not None
+    assert references is not None
+    assert bias.outcome == "biased"
+    assert references.outcome == "not compared"
+    assert "60 parameters would take 120 evaluations a row" in references.note
