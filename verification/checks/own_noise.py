@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,18 +15,22 @@ from torch.overrides import TorchFunctionMode
 
 from ...estimators.protocol import Estimator, Sample
 from ..problems.problem import Problem
+from .forced_noise import RANDOM, ForcedNoise
 
 __all__ = ["draws_own_noise"]
 
 ROWS = 64
 
-_RANDOM = frozenset((
-    "alpha_dropout", "bernoulli", "bernoulli_", "binomial", "cauchy_", "dropout", "exponential_", "feature_dropout",
-    "geometric_", "gumbel_softmax", "log_normal_", "multinomial", "native_dropout", "normal", "normal_", "poisson",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random_", "randperm", "rrelu", "uniform_",
-    "_sample_dirichlet", "_standard_gamma",
+_DRAWING = frozenset((
+    "beta", "betavariate", "binomial", "choice", "choices", "default_rng", "expovariate", "exponential", "gamma", "gauss",
+    "geometric", "gumbel", "logistic", "lognormal", "lognormvariate", "multinomial", "normal", "normalvariate", "permutation",
+    "poisson", "rand", "randint", "randn", "random", "random_integers", "random_sample", "randrange", "ranf", "sample",
+    "shuffle", "standard_normal", "triangular", "uniform",
 ))  # fmt: skip
-"""The functions of PyTorch that draw random numbers, by name."""
+"""The functions of Python's and of NumPy's module ``random`` that draw, or that make a generator."""
+
+_MIXTURES = 8
+_ROUNDING = 1e-12
 
 
 def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Generator) -> bool:
@@ -34,7 +40,9 @@ def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Gen
     that branch; so they refute nothing. An estimator that draws outcomes alone has no branch but the program's.
 
     One random call within each sampling of a site draws its outcomes. Another one there, or one beside the sites, with a number
-    for every row, is noise of the estimator's own, as is any use of NumPy's global generator.
+    for every row, is noise of the estimator's own. So is any number of PyTorch's, NumPy's or Python's global generators beside
+    the sites: a single number that is drawn from ``generator`` may be a seed, and those of foreign code come from elsewhere.
+    It counts unless all rows are equal and stay so with the noise at the ends of its range: no branch is waiting for it.
 
     Args:
         estimator: The estimator, fitted if it learns.
@@ -50,21 +58,40 @@ def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Gen
 
         return problem.program(params, watching)
 
-    before = _numpy_state()
     try:
-        with watch:
-            estimator(watched_program, problem.params.clone(), ROWS, generator)
+        with watch, _noise_of_others(watch):
+            rows = estimator(watched_program, problem.params.clone(), ROWS, generator)
+        return watch.own and (watch.hidden or _waits(estimator, problem, generator, rows))
     except Exception:  # it knows its own program alone, and may do anything there
         return True
-    return watch.own or _numpy_state() != before
+
+
+def _waits(estimator: Estimator, problem: Problem, generator: torch.Generator, rows: Tensor) -> bool:
+    """Return False if rows are equal and stay so at the ends of the noise, so that there is no branch that they wait for."""
+    constant = rows[:1]
+    low, high = ForcedNoise(lambda: False), ForcedNoise(lambda: True)
+    for noise in (low, high, *(ForcedNoise.mix(seed) for seed in range(_MIXTURES))):
+        if not torch.allclose(rows, constant, rtol=_ROUNDING, atol=_ROUNDING):
+            return True
+        with noise:
+            rows = estimator(problem.program, problem.params.clone(), ROWS, generator)
+        if not noise.complete:
+            return True
+    return not torch.allclose(rows, constant, rtol=_ROUNDING, atol=_ROUNDING)
 
 
 class _NoiseWatch(TorchFunctionMode):
-    """A context that counts random calls within the sampling of a site, and notes those beside it."""
+    """A context that counts random calls within the sampling of a site, and notes those beside it.
+
+    Attributes:
+        own: True if there was noise of the estimator's own.
+        hidden: True if some of it was not PyTorch's.
+    """
 
     def __init__(self, rows: int) -> None:
         super().__init__()
         self.own = False
+        self.hidden = False
         self._rows = rows
         self._calls: int | None = None
 
@@ -90,11 +117,12 @@ class _NoiseWatch(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch, and count it if it draws numbers for the rows."""
         result = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") in _RANDOM and isinstance(result, Tensor) and result.numel() >= self._rows:
+        if getattr(func, "__name__", "") in RANDOM and isinstance(result, Tensor):
+            for_rows = result.numel() >= self._rows
             if self._calls is None:
-                self.own = True
+                self.own |= for_rows or (kwargs or {}).get("generator") is None
             else:
-                self._calls += 1
+                self._calls += for_rows
         return result
 
 
@@ -111,7 +139,24 @@ class _Site:
         self._watch.end()
 
 
-def _numpy_state() -> tuple[bytes, int]:
-    """Return the state of NumPy's global generator, not of Python's: run-time type checkers draw from it."""
-    state = np.random.get_state(legacy=False)["state"]
-    return state["key"].tobytes(), int(state["pos"])
+@contextmanager
+def _noise_of_others(watch: _NoiseWatch) -> Iterator[None]:
+    """Note the calls of Python's and NumPy's global generators, by the functions that code calls.
+
+    Their states tell less: type checkers draw from Python's, and foreign code's are put back after each of its calls.
+    """
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            watch.own = watch.hidden = True
+            return function(*args, **kwargs)
+
+        return call
+
+    with ExitStack() as stack:
+        for module in (random, np.random):
+            for name in _DRAWING & vars(module).keys():
+                kept = getattr(module, name)
+                setattr(module, name, noting(kept))
+                stack.callback(setattr, module, name, kept)
+        yield

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Bernoulli, Distribution
 
 from gradverify.estimators import (
     AgentTorchStraightThroughBernoulli,
@@ -119,3 +122,55 @@ def test_a_roulette_whose_branch_shows_is_judged() -> None:
         bias = verify({"roulette": Roulette(0.05, factor=factor)}, BIT).cells[-1].find("bias")
         assert bias is not None
         assert bias.outcome == outcome
+
+
+RATE = 1e-9
+BITS = registered_problems()["bits:3/cubic/logits"]
+
+
+def scalar_roulette(log_prob: Tensor, cost: Tensor) -> Tensor:
+    return (log_prob * cost * (torch.rand(()) < RATE) / RATE).mean()
+
+
+def roulette_of_python(log_prob: Tensor, cost: Tensor) -> Tensor:
+    return (log_prob * cost * (random.random() < RATE) / RATE).mean()
+
+
+def roulette_of_numpy(log_prob: Tensor, cost: Tensor) -> Tensor:
+    return (log_prob * cost * float(np.random.rand() < RATE) / RATE).mean()
+
+
+def roulette_of_integers(log_prob: Tensor, cost: Tensor) -> Tensor:
+    return (log_prob * cost * (torch.randint(10**9, ()) == 777) * 1e9).mean()
+
+
+def sampled_roulette(f: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
+    law = Bernoulli(logits=logits)
+    sampled = law.sample()
+    return (law.log_prob(sampled).sum(-1) * f(sampled).detach() * Bernoulli(RATE).sample() / RATE).mean()
+
+
+def no_advantage(log_prob: Tensor, cost: Tensor) -> Tensor:
+    return (log_prob * (cost - cost)).mean()
+
+
+def sampled_no_advantage(f: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
+    law = Bernoulli(logits=logits)
+    sampled = law.sample()
+    return (law.log_prob(sampled).sum(-1) * (f(sampled) - f(sampled)).detach()).mean()
+
+
+@pytest.mark.parametrize(
+    "loss", [scalar_roulette, roulette_of_python, roulette_of_numpy, roulette_of_integers, sampled_roulette]
+)
+def test_a_foreign_loss_with_an_unseen_roulette_is_not_refuted(loss: Callable[..., Tensor]) -> None:
+    bias = verify(loss, BITS).cells[-1].find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.claim, bias.details["reason"]) == ("inconclusive", "inconclusive", "gate")
+
+
+@pytest.mark.parametrize("loss", [no_advantage, sampled_no_advantage])
+def test_a_foreign_loss_whose_noise_changes_nothing_is_refuted(loss: Callable[..., Tensor]) -> None:
+    bias = verify(loss, BITS).cells[-1].find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.claim, bias.details["kind"]) == ("biased", "refuted", "zero")
