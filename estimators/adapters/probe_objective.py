@@ -22,7 +22,8 @@ class ProbeObjective:
     Attributes:
         loud: The factor on the first sample of each call.
         rows: The number of samples in all calls.
-        first: The samples of the first call, in two dimensions if they are vectors.
+        first: The samples of the first call with discrete values, else of the first call; in two dimensions if they are
+            vectors. Code may also evaluate the objective at means or at relaxed values, before or after it samples.
         form: The form of the samples: ``one-hot``, ``index`` or ``value``; empty until the first call.
         last: The result of the last call.
         own: True if the objective has a gradient of its own beside the samples: the result of each call is then also a leaf.
@@ -46,7 +47,7 @@ class ProbeObjective:
         given = torch.as_tensor(value)
         vector = given.dim() > 0 and given.shape[-1] == len(PROBABILITIES)
         flat = given.reshape(-1, given.shape[-1]) if vector else given.reshape(-1)
-        if self.first is None:
+        if self.first is None or (not _is_discrete(self.first) and _is_discrete(flat)):
             self.first = flat.detach()
             self.form = read_form(self.first)
         self.rows += len(flat)
@@ -63,6 +64,10 @@ class ProbeObjective:
             self.leaves.append(torch.zeros_like(costs, requires_grad=True))
             costs = costs + self.leaves[-1]
         return costs
+
+
+def _is_discrete(flat: Tensor) -> bool:
+    return bool((flat == flat.round()).all())
 
 
 def name_objective(objective: Callable[[Any], Any]) -> dict[str, Callable[[Any], Any]]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 
-from gradverify.estimators import LeaveOneOut, ScoreFunction
+from gradverify.estimators import ESTIMATORS, LeaveOneOut, NoGradientPathError, NotApplicableError, ScoreFunction
+from gradverify.estimators.registry import load_estimator
 from gradverify.verification.cli import main
 from gradverify.verification.plan import settle
 from gradverify.verification.problems import registered_problems
 from gradverify.verification.run.verification import Verification
 
 WALK = registered_problems()["random_walk:10/square/p"]
+SMALL = registered_problems()["bits:3/cubic/logits"]
 
 
 def run(dtype: str | None) -> Verification:
@@ -58,3 +61,31 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "report.json").read_text())
     assert record["run"]["dtype"] == "float32"
     assert "--dtype float32" in record["cells"][-1]["replay"]
+
+
+@pytest.fixture
+def double_by_default() -> Iterator[None]:
+    kept = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(kept)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_default_type_that_an_import_leaves_behind_changes_no_row(name: str, double_by_default: None) -> None:
+    """A target's file may set it, and the settings of an import hold in its process; nothing of the package rests on them."""
+
+    def draw() -> torch.Tensor | str:
+        try:
+            return load_estimator(name)(SMALL.program, SMALL.params.clone(), 8, torch.Generator().manual_seed(0))
+        except (NotApplicableError, NoGradientPathError) as refused:
+            return str(refused)
+
+    double = draw()
+    torch.set_default_dtype(torch.float32)
+    single = draw()
+    assert type(single) is type(double)
+    if isinstance(single, torch.Tensor):
+        torch.testing.assert_close(single, double, rtol=0, atol=0)
+    else:
+        assert single == double

@@ -17,7 +17,7 @@ from ...estimators.protocol import Estimator, Sample
 from ..problems.problem import Problem
 from .forced_noise import RANDOM, ForcedNoise
 
-__all__ = ["draws_own_noise"]
+__all__ = ["find_waiting"]
 
 ROWS = 64
 
@@ -30,26 +30,30 @@ _DRAWING = frozenset((
 """The functions of Python's and of NumPy's module ``random`` that draw, or that make a generator."""
 
 _MIXTURES = 8
-_ROUNDING = 1e-12
+_ROUNDINGS = 64
 
 
-def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Generator) -> bool:
-    """Return True if an estimator draws more than the outcomes of the program's sites, such as a roulette of its own.
+def find_waiting(estimator: Estimator, problem: Problem, generator: torch.Generator) -> tuple[bool, ...]:
+    """Return, for each parameter, True if equal rows may be waiting for a rare branch of the estimator's own.
 
-    A rare branch of the estimator's own has a probability that nobody knows. If all its rows are equal, they may be waiting for
-    that branch; so they refute nothing. An estimator that draws outcomes alone has no branch but the program's.
+    A rare branch of the estimator's own, such as a roulette, has a probability that nobody knows. If all its rows are equal,
+    they may be waiting for that branch; so they refute nothing. An estimator that draws outcomes alone has no branch but the
+    program's.
 
     One random call within each sampling of a site draws its outcomes. Another one there, or one beside the sites, with a number
     for every row, is noise of the estimator's own. So is any number of PyTorch's, NumPy's or Python's global generators beside
     the sites: a single number that is drawn from ``generator`` may be a seed, and those of foreign code come from elsewhere.
-    It counts unless all rows are equal and stay so with the noise at the ends of its range: no branch is waiting for it.
+    A parameter whose rows are equal, and stay so with that noise at the ends of its range, is not waiting.
 
     Args:
         estimator: The estimator, fitted if it learns.
-        problem: The problem; its program is run once by the estimator, on 64 rows.
+        problem: The problem; its program is run by the estimator on 64 rows, once if it draws outcomes alone, else 11 times.
         generator: The source of randomness.
+
+    Returns:
+        ``[d]``.
     """
-    watch = _NoiseWatch(ROWS)
+    watch, size = _NoiseWatch(ROWS), problem.params.numel()
 
     def watched_program(params: Tensor, sample: Sample) -> Tensor:
         def watching(distribution: Distribution) -> Tensor:
@@ -61,23 +65,26 @@ def draws_own_noise(estimator: Estimator, problem: Problem, generator: torch.Gen
     try:
         with watch, _noise_of_others(watch):
             rows = estimator(watched_program, problem.params.clone(), ROWS, generator)
-        return watch.own and (watch.hidden or _waits(estimator, problem, generator, rows))
+        if not watch.own:
+            return (False,) * size
+        waiting = None if watch.hidden else _force(estimator, problem, generator, rows.reshape(ROWS, -1))
     except Exception:  # it knows its own program alone, and may do anything there
-        return True
+        waiting = None
+    return (True,) * size if waiting is None else tuple(waiting.tolist())
 
 
-def _waits(estimator: Estimator, problem: Problem, generator: torch.Generator, rows: Tensor) -> bool:
-    """Return False if rows are equal and stay so at the ends of the noise, so that there is no branch that they wait for."""
-    constant = rows[:1]
-    low, high = ForcedNoise(lambda: False), ForcedNoise(lambda: True)
-    for noise in (low, high, *(ForcedNoise.mix(seed) for seed in range(_MIXTURES))):
-        if not torch.allclose(rows, constant, rtol=_ROUNDING, atol=_ROUNDING):
-            return True
+def _force(estimator: Estimator, problem: Problem, generator: torch.Generator, rows: Tensor) -> Tensor | None:
+    """Return the parameters whose rows differ, or do so with noise at its ends, ``[d]``; None if some noise is not forced."""
+    first, rounding = rows[:1], _ROUNDINGS * torch.finfo(rows.dtype).eps
+    alike = torch.isclose(rows, first, rtol=rounding, atol=rounding).all(0)
+    ends = (ForcedNoise(lambda: False), ForcedNoise(lambda: True))
+    for noise in (*ends, *(ForcedNoise.mix(seed) for seed in range(_MIXTURES))):
         with noise:
-            rows = estimator(problem.program, problem.params.clone(), ROWS, generator)
+            forced = estimator(problem.program, problem.params.clone(), ROWS, generator).reshape(ROWS, -1)
         if not noise.complete:
-            return True
-    return not torch.allclose(rows, constant, rtol=_ROUNDING, atol=_ROUNDING)
+            return None
+        alike &= torch.isclose(forced, first, rtol=rounding, atol=rounding).all(0)
+    return ~alike
 
 
 class _NoiseWatch(TorchFunctionMode):

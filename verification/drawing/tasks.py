@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...estimators.protocol import NotApplicableError
 from ..checks.catalogue import Finding, examine_cell
 from ..checks.dependence import correlation, digest
-from ..checks.own_noise import draws_own_noise
+from ..checks.own_noise import find_waiting
 from ..seeds import stable_repr
 from ..shared_state import kept_state
 from ..statistics.batches import Batches
@@ -50,13 +50,13 @@ class CheckResult:
     Attributes:
         findings: The findings.
         estimator: A description of the estimator.
-        own_noise: True if it draws more than the program's outcomes, so that equal rows may wait for a branch of its own.
+        waiting: For each parameter, True if equal rows may wait for a branch of the estimator's own; empty if none can.
         gate: A wider gate than the planned one, if forced rows show that rare outcomes carry nothing.
     """
 
     findings: Mapping[str, Finding]
     estimator: str
-    own_noise: bool = False
+    waiting: tuple[bool, ...] = ()
     gate: ReleasedGate | None = None
 
 
@@ -85,16 +85,16 @@ class CheckTask:
         if findings["conformance"].outcome != "pass":
             return CheckResult(findings, stable_repr(verified))
         with kept_state():
-            return CheckResult(findings, stable_repr(verified), _has_own_noise(subject), release_gate(subject))
+            return CheckResult(findings, stable_repr(verified), _find_waiting(subject), release_gate(subject))
 
 
-def _has_own_noise(subject: Subject) -> bool:
+def _find_waiting(subject: Subject) -> tuple[bool, ...]:
     if subject.about.deterministic:
-        return False
+        return ()
     try:
-        return draws_own_noise(subject.fitted, subject.problem, subject.generator("own noise", 0))
+        return find_waiting(subject.fitted, subject.problem, subject.generator("own noise", 0))
     except NotApplicableError:
-        return False
+        return ()
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class CellRun:
                 unseen = np.asarray(self.plan.reference_bias) + result.gate.carried
                 self.plan = replace(self.plan, p_gate=result.gate.p_gate, reference_bias=unseen, known_reach=result.gate.reach)
                 self.test, self.gate_note = BiasTest(self.plan), result.gate.note
-            self.test.constants_decide = not result.own_noise
+            self.test.waiting = result.waiting
         elif isinstance(task, ChunkTask) and task.stage == self._stage.name and not self.closed:
             self._stage.keep(task, result)
             while not self.closed and (ready := self._stage.take()) is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..verdicts import BiasKind, BiasOutcome, BiasReason, EndReason, Material
 from .batches import Batches
@@ -41,8 +42,8 @@ class BiasTest:
         verdict: The verdict; None until the cell is decided.
         looks: Every look so far.
         planned: The numbers of rows at the stage's looks.
-        constants_decide: False if the estimator draws noise of its own: equal rows that are wrong may then wait for a branch
-            whose probability nobody knows, and decide nothing.
+        waiting: For each coordinate, True if equal rows that are wrong may wait for a branch of the estimator's own, whose
+            probability nobody knows, and decide nothing. Empty if none does.
 
     Example:
         >>> plan = BiasPlan(
@@ -60,7 +61,7 @@ class BiasTest:
         self.stage: Stage = "screen"
         self.looks: list[Look] = []
         self.verdict: BiasVerdict | None = None
-        self.constants_decide = True
+        self.waiting: Sequence[bool] = ()
         self.planned = plan.planned_rows("screen")
         self.next_look = self.planned[0]
         self._start = np.zeros(len(plan.channel_names), dtype=np.int64)
@@ -100,7 +101,7 @@ class BiasTest:
         if moments.nonfinite:
             self._fail(moments)
             return
-        trusted = self.plan.deterministic_rows or (self.constants_decide and self.plan.gate_known)
+        trusted = self._find_trusted(len(moments.mean))
         seen = look(
             self.plan, moments, stage=self.stage, start=self._start, flagged=self._watched, sides=sides, trusted=trusted
         )
@@ -135,6 +136,14 @@ class BiasTest:
     @property
     def _watched(self) -> int | None:
         return self._flag if self.stage == "confirm" else None
+
+    def _find_trusted(self, channels: int) -> NDArray[np.bool_]:
+        """Return the channels in which equal rows decide ``[channels]``; a mixture of coordinates does if all of them do."""
+        if self.plan.deterministic_rows or not self.plan.gate_known:
+            return np.full(channels, self.plan.deterministic_rows)
+        trusted = np.full(channels, not any(self.waiting))
+        trusted[: len(self.waiting)] = ~np.asarray(self.waiting, dtype=np.bool_)
+        return trusted
 
     def _check(self, moments: Moments, fresh: Batches | None) -> None:
         watched = len(self.plan.channel_names)

@@ -66,7 +66,7 @@ def look(
     start: NDArray[np.int64],
     flagged: int | None = None,
     sides: Sequence[Moments] = (),
-    trusted: bool = True,
+    trusted: Flags | bool = True,
 ) -> Look:
     """Judge the moments of a stage at one of its looks.
 
@@ -82,7 +82,7 @@ def look(
         start: The ``start`` of the stage's previous look ``[c]``; zeros at the first look.
         flagged: The channel that the confirm stage watches.
         sides: The moments of the estimator's rows and of the reference's, if both are sampled.
-        trusted: True if equal rows hide nothing, so that they decide even if they are wrong.
+        trusted: The channels ``[c]``, or all or none, in which equal rows hide nothing, so that they decide even if wrong.
 
     Returns:
         The look.
@@ -92,7 +92,9 @@ def look(
     numeric = plan.channels.bound(np.asarray(plan.tau_numeric))
     with np.errstate(invalid="ignore"):
         constant = (moments.maximum - moments.minimum) <= 2 * numeric
-    hidden = _constant_side(sides[:1], numeric) & (not trusted) | _constant_side(sides[1:], numeric) & (not plan.gate_known)
+    hidden = _constant_side(sides[:1], numeric) & ~np.asarray(trusted) | _constant_side(sides[1:], numeric) & (
+        not plan.gate_known
+    )
     opened = _open(plan, moments) & ~constant & ~hidden
     for side in sides:
         opened &= _open(plan, side) | _constant_side((side,), numeric)

@@ -21,7 +21,7 @@ from gradverify.estimators import (
     StraightThrough,
 )
 from gradverify.verification import verify
-from gradverify.verification.checks.own_noise import draws_own_noise
+from gradverify.verification.checks.own_noise import find_waiting
 from gradverify.verification.problems import registered_problems
 
 BIT = registered_problems()["bernoulli:0.3/cubic/p"]
@@ -71,7 +71,7 @@ class Roulette:
     ],
 )
 def test_own_noise_is_told_from_outcomes(estimator: Estimator, own: bool) -> None:
-    assert draws_own_noise(estimator, BIT, torch.Generator().manual_seed(0)) is own
+    assert find_waiting(estimator, BIT, torch.Generator().manual_seed(0)) == (own,)
 
 
 def test_noise_of_other_generators_is_noise() -> None:
@@ -81,7 +81,7 @@ def test_noise_of_other_generators_is_noise() -> None:
         np.random.random(num_samples)
         return ScoreFunction()(program, params, num_samples, generator)
 
-    assert draws_own_noise(careless, BIT, torch.Generator().manual_seed(0))
+    assert find_waiting(careless, BIT, torch.Generator().manual_seed(0)) == (True,)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -174,3 +174,18 @@ def test_a_foreign_loss_whose_noise_changes_nothing_is_refuted(loss: Callable[..
     bias = verify(loss, BITS).cells[-1].find("bias")
     assert bias is not None
     assert (bias.outcome, bias.claim, bias.details["kind"]) == ("biased", "refuted", "zero")
+
+
+def site_left_out(f: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
+    law = Bernoulli(logits=logits)
+    sampled = law.sample()
+    return (f(sampled).detach() * law.log_prob(sampled)[:, 1:].sum(-1)).mean()
+
+
+def test_a_parameter_that_no_noise_moves_is_not_waiting_beside_others_that_vary() -> None:
+    record = verify(site_left_out, BITS)
+    bias = record.cells[-1].find("bias")
+    assert bias is not None
+    assert (bias.outcome, bias.details["kind"]) == ("biased", "turned")
+    low, high = bias.details["angle"]["interval"]
+    assert low < 10.4552 < high  # from the exact gradient without its first coordinate
