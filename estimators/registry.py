@@ -174,7 +174,7 @@ def load_plugin(point: Any) -> Any:
 
 
 def load_attribute(target: str) -> Any:
-    """Load what ``package.module:attr`` or ``path/to/file.py:attr`` points to.
+    """Load what ``package.module:attr`` or ``path/to/file.py:attr`` points to; ``attr[key]`` is an item of it.
 
     A file is loaded under a private module name that depends on its path alone, so that another process finds the same
     module under the same name.
@@ -182,6 +182,9 @@ def load_attribute(target: str) -> Any:
     Raises:
         TargetError: The file, the module or the attribute is missing, or loading it raised.
     """
+    whole, bracket, key = target.removesuffix("]").partition("[") if target.endswith("]") else (target, "", "")
+    if bracket:
+        return _take_item(load_attribute(whole), key, target)
     place, _, attribute = target.rpartition(":")
     module = _load_file(Path(place), target) if place.endswith(".py") else _import(place, target)
     value: Any = module
@@ -191,6 +194,14 @@ def load_attribute(target: str) -> Any:
             raise TargetError(f"{target!r}: {place} has no attribute {attribute!r}; it has {public}")
         value = getattr(value, part)
     return value
+
+
+def _take_item(found: Any, key: str, target: str) -> Any:
+    holder = found if hasattr(found, "__getitem__") or not callable(found) else found()
+    try:
+        return holder[key]
+    except (KeyError, TypeError, IndexError) as error:
+        raise TargetError(f"{target!r}: {type(holder).__name__} has no item {key!r}") from error
 
 
 def _load_file(path: Path, target: str) -> ModuleType:

@@ -21,6 +21,7 @@ SLOW = (
     # Tests that start processes, or run whole commands and studies.
     "tests/test_beside_user_modules.py",
     "tests/test_docs_pytest.py",
+    "tests/test_docs_training.py",
     "tests/test_examples.py",
     "tests/test_foreign_examples.py",
     "tests/test_packaging.py",
@@ -41,6 +42,7 @@ SLOW = (
     "tests/verification/studies/",
     "tests/verification/test_strategies.py::test_problems_are_found_by_type_whichever_is_imported_first",
     "tests/verification/testing/test_assertions.py",
+    "tests/verification/testing/test_gradient_check.py",
     "tests/verification/testing/test_pytest_mistakes.py",
     "tests/verification/testing/test_pytest_plugin.py",
     "tests/verification/testing/test_pytest_replay.py",
@@ -59,6 +61,8 @@ SLOW = (
     "tests/estimators/alternatives/test_carried_triples.py",
     "tests/estimators/fused/",
     "tests/verification/checks/test_compiled.py",
+    "tests/verification/checks/test_own_noise.py",
+    "tests/verification/training/",
     # Tests that find a rate from hundreds of runs, draw many rows, or list many outcomes.
     "tests/estimators/runs/test_exact.py",
     "tests/estimators/sites/test_counts.py",

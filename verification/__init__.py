@@ -13,15 +13,32 @@ if TYPE_CHECKING:
     from .problems.problem import Problem
     from .record.record import Record
     from .testing.assertions import assert_not_worse_than, assert_unbiased, assert_variance_at_most
+    from .testing.gradient_check import GradientError, GradientUndecided, check_gradient
+    from .training.step import TrainingStep
 
-__all__ = ["Problem", "Record", "assert_not_worse_than", "assert_unbiased", "assert_variance_at_most", "verify"]
+__all__ = [
+    "GradientError",
+    "GradientUndecided",
+    "Problem",
+    "Record",
+    "TrainingStep",
+    "assert_not_worse_than",
+    "assert_unbiased",
+    "assert_variance_at_most",
+    "check_gradient",
+    "verify",
+]
 
 _HOMES = {
+    "GradientError": ".testing.gradient_check",
+    "GradientUndecided": ".testing.gradient_check",
     "Problem": ".problems.problem",
     "Record": ".record.record",
+    "TrainingStep": ".training.step",
     "assert_not_worse_than": ".testing.assertions",
     "assert_unbiased": ".testing.assertions",
     "assert_variance_at_most": ".testing.assertions",
+    "check_gradient": ".testing.gradient_check",
     "verify": ".api",
 }
 

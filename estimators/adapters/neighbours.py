@@ -18,6 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
+from .randomness import fork_randomness
+
 __all__ = ["Neighbourhood", "load_file"]
 
 _NEVER = frozenset({*sys.stdlib_module_names, "gradverify", "numpy", "torch"})
@@ -141,7 +145,8 @@ def load_file(path: Path, name: str) -> ModuleType:
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with home.enter():
+        # A file that draws at random, such as the weights of a model, draws the same in every process.
+        with home.enter(), fork_randomness(torch.Generator().manual_seed(0)):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]

@@ -71,6 +71,11 @@ def _examine_law(subject: Subject, alpha: float) -> Finding:
     return check_forward_law(subject.fitted, program, params, types, subject.generators("forward_law"), alpha)
 
 
+def _runs_the_program(subject: Subject) -> bool:
+    """False for training code, which draws by itself: one call a row, and no site of the program's."""
+    return not getattr(subject.unfitted, "one_call_a_row", False)
+
+
 def _takes_calls_of_any_size(subject: Subject) -> bool:
     """True if an estimator's code is called with whole batches of independent rows, and its 170 calls are worth their time.
 
@@ -78,6 +83,7 @@ def _takes_calls_of_any_size(subject: Subject) -> bool:
     """
     convention = convention_of(subject.unfitted)
     batches = subject.own is None and (convention.layout, convention.group) == ("rows", 1)
+    batches = batches and _runs_the_program(subject)
     return batches and (subject.name not in ESTIMATORS or subject.settings.profile.name == "thorough")
 
 
@@ -105,7 +111,14 @@ def _record_law(finding: ForwardLaw, claim: Expectation) -> Check:
 
 CELL_CHECKS: tuple[CellCheck, ...] = (
     CellCheck(name="conformance", examine=_examine_contract, record=_record_conformance, decisive=True),
-    CellCheck(name="forward_law", examine=_examine_law, record=_record_law, finding=ForwardLaw, statistical=True),
+    CellCheck(
+        name="forward_law",
+        examine=_examine_law,
+        record=_record_law,
+        applies=_runs_the_program,
+        finding=ForwardLaw,
+        statistical=True,
+    ),
     CellCheck(
         name="conformance",
         examine=_examine_sizes,

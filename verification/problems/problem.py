@@ -46,6 +46,8 @@ class Problem:
         quick: True if the problem is part of the quick profile.
         detached: The reading of values that the program detaches from its parameters: ``differentiate`` through them, or
             ``hold`` them. None if there are none; where it matters, the run asks.
+        dear_rows: The reason why the program's rows are dear, if they are: no reference is then drawn beside the one that
+            decides.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Problem:
     reference: ReferenceName | None = None
     quick: bool = True
     detached: DetachedReading | None = None
+    dear_rows: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.params, Tensor) or not self.params.is_floating_point():

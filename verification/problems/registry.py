@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
@@ -167,14 +167,19 @@ def _make_sized(family: str, rest: str, target: str) -> list[Problem]:
 
 
 def _as_problems(found: object, target: str) -> list[Problem]:
-    made = _call_factory(found, target) if callable(found) and not isinstance(found, Problem) else found
-    problems = [made] if isinstance(made, Problem) else made
+    made = _call_factory(found, target) if callable(found) and not (isinstance(found, Problem) or _has_own(found)) else found
+    problems = [made] if isinstance(made, Problem) else [made.problem] if _has_own(made) else made  # type: ignore[attr-defined]
     if isinstance(problems, list | tuple) and problems and all(isinstance(each, Problem) for each in problems):
         return list(problems)
     raise TargetError(
         f"{target!r} is a {type(found).__name__}, not a problem; expected a gradverify.verification.Problem(name=..., "
         "program=..., params=...), a list of them, a function without arguments that makes one, or a program (params, sample)"
     )
+
+
+def _has_own(found: object) -> bool:
+    """Return True for an object that brings its problem with it, as training code does."""
+    return isinstance(getattr(type(found), "problem", None), cached_property)
 
 
 def _call_factory(factory: Callable[[], object], target: str) -> object:

@@ -22,6 +22,7 @@ from .attribution import attribute_record
 from .loop import Progress
 from .naming import Problems, Targets, name_problems
 from .options import Asked
+from .steps import has_steps, list_own_problems, refuse_strangers, split_steps
 from .targets import LoadedTargets, load_targets
 from .verification import Verification
 
@@ -80,12 +81,19 @@ class Request:
         """
         tell = notify or _warn
         place, settings = _place(asked), settle(**asked.pick(settle))
-        found, places = name_problems(problems, quick=settings.profile.name == "quick", params=asked["params"])
-        if settings.accept == "rescaled":
-            _refuse_single_parameters(found)
+        name = partial(name_problems, quick=settings.profile.name == "quick", params=asked["params"])
+        found, places = name(problems) if problems else ([], {})
         targets = load_targets(
             estimators, foreign_hints(asked), isolate=place.isolate, time_limit=place.time_limit, notify=tell
         )
+        if not problems and has_steps(targets):
+            targets = split_steps(targets)
+            found, places = list_own_problems(targets)
+        elif not problems:
+            found, places = name(problems)
+        refuse_strangers(targets, found)
+        if settings.accept == "rescaled":
+            _refuse_single_parameters(found)
         _refuse_idle_hints(asked, targets)
         settings = replace(settings, conventions=targets.conventions)
         run = Verification(estimators=targets.estimators, problems=found, settings=settings, command=command)

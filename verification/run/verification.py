@@ -21,6 +21,7 @@ from ..statistics.bias import BiasPlan
 from ..statistics.exact_variance import ExactVariance
 from ..statistics.rounding import variance_rounding
 from ..subject import Subject, estimator_facts
+from ..training.step import TrainingStep
 from ..truth.known_moments import has_known_variance, known_variance
 from ..truth.reference import Reference
 from ..truth.references import secondary_references
@@ -130,8 +131,10 @@ class Verification:
 
     def _applicable(self) -> Iterable[Subject]:
         """Yield the pairs that can be run; the others are written down with the reason."""
-        for name in self.estimators:
+        for name, estimator in self.estimators.items():
             for problem in self.problems:
+                if isinstance(estimator, TrainingStep) and not estimator.concerns(problem):
+                    continue
                 subject = self.workbench.subject(name, problem.name)
                 reason = applicability(subject.unfitted, problem, subject.probe)
                 if reason:

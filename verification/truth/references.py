@@ -40,7 +40,8 @@ def secondary_references(problem: Problem, decides: str) -> dict[str, str]:
         problem: The problem.
         decides: The kind of the reference that decides.
     """
-    reasons = {LIKELIHOOD_RATIO: "", FINITE_DIFFERENCE: too_many_coordinates(problem)}
+    slow = f"rows of the program are dear: {problem.dear_rows}" if problem.dear_rows else ""
+    reasons = {LIKELIHOOD_RATIO: slow, FINITE_DIFFERENCE: slow or too_many_coordinates(problem)}
     return {kind: reasons[kind] for kind in SAMPLED_REFERENCES if kind != decides}
 
 
