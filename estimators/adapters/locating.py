@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-__all__ = ["describe_error"]
+__all__ = ["describe_error", "is_own"]
 
 _OURS = tuple(str(Path(__file__).parents[2] / package) for package in ("estimators", "verification"))
 _LIBRARIES = ("site-packages", "dist-packages", "<frozen", "<string>")
@@ -27,6 +27,12 @@ def describe_error(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     place = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}: {message}"[:_MOST]
+
+
+def is_own(error: BaseException) -> bool:
+    """Return True if this package raised an exception itself, and no code that it called."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(_OURS)
 
 
 def _is_users(filename: str) -> bool:

@@ -20,8 +20,9 @@ from ..record.folder import claim_folder
 from ..record.record import Record
 from .attribution import attribute_record
 from .loop import Progress
-from .naming import Problems, Targets, name_problems
+from .naming import Problems, Targets, list_problems, name_problems
 from .options import Asked
+from .rehearsal import Rehearsed, rehearse
 from .targets import LoadedTargets, load_targets
 from .verification import Verification
 
@@ -37,6 +38,7 @@ class Request:
         place: Where its rows are drawn and where its answers are kept.
         drawing: What is drawn, for this process and for others.
         targets: The estimators as they were asked for.
+        rehearsed: The problems as they were asked for.
         exact: True to sample nothing.
         attribute: True to search for the sites at which biases enter.
         notify: A function that is called with a sentence for the user.
@@ -46,6 +48,7 @@ class Request:
     place: Place
     drawing: Drawing
     targets: LoadedTargets
+    rehearsed: Rehearsed
     exact: bool
     attribute: bool
     notify: Callable[[str], None]
@@ -80,7 +83,10 @@ class Request:
         """
         tell = notify or _warn
         place, settings = _place(asked), settle(**asked.pick(settle))
-        found, places = name_problems(problems, quick=settings.profile.name == "quick", params=asked["params"])
+        several = list_problems(problems, asked["params"])
+        rehearsed = rehearse(several, settings, place.time_limit, tell) if place.isolate else Rehearsed(tuple(several))
+        quick = settings.profile.name == "quick"
+        found, places = name_problems(rehearsed.usable, quick=quick) if rehearsed.usable or not several else ([], {})
         if settings.accept == "rescaled":
             _refuse_single_parameters(found)
         targets = load_targets(
@@ -96,6 +102,7 @@ class Request:
             place=place,
             drawing=Drawing(run.workbench, places, (*targets.objects, *unnamed)),
             targets=targets,
+            rehearsed=rehearsed,
             exact=asked["exact"],
             attribute=asked["attribute"],
             notify=tell,
@@ -125,6 +132,7 @@ class Request:
             searcher = self.place.searcher(self.drawing, self.num_cells)
             record = attribute_record(record, self.run.settings.alpha, searcher, progress)
         broken = broken_cells(self.targets.findings, [problem.name for problem in self.run.problems])
+        broken += self.rehearsed.cells(list(self.run.estimators))
         return with_conventions(replace(record, cells=(*record.cells, *broken)), self.run.problems)
 
 
