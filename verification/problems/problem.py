@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ...estimators.adapters.locating import describe_error
+from ...estimators.adapters.locating import locate_error
 from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
 from ...estimators.sites import FiniteSite, Site, is_finite, site_of
@@ -139,7 +139,9 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
         with torch.no_grad():
             objective = evaluate(problem.program, problem.params.expand(rows, *problem.params.shape), sample)
     except Exception as error:
-        message = f"{error}" if isinstance(error, ProblemError | TypeError) else describe_error(error)
+        message = f"{error}" if isinstance(error, ProblemError | TypeError) else f"{type(error).__name__}: {error}"
+        place = locate_error(error)
+        message += f" ({place})" if place else ""
         raise ProblemError(f"problem {problem.name!r}: its program failed on {rows} rows: {message}") from error
     if not bool(torch.isfinite(objective).all()):
         raise ProblemError(f"problem {problem.name!r}: its objective is not finite: {objective.tolist()}")
