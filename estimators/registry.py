@@ -52,7 +52,7 @@ from .threshold_straight_through import ThresholdStraightThrough
 from .vargrad import VarGrad
 from .without_replacement import NormalisedWithoutReplacement, UnorderedSet, WithoutReplacement
 
-__all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "load_plugin", "names"]
+__all__ = ["ESTIMATORS", "TargetError", "load_attribute", "load_estimator", "load_plugin", "names", "repeated_plugins"]
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "enumeration": Enumeration(),
@@ -114,7 +114,22 @@ GROUP = "gradverify.estimators"
 
 def names() -> list[str]:
     """Return every registered name, the package's own first."""
-    return [*ESTIMATORS, *(point.name for point in entry_points(group=GROUP))]
+    return list(dict.fromkeys([*ESTIMATORS, *(point.name for point in entry_points(group=GROUP))]))
+
+
+def repeated_plugins(group: str) -> list[str]:
+    """Return a sentence on every plug-in whose name another package registered before; the first one is used."""
+    first: dict[str, Any] = {}
+    again = [point for point in entry_points(group=group) if first.setdefault(point.name, point) is not point]
+    return [
+        f"plug-in {point.name!r} of {_package(point)} is left out: {_package(first[point.name])} registers that name too; "
+        "uninstall one of them"
+        for point in again
+    ]
+
+
+def _package(point: Any) -> str:
+    return str(getattr(getattr(point, "dist", None), "name", "another package"))
 
 
 def load_estimator(target: str, hints: ForeignHints | None = None, convention: Convention | None = None) -> Estimator:
@@ -166,7 +181,7 @@ def load_plugin(point: Any) -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:
-        package = getattr(getattr(point, "dist", None), "name", "another package")
+        package = _package(point)
         raise TargetError(
             f"plug-in {point.name!r} of {package} cannot be loaded: {type(error).__name__}: {error}; "
             f"mend it or uninstall {package}"
@@ -186,6 +201,8 @@ def load_attribute(target: str) -> Any:
     if bracket:
         return _take_item(load_attribute(whole), key, target)
     place, _, attribute = target.rpartition(":")
+    # Where the locale knows no Unicode, the command line holds the bytes of a name in disguise; Python's names are UTF-8.
+    attribute = attribute.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     module = _load_file(Path(place), target) if place.endswith(".py") else _import(place, target)
     value: Any = module
     for part in attribute.split("."):
@@ -208,7 +225,8 @@ def _load_file(path: Path, target: str) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise TargetError(f"{target!r}: there is no file {path}; give a path to an existing .py file")
-    name = f"_gradverify_target_{hashlib.blake2s(str(path).encode()).hexdigest()[:12]}"
+    digest = hashlib.blake2s(str(path).encode("utf-8", "surrogateescape")).hexdigest()
+    name = f"_gradverify_target_{digest[:12]}"
     try:
         return load_file(path, name)
     except Exception as error:

@@ -13,6 +13,7 @@ except ImportError as error:
 
 from . import bench, compare, experiment, report, selftest, variance, verify
 from . import list as listing
+from .faults import contain_faults, print_anything
 
 __all__ = ["main"]
 
@@ -22,7 +23,9 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            print_anything()
+            with contain_faults():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("interrupted before there was a report to write", err=True)
             ctx.exit(130)

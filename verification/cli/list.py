@@ -23,15 +23,17 @@ def list_(what: str, record: Path | None) -> None:
     if what == "problems":
         if record is not None:
             raise click.UsageError("--record makes the table of estimators; leave it out with `list problems`")
+        from ...estimators.registry import repeated_plugins
+        from ..problems.registry import GROUP as PROBLEMS
         from ..problems.registry import registered_problems, unusable
 
         for name in registered_problems():
             click.echo(name)
-        for said in unusable().values():
+        for said in (*unusable().values(), *repeated_plugins(PROBLEMS)):
             click.echo(said, err=True)
         return
     from ...estimators.protocol import describe
-    from ...estimators.registry import TargetError, load_estimator, names
+    from ...estimators.registry import GROUP, TargetError, load_estimator, names, repeated_plugins
 
     if record is not None:
         from ..record.record import Record
@@ -47,3 +49,5 @@ def list_(what: str, record: Path | None) -> None:
             click.echo(error, err=True)
             continue
         click.echo(f"{name:34} {about.claims.bias:12} {about.reference}")
+    for said in repeated_plugins(GROUP):
+        click.echo(said, err=True)

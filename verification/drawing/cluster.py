@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
@@ -46,7 +47,7 @@ class Cluster:
             from distributed import Client
         except ImportError as error:
             raise ImportError("a Dask cluster needs distributed; install it with: pip install 'gradverify[cluster]'") from error
-        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        where = _read_scheduler(address)
         try:
             self._client = Client(**where, timeout=_PATIENCE)
             self._client.wait_for_workers(1, timeout=_PATIENCE)
@@ -94,6 +95,20 @@ class Cluster:
         return self._flying.pop(future), Failure(
             "timeout", f"no task ended within {self._limit:g} seconds; this one was oldest"
         )
+
+
+def _read_scheduler(place: str) -> dict[str, str]:
+    """Return the argument of a client that says where its scheduler is: an address, or a file that holds one."""
+    path = Path(place)
+    if not path.is_file():
+        return {"address": place}
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"scheduler file {place} cannot be read as JSON ({error}); give the file that dask wrote") from error
+    if not isinstance(held, dict) or not isinstance(held.get("address"), str):
+        raise ValueError(f"scheduler file {place} holds no address; give the file that `dask scheduler --scheduler-file` wrote")
+    return {"scheduler_file": place}
 
 
 def _result(future: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ...estimators.adapters import ForeignError
 from ..foreign.isolation import isolate, message_of, out_of_memory
 from ..plan import Settings
+from ..problems.registry import is_own
 from ..verdicts import Ending
 from ..workbench import Workbench, registry_workbench
 from .pools import end_pool, start_pool
@@ -203,7 +204,7 @@ _workbench: Workbench | None = None
 def _enter(settings: Settings, problems: Mapping[str, str]) -> None:
     """Prepare a worker: its own workbench, and foreign code isolated."""
     global _workbench
-    if settings.conventions:
+    if settings.conventions or not all(map(is_own, problems.values())):
         isolate(limited=settings.device == "cpu")
     _workbench = registry_workbench(settings, problems)
 

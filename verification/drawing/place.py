@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..problems.registry import is_own
 from ..record.folder import earlier_record
 from ..workbench import Workbench
 from .executors import Executor, Inline, Processes
@@ -34,6 +35,11 @@ class Drawing:
     def by_name(self) -> bool:
         """True if another process could draw the same rows."""
         return not self.objects
+
+    @property
+    def has_foreign_problems(self) -> bool:
+        """True if code of the user makes some problem."""
+        return any(not is_own(target) for target in self.problems.values())
 
     def require_names(self, option: str) -> None:
         """Raise `ValueError` if something was given as an object and rows are to be drawn in other processes."""
@@ -74,6 +80,8 @@ class Place:
             raise ValueError(f"time_limit={self.time_limit:g}; expected a number of seconds above 0")
         if self.resume and self.out is None:
             raise ValueError("--resume needs --out, the folder of the run to go on with")
+        if self.dask is not None and not self.dask.strip():
+            raise ValueError("--dask is empty; expected the address of a scheduler, as tcp://host:8786, or a scheduler file")
         if self.dask and self.workers:
             raise ValueError("--dask runs on the cluster's CPU workers; leave --workers and --device out")
 
@@ -141,7 +149,7 @@ class Place:
         return Processes(count, settings, drawing.problems, limit=self.time_limit)
 
     def _isolates(self, drawing: Drawing) -> bool:
-        return self.isolate and bool(drawing.workbench.settings.conventions)
+        return self.isolate and (bool(drawing.workbench.settings.conventions) or drawing.has_foreign_problems)
 
 
 def _nothing_to_resume(folder: Path) -> str:

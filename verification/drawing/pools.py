@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..foreign.processes import PROCESSES
+from ..foreign.processes import PROCESSES, forget_safe_path, start_server
 
 __all__ = ["end_pool", "open_pool", "start_pool"]
 
@@ -26,6 +26,7 @@ def start_pool(
         prepare: A function that is called in each worker before its first task; importable.
         arguments: The arguments of `prepare`.
     """
+    start_server()
     return ProcessPoolExecutor(workers, PROCESSES, initializer=_prepare_worker, initargs=(prepare, arguments))
 
 
@@ -66,6 +67,7 @@ def end_pool(pool: ProcessPoolExecutor, others: Collection[int | None]) -> None:
 
 def _prepare_worker(prepare: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forget_safe_path()
     torch.set_num_threads(1)
     if prepare is not None:
         prepare(*arguments)

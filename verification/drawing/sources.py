@@ -100,6 +100,6 @@ def _hash(files: list[Path]) -> str:
             if place == 0:
                 raise
             continue
-        found.update(f"{each.name} {len(content)} ".encode())
+        found.update(f"{each.name} {len(content)} ".encode("utf-8", "surrogateescape"))
         found.update(content)
     return found.hexdigest()

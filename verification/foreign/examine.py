@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from typing import Any
 
 from ...estimators.adapters import ForeignHints, TargetError, UnrecognisedTargetError, convention_of
-from .isolation import MEMORY, isolate, memory, message_of
-from .processes import PROCESSES
+from .apart import examine_apart
+from .isolation import message_of
 from .targets import WIDE, Finding, split_batch
 
 __all__ = ["examine"]
-
-_KEPT = MEMORY // 8  # bytes that a target may leave behind before the next one gets a process of its own
-_START = 120.0  # seconds in which a process must start; importing PyTorch takes some
-
-_WORDS = {
-    "timeout": "it did not come back within {limit:g} seconds while it was probed, and was ended",
-    "crashed": "its process died while it was probed (exit, signal or a crash in native code; exit code {code})",
-}
 
 
 def examine(targets: Sequence[str], hints: ForeignHints, limit: float = 600.0) -> list[Finding]:
@@ -36,56 +26,8 @@ def examine(targets: Sequence[str], hints: ForeignHints, limit: float = 600.0) -
         One finding a target, in order, and a second one, ``target@8``, where rows depend on each other and no size was stated;
         one that names nothing, or fits several conventions, is ``refused``, and its note says what to do.
     """
-    found: list[Finding] = []
-    while len(found) < len(targets):
-        found += _examined_together(targets[len(found) :], hints, limit)
+    found = examine_apart(targets, _looked_at, hints, limit)
     return [sized for finding in found for sized in (_at_sizes(finding) if not hints.batch else [finding])]
-
-
-def _examined_together(targets: Sequence[str], hints: ForeignHints, limit: float) -> list[Finding]:
-    """Return the findings of the targets up to the first one that ends or hangs the process."""
-    ours, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_look, args=(theirs, list(targets), hints), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        return list(_heard(ours, process, targets, limit))
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-
-
-def _heard(connection: Connection, process: Any, targets: Sequence[str], limit: float) -> Iterator[Finding]:
-    patience = _START
-    for target in targets:
-        # Two messages a target: that it begins, and what was found.
-        for begins in (True, False):
-            if not connection.poll(patience):
-                yield Finding(target, None, "timeout", _WORDS["timeout"].format(limit=patience))
-                return
-            try:
-                message = connection.recv()
-            except EOFError:
-                if not begins or target == targets[0]:
-                    process.join()
-                    yield Finding(target, None, "crashed", _WORDS["crashed"].format(code=process.exitcode))
-                return
-            patience = limit
-        yield message
-
-
-def _look(connection: Connection, targets: list[str], hints: ForeignHints) -> None:
-    import torch
-
-    isolate()
-    torch.set_num_threads(1)
-    start = memory()
-    for target in targets:
-        connection.send(target)
-        connection.send(_looked_at(target, hints))
-        if memory() - start > _KEPT:
-            return
 
 
 def _at_sizes(finding: Finding) -> list[Finding]:

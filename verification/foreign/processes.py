@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-__all__ = ["PROCESSES"]
+__all__ = ["PROCESSES", "forget_safe_path", "start_server"]
 
 _WORKBENCH = f"{__name__.rpartition('.foreign.')[0]}.workbench"
 
@@ -30,3 +31,29 @@ def _find_context() -> ForkServerContext | SpawnContext:
 
 PROCESSES = _find_context()
 """The context that workers are started in; a pipe or a queue for their messages must be made by it."""
+
+_SAFE_PATH, _OURS = "PYTHONSAFEPATH", "gradverify"  # any value counts; this one says that it is not the user's
+
+
+def start_server() -> None:
+    """Start the server that copies workers, so that it imports its own modules and not those of the working directory.
+
+    A new interpreter looks into the working directory first until it has taken over the path of its parent. A user's
+    ``random.py`` there would end it.
+    """
+    if sys.platform != "linux":
+        return
+    from multiprocessing.forkserver import ensure_running
+
+    added = os.environ.setdefault(_SAFE_PATH, _OURS) == _OURS
+    try:
+        ensure_running()
+    finally:
+        if added:
+            forget_safe_path()
+
+
+def forget_safe_path() -> None:
+    """Take back what `start_server` added to the environment: what foreign code starts has the user's environment."""
+    if os.environ.get(_SAFE_PATH) == _OURS:
+        del os.environ[_SAFE_PATH]

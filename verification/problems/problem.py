@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ...estimators.adapters.locating import locate_error
 from ...estimators.protocol import Program, Sample, evaluate
 from ...estimators.runs.tape import Tape, draw, forcing, recording
 from ...estimators.sites import FiniteSite, Site, is_finite, site_of
@@ -142,6 +143,8 @@ def probe(problem: Problem, rows: int = 8) -> Probe:
             objective = evaluate(problem.program, problem.params.expand(rows, *problem.params.shape), sample)
     except Exception as error:
         message = f"{error}" if isinstance(error, ProblemError | TypeError) else f"{type(error).__name__}: {error}"
+        place = locate_error(error)
+        message += f" ({place})" if place else ""
         raise ProblemError(f"problem {problem.name!r}: its program failed on {rows} rows: {message}") from error
     if not bool(torch.isfinite(objective).all()):
         raise ProblemError(f"problem {problem.name!r}: its objective is not finite: {objective.tolist()}")

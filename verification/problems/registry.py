@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
-from ...estimators.registry import TargetError, load_attribute, load_plugin
+from ...estimators.registry import TargetError, load_attribute, load_plugin, repeated_plugins
 from .agents import agents
 from .bits import bernoulli, bits
 from .calibration_walk import calibration_walk
@@ -25,7 +25,7 @@ from .relational.edges import edges
 from .subsets import subsets
 from .toys import toy_vae
 
-__all__ = ["find_problems", "registered_problems", "unusable"]
+__all__ = ["GROUP", "find_problems", "is_own", "registered_problems", "unusable"]
 
 GROUP = "gradverify.problems"
 """The entry-point group in which other packages register theirs: a `Problem` or a list of them."""
@@ -77,7 +77,11 @@ def _plugins() -> _Plugins:
     """Load the plug-ins; this happens only when a name is not one of the package's own."""
     problems: dict[str, Problem] = {}
     errors: dict[str, str] = {}
+    taken: set[str] = set()
     for point in entry_points(group=GROUP):
+        if point.name in taken:
+            continue
+        taken.add(point.name)
         try:
             problems |= {each.name: each for each in _as_problems(load_plugin(point), point.name)}
         except (TargetError, ProblemError) as error:
@@ -100,11 +104,19 @@ def find_problems(targets: Iterable[str], *, quick: bool) -> list[Problem]:
     """
     given = list(targets)
     if not given:
-        for reason in unusable().values():
+        for reason in (*unusable().values(), *repeated_plugins(GROUP)):
             warnings.warn(f"left out: {reason}", RuntimeWarning, stacklevel=2)
         return [each for each in registered_problems().values() if each.quick or not quick]
     found = {each.name: each for target in given for each in _find(target)}
     return list(found.values())
+
+
+def is_own(target: str) -> bool:
+    """Return True if a target names one of the package's own problems, at any size, so that no other code makes it."""
+    family, colon, _ = target.partition(":")
+    return (bool(colon) and family in _FAMILIES) or any(
+        _matches(target, name) or _matches(target, each.series) for name, each in _own().items()
+    )
 
 
 def _find(target: str) -> list[Problem]:

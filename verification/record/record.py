@@ -256,7 +256,9 @@ class Record:
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: to a temporary name in the same folder, which is then renamed."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    # Names of files may be no Unicode; what is written is UTF-8 all the same.
+    text = content.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(content, str) else ""
+    data = text.encode("utf-8") if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -20,8 +20,9 @@ from ..record.folder import claim_folder
 from ..record.record import Record
 from .attribution import attribute_record
 from .loop import Progress
-from .naming import Problems, Targets, name_problems
+from .naming import Problems, Targets, list_problems, name_problems
 from .options import Asked
+from .rehearsal import Rehearsed, rehearse
 from .steps import has_steps, list_own_problems, refuse_strangers, split_steps
 from .targets import LoadedTargets, load_targets
 from .verification import Verification
@@ -38,6 +39,7 @@ class Request:
         place: Where its rows are drawn and where its answers are kept.
         drawing: What is drawn, for this process and for others.
         targets: The estimators as they were asked for.
+        rehearsed: The problems as they were asked for.
         exact: True to sample nothing.
         attribute: True to search for the sites at which biases enter.
         notify: A function that is called with a sentence for the user.
@@ -47,6 +49,7 @@ class Request:
     place: Place
     drawing: Drawing
     targets: LoadedTargets
+    rehearsed: Rehearsed
     exact: bool
     attribute: bool
     notify: Callable[[str], None]
@@ -81,16 +84,18 @@ class Request:
         """
         tell = notify or _warn
         place, settings = _place(asked), settle(**asked.pick(settle))
-        name = partial(name_problems, quick=settings.profile.name == "quick", params=asked["params"])
-        found, places = name(problems) if problems else ([], {})
+        several = list_problems(problems, asked["params"])
+        rehearsed = rehearse(several, settings, place.time_limit, tell) if place.isolate else Rehearsed(tuple(several))
+        name = partial(name_problems, quick=settings.profile.name == "quick")
+        found, places = name(rehearsed.usable) if rehearsed.usable else ([], {})
         targets = load_targets(
             estimators, foreign_hints(asked), isolate=place.isolate, time_limit=place.time_limit, notify=tell
         )
-        if not problems and has_steps(targets):
+        if not several and has_steps(targets):
             targets = split_steps(targets)
             found, places = list_own_problems(targets)
-        elif not problems:
-            found, places = name(problems)
+        elif not several:
+            found, places = name(())
         refuse_strangers(targets, found)
         if settings.accept == "rescaled":
             _refuse_single_parameters(found)
@@ -104,6 +109,7 @@ class Request:
             place=place,
             drawing=Drawing(run.workbench, places, (*targets.objects, *unnamed)),
             targets=targets,
+            rehearsed=rehearsed,
             exact=asked["exact"],
             attribute=asked["attribute"],
             notify=tell,
@@ -133,6 +139,7 @@ class Request:
             searcher = self.place.searcher(self.drawing, self.num_cells)
             record = attribute_record(record, self.run.settings.alpha, searcher, progress)
         broken = broken_cells(self.targets.findings, [problem.name for problem in self.run.problems])
+        broken += self.rehearsed.cells(list(self.run.estimators))
         return with_conventions(replace(record, cells=(*record.cells, *broken)), self.run.problems)
 
 

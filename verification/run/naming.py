@@ -15,7 +15,7 @@ from ..problems.programs import with_params
 from ..problems.registry import find_problems
 from ..seeds import stable_repr
 
-__all__ = ["Problems", "Target", "Targets", "load_target", "name_problems", "name_targets"]
+__all__ = ["Problems", "Target", "Targets", "list_problems", "load_target", "name_problems", "name_targets"]
 
 Target = str | Estimator | Callable[..., Any]
 """A registered name, ``package.module:attr``, ``path/to/file.py:attr``, an estimator, or foreign code as it is."""
@@ -56,6 +56,17 @@ def load_target(name: str, target: Target, hints: ForeignHints | None) -> Estima
     return load_estimator(place, hints if batch is None else replace(hints or ForeignHints(), batch=batch))
 
 
+def list_problems(problems: Problems, params: str | float | Sequence[float] | None = None) -> list[str | Problem]:
+    """Return problems as they were given, one or several, with the parameters behind the names of programs that have none.
+
+    Raises:
+        TargetError: Parameters are given, and no name can hold a program.
+    """
+    several = [problems] if isinstance(problems, str | Problem) else list(problems)
+    words = iter(with_params([word for word in several if isinstance(word, str)], _as_text(params)))
+    return [given if isinstance(given, Problem) else next(words) for given in several]
+
+
 def name_problems(
     problems: Problems, *, quick: bool, params: str | float | Sequence[float] | None = None
 ) -> tuple[list[Problem], dict[str, str]]:
@@ -70,12 +81,9 @@ def name_problems(
         TargetError: A name means nothing.
         ValueError: Two problems bear the same name.
     """
-    several = [problems] if isinstance(problems, str | Problem) else list(problems)
-    words = iter(with_params([word for word in several if isinstance(word, str)], _as_text(params)))
     named: dict[str, Problem] = {}
     places: dict[str, str] = {}
-    for given in several or [""]:
-        word = given if isinstance(given, Problem) else next(words, "")
+    for word in list_problems(problems, params) or [""]:
         for problem in [word] if isinstance(word, Problem) else find_problems([word] if word else [], quick=quick):
             known = named.setdefault(problem.name, problem)
             if known is not problem and isinstance(word, Problem):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ..drawing.journal import JOURNAL
@@ -27,6 +28,7 @@ def publish(record: Record, out: Path) -> None:
     """
     from ..report import remove_stale, validate, write_reports
 
+    record = _as_unicode(record)
     validate(record)
     with name_in_errors(out):
         before = earlier_record(out)
@@ -34,3 +36,12 @@ def publish(record: Record, out: Path) -> None:
         remove_stale(before, out, write_reports(record, out))
         if record.run.complete and not record.run.time_truncated:
             (out / JOURNAL).unlink(missing_ok=True)
+
+
+def _as_unicode(record: Record) -> Record:
+    """Return the record with the bytes that Python holds in disguise read as UTF-8: names of files may be no Unicode."""
+    text = record.to_json()
+    if "\\udc" not in text:
+        return record
+    plain = json.dumps(json.loads(text), ensure_ascii=False)
+    return Record.from_json(plain.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...estimators.adapters import Convention, ForeignHints, TargetError, convention_of
 from ...estimators.protocol import Estimator
-from ...estimators.registry import ESTIMATORS, load_estimator, names
+from ...estimators.registry import ESTIMATORS, GROUP, load_estimator, names, repeated_plugins
 from ..foreign.examine import examine
 from ..foreign.targets import Finding, at_every_size, load_quietly, split_batch
 from .naming import Target, Targets, load_target, name_targets
@@ -92,6 +92,8 @@ def _load_examined(
     unusable = [finding for finding in findings if finding.status in ("refused", "failed")]
     if unusable and len(unusable) == len(asked):
         raise TargetError("\n".join(finding.note for finding in unusable))
+    for sentence in repeated_plugins(GROUP):
+        notify(sentence)
     for finding in unusable:
         notify(f"not judged: {finding.note}")
     conventions = {finding.target: finding.convention for finding in findings if finding.convention is not None}

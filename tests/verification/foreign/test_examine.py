@@ -19,7 +19,8 @@ from gradverify.verification import Record, verify
 from gradverify.verification.cli import main
 from gradverify.verification.drawing.executors import Failure, perform_guarded
 from gradverify.verification.drawing.tasks import CheckTask
-from gradverify.verification.foreign.examine import _heard, _looked_at
+from gradverify.verification.foreign.apart import _heard
+from gradverify.verification.foreign.examine import _looked_at
 from gradverify.verification.foreign.isolation import message_of, out_of_memory
 from gradverify.verification.foreign.report import with_conventions
 from gradverify.verification.foreign.targets import Finding
