@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import tempfile
 import traceback
@@ -36,10 +37,12 @@ def contain_faults() -> Iterator[None]:
 
 
 def print_anything() -> None:
-    """Replace symbols that the terminal's encoding lacks, instead of failing on them."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):  # a stream of a test, or a closed one
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    """Replace symbols that the terminal's encoding lacks, and closed streams, instead of failing on them."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed; what is opened here takes its descriptor
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        with suppress(AttributeError, ValueError):  # a stream of a test
+            getattr(sys, name).reconfigure(errors="replace")
 
 
 def _stop(message: str, error: BaseException) -> None:

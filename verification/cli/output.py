@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from ..record.record import Record
 
-__all__ = ["RECORD", "command_line", "finish", "usage_errors"]
+__all__ = ["RECORD", "command_line", "finish", "silence", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -40,19 +40,50 @@ def command_line() -> str:
 
 
 def finish(record: Record, out: Path | None) -> None:
-    """Write the reports, print the summary, exit with the record's status."""
+    """Write the reports, print the summary, exit with the record's status.
+
+    The summary is also all that is left of a run whose disk is full, and a summary that nobody can read changes no status.
+    """
     from ..report import exit_status, render, validate
     from ..run.publish import publish
 
     validate(record)
-    terminal = sys.stdout.isatty()
-    click.echo(render(record, shutil.get_terminal_size((100, 24)).columns, styled=terminal), nl=False)
+    failure: Exception | None = None
     if out is not None:
-        # After the summary, which is all that is left of a run whose disk is full.
-        with usage_errors():
+        try:
             publish(record, out)
-        click.echo(f"\nreport: {out / 'report.html'}")
+        except (ImportError, OSError, ValueError) as error:
+            failure = error
+    written = out is not None and failure is None
+    with printing():
+        styled = sys.stdout.isatty()
+        text = render(record, shutil.get_terminal_size((100, 24)).columns, styled=styled)
+        click.echo(text + (f"\nreport: {out / 'report.html'}\n" if written and out is not None else ""), nl=False)
+        sys.stdout.flush()
+    if failure is not None:
+        with usage_errors():
+            raise failure
     sys.exit(exit_status(record))
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print something that nobody may be there to read: a closed or full stream is said on the other one, if at all."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        silence()
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError, ValueError):
+                click.echo(f"the summary could not be printed: {error}", err=True)
+
+
+def silence() -> None:
+    """Send what is still to be printed nowhere: the interpreter would fail on it at its end."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..record.folder import RECORD_NAME, claim_folder, earlier_record
+from ..record.folder import RECORD_NAME, claim_folder, earlier_record, refuse_others
+from ..record.lock import unlock_folder
 from .output import RECORD, usage_errors
 
 __all__ = ["report"]
@@ -18,7 +19,7 @@ __all__ = ["report"]
 def report(record: Path, out: Path | None) -> None:
     """Render the reports of a record again."""
     from ..record.record import Record
-    from ..report import remove_stale, write_reports
+    from ..report import PAGES, remove_stale, write_reports
 
     with usage_errors():
         read = Record.read(record)
@@ -28,6 +29,9 @@ def report(record: Path, out: Path | None) -> None:
             claim_folder(out)
             # The pages name it, and a folder that holds it may be rendered into again.
             read.write(out / RECORD_NAME)
+            unlock_folder(out)
+        else:
+            refuse_others(folder, PAGES)
         written = write_reports(read, folder)
         remove_stale(before, folder, written)
         for path in written:

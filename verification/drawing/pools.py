@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..foreign.processes import PROCESSES, forget_safe_path, start_server
+from ..foreign.processes import PROCESSES, follow_parent, forget_safe_path, start_server
 
 __all__ = ["end_pool", "open_pool", "start_pool"]
 
@@ -19,7 +18,7 @@ __all__ = ["end_pool", "open_pool", "start_pool"]
 def start_pool(
     workers: int, prepare: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
-    """Return a pool whose workers run PyTorch on one thread and leave Ctrl-C to the parent.
+    """Return a pool whose workers run PyTorch on one thread, leave signals to the parent, and end with it.
 
     Args:
         workers: The number of processes.
@@ -66,7 +65,7 @@ def end_pool(pool: ProcessPoolExecutor, others: Collection[int | None]) -> None:
 
 
 def _prepare_worker(prepare: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
     forget_safe_path()
     torch.set_num_threads(1)
     if prepare is not None:

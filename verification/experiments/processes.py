@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -96,17 +93,9 @@ _messages: Any
 
 
 def _enter(messages: Any) -> None:
-    """Prepare a worker to send messages, and to end when the parent ends."""
+    """Prepare a worker to send messages."""
     global _messages
     _messages = messages
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _do_job(work: Callable[[Job, Tell], Result], job: Job) -> Result:

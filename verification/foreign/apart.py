@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from .isolation import MEMORY, isolate, memory
-from .processes import PROCESSES, forget_safe_path, start_server
+from .processes import PROCESSES, follow_parent, forget_safe_path, start_server
 from .targets import Finding
 
 __all__ = ["examine_apart"]
@@ -75,6 +75,7 @@ def _heard(connection: Connection, process: Any, targets: Sequence[str], limit: 
 def _look(connection: Connection, targets: list[str], look: Callable[[str, Any], Finding], argument: Any) -> None:
     import torch
 
+    follow_parent()
     forget_safe_path()
     isolate()
     torch.set_num_threads(1)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-__all__ = ["PROCESSES", "forget_safe_path", "start_server"]
+__all__ = ["PROCESSES", "follow_parent", "forget_safe_path", "start_server"]
 
 _WORKBENCH = f"{__name__.rpartition('.foreign.')[0]}.workbench"
 
@@ -57,3 +59,23 @@ def forget_safe_path() -> None:
     """Take back what `start_server` added to the environment: what foreign code starts has the user's environment."""
     if os.environ.get(_SAFE_PATH) == _OURS:
         del os.environ[_SAFE_PATH]
+
+
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+
+
+def follow_parent() -> None:
+    """Leave signals that stop a run to the parent of this process, and end this process when its parent has ended.
+
+    A parent that was killed outright ends nobody, and its workers would go on for as long as their tasks take.
+    """
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .lock import lock_folder
 from .record import Record, write_atomically
 
-__all__ = ["RECORD_NAME", "claim_folder", "earlier_record", "make_writable", "name_in_errors"]
+__all__ = ["RECORD_NAME", "claim_folder", "earlier_record", "make_writable", "name_in_errors", "refuse_others"]
 
 RECORD_NAME = "report.json"
 """The name of the record's file in the folder of a run."""
 
 
 def claim_folder(folder: Path) -> None:
-    """Make sure that a folder can be written to and that it holds nothing but an earlier report.
+    """Make sure that a folder can be written to and holds nothing but an earlier report, and lock it for this process.
 
     Args:
         folder: The folder; it is made if it does not exist.
 
     Raises:
-        ValueError: The folder holds other files.
+        ValueError: The folder holds other files, or another run uses it.
         OSError: The folder cannot be written to.
     """
     make_writable(folder)
+    lock_folder(folder)
     names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if names and earlier_record(folder) is None:
         raise ValueError(
             f"folder {folder} holds {names[0]} and no report of gradverify; "
             "give an empty or new folder, or one of an earlier run"
         )
+
+
+def refuse_others(folder: Path, names: Iterable[str]) -> None:
+    """Raise `ValueError` if a folder holds one of some files that gradverify did not write.
+
+    A page of gradverify says near its beginning that it is one.
+    """
+    for name in names:
+        path = folder / name
+        if path.exists() and not (path.is_file() and _is_ours(path)):
+            raise ValueError(f"{path} was not written by gradverify and would be overwritten; give another folder with --out")
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"gradverify" in file.read(4096)
 
 
 def earlier_record(folder: Path) -> Record | None:

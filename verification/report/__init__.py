@@ -15,7 +15,10 @@ from .markdown import to_markdown
 from .overview import exit_status
 from .terminal import render
 
-__all__ = ["exit_status", "remove_stale", "render", "validate", "write_reports"]
+__all__ = ["PAGES", "exit_status", "remove_stale", "render", "validate", "write_reports"]
+
+PAGES = ("report.md", "junit.xml", "report.html")
+"""The names of the pages that stand in a folder beside the pictures."""
 
 _FIGURES = (".svg", ".png")
 _NEEDED = ("jinja2", "matplotlib", "jsonschema")

@@ -57,7 +57,7 @@ EXIT_MEANING: Mapping[int, str] = {
     2: "a target could not be used; what to do stands beside it",
     3: "nothing is refuted, something is inconclusive within the budget",
     4: "something could not be run",
-    130: "the run was stopped before its end, and what is finished is written",
+    130: "the run was stopped before its end, and what is finished is written (128 + n for signal n, 130 for Ctrl-C)",
 }
 
 REFERENCES = "references"

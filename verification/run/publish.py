@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..drawing.journal import JOURNAL
 from ..record.folder import RECORD_NAME, earlier_record, name_in_errors
+from ..record.lock import unlock_folder
 from ..record.record import Record
 
 __all__ = ["publish"]
@@ -15,7 +16,7 @@ __all__ = ["publish"]
 def publish(record: Record, out: Path) -> None:
     """Write a record and its reports into a folder, and remove what an earlier run left there.
 
-    The answers of a run that is complete are removed, too: there is nothing to go on with.
+    The answers of a run that is complete are removed, too: there is nothing to go on with. The folder's lock is given up.
 
     Args:
         record: The record.
@@ -36,6 +37,7 @@ def publish(record: Record, out: Path) -> None:
         remove_stale(before, out, write_reports(record, out))
         if record.run.complete and not record.run.time_truncated:
             (out / JOURNAL).unlink(missing_ok=True)
+        unlock_folder(out)
 
 
 def _as_unicode(record: Record) -> Record:
