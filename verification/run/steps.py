@@ -40,8 +40,19 @@ def split_steps(targets: LoadedTargets) -> LoadedTargets:
 
 
 def list_own_problems(targets: LoadedTargets) -> tuple[list[Problem], dict[str, str]]:
-    """Return the problems of the training steps, and the target at which each that was named is found."""
+    """Return the problems of the training steps, and the target at which each that was named is found.
+
+    Raises:
+        ValueError: Two problems bear the same name, so that one step would be judged on the other's.
+    """
     steps = {name: found for name, found in targets.estimators.items() if isinstance(found, TrainingStep)}
+    named: dict[str, str] = {}
+    for name, step in steps.items():
+        other = named.setdefault(step.problem.name, name)
+        if other != name:
+            raise ValueError(
+                f"{other} and {name} are both called {step.problem.name}; give each a name, TrainingStep(name=...)"
+            )
     places = {step.problem.name: name for name, step in steps.items() if name in targets.places}
     return [step.problem for step in steps.values()], places
 

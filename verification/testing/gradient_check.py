@@ -17,6 +17,9 @@ from .answer import answer
 __all__ = ["GradientError", "GradientUndecided", "check_gradient"]
 
 
+_OWN_VALUE = "The loss's own value was taken for what is minimised; if it is not, as in log_prob * reward, give objective=..."
+
+
 class GradientError(AssertionError):
     """A gradient is biased, missing or could not be computed.
 
@@ -92,7 +95,7 @@ def check_gradient(
     for kind, judged in ((GradientError, _is_wrong), (GradientUndecided, _is_open)):
         failing = [str(each) for each in tensors if judged(each)]
         if failing:
-            raise kind("\n".join(failing), record)
+            raise kind("\n".join(failing + ([_OWN_VALUE] if objective is None else [])), record)
     return record
 
 

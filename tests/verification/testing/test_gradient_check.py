@@ -77,8 +77,9 @@ def test_the_tensor_whose_gradient_is_wrong_is_named() -> None:
     model = Autoencoder()
     with pytest.raises(GradientError) as raised:
         check_gradient(model, model, tolerance=0.2)
-    (line,) = str(raised.value).splitlines()
+    line, hint = str(raised.value).splitlines()
     assert line.startswith("encoder: biased")
+    assert "give objective=" in hint
     outcomes = {cell.estimator: cell.find("bias") for cell in raised.value.record.cells if cell.estimator != "references"}
     assert {name: bias.outcome for name, bias in outcomes.items() if bias} == {
         "Autoencoder[encoder]": "biased",

@@ -143,6 +143,13 @@ def test_a_step_is_judged_on_its_own_code_alone() -> None:
         verify(step, "bits:3/cubic")
 
 
+def test_two_steps_of_one_name_are_refused() -> None:
+    one = TrainingStep(scored, LOGIT, objective=lambda: (bit() - 0.4) ** 2)
+    other = TrainingStep(scored, LOGIT, objective=lambda: (bit() - 0.9) ** 2)
+    with pytest.raises(ValueError, match=r"one and other are both called scored; give each a name"):
+        verify({"one": one, "other": other})
+
+
 def test_registered_estimators_run_on_the_users_model() -> None:
     scores = torch.tensor([0.0, 1.0, -1.0], dtype=torch.float64, requires_grad=True)
     step = TrainingStep(lambda: (functional.gumbel_softmax(scores, hard=True) @ VALUES) ** 2, scores, name="model")
