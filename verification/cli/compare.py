@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .output import RECORD, usage_errors
+from .output import RECORD, read_record, usage_errors
 
 __all__ = ["compare"]
 
@@ -30,11 +30,11 @@ def compare(base: Path, head: Path, margin: float, alpha: float, same: bool, tim
     cannot be compared; 3 nothing is worse, and something that was known is so no longer.
     """
     from ..comparison.compare import compare as compared
-    from ..record.record import Record, write_atomically
+    from ..record.record import write_atomically
     from ..report.comparison_report import FORMATS
 
     with usage_errors():
-        found = compared(Record.read(base), Record.read(head), margin=margin, alpha=alpha, same=same, timing=timing)
+        found = compared(read_record(base), read_record(head), margin=margin, alpha=alpha, same=same, timing=timing)
         said = FORMATS[form](found)
         if out is None:
             click.echo(said, nl=False)

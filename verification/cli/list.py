@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .output import usage_errors
+from .output import read_record, usage_errors
 
 __all__ = ["list_"]
 
@@ -36,11 +36,10 @@ def list_(what: str, record: Path | None) -> None:
     from ...estimators.registry import GROUP, TargetError, load_estimator, names, repeated_plugins
 
     if record is not None:
-        from ..record.record import Record
         from ..report.catalogue import estimator_table
 
         with usage_errors():
-            click.echo(estimator_table({name: load_estimator(name) for name in names()}, Record.read(record)), nl=False)
+            click.echo(estimator_table({name: load_estimator(name) for name in names()}, read_record(record)), nl=False)
         return
     for name in names():
         try:

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import click
 if TYPE_CHECKING:
     from ..record.record import Record
 
-__all__ = ["RECORD", "command_line", "finish", "silence", "usage_errors"]
+__all__ = ["RECORD", "command_line", "finish", "read_record", "silence", "usage_errors"]
 
 
 class _RecordPath(click.Path):
@@ -32,6 +33,25 @@ class _RecordPath(click.Path):
 
 
 RECORD = _RecordPath(path_type=Path, exists=True)
+
+
+def read_record(path: Path) -> Record:
+    """Read a record from elsewhere, and hold it to its schema where the library for that is installed.
+
+    Raises:
+        ValueError: It is no record, or it breaks its schema; the message names the file and the place.
+        OSError: It cannot be read.
+    """
+    from ..record.record import Record
+    from ..report import validate
+
+    record = Record.read(path)
+    if find_spec("jsonschema") is not None:
+        try:
+            validate(record)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return record
 
 
 def command_line() -> str:

@@ -8,7 +8,7 @@ import click
 
 from ..record.folder import RECORD_NAME, claim_folder, earlier_record, refuse_others
 from ..record.lock import unlock_folder
-from .output import RECORD, usage_errors
+from .output import RECORD, read_record, usage_errors
 
 __all__ = ["report"]
 
@@ -18,11 +18,10 @@ __all__ = ["report"]
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; the record's own otherwise.")
 def report(record: Path, out: Path | None) -> None:
     """Render the reports of a record again."""
-    from ..record.record import Record
     from ..report import PAGES, remove_stale, write_reports
 
     with usage_errors():
-        read = Record.read(record)
+        read = read_record(record)
         folder = out or record.parent
         before = earlier_record(folder)
         if out is not None:

@@ -53,7 +53,11 @@ def _coordinates(check: Check) -> dict[str, dict[str, Any]]:
         return {}
     several = check.details.get("channels") or ()
     trusted = [each for each in several if each.get("kind") == "coordinate" and (each.get("open") or _is_settled(each))]
-    return {each["name"]: each for each in trusted if math.isfinite(each["estimate"]) and math.isfinite(each["sigma"])}
+    return {each["name"]: each for each in trusted if all(map(_is_finite, map(each.get, ("estimate", "sigma", "scale"))))}
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _is_settled(entry: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -220,11 +221,11 @@ class Record:
             ValueError: The text is not a record, or a record of another schema version.
         """
         try:
-            data = _decode(json.loads(text))
+            data = _decode(json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats))
             version = data["schema_version"]
         except KeyError as error:
             raise ValueError(f"not a gradverify record (no {error.args[0]}); expected the report.json of a run") from error
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
         if version not in (SCHEMA_VERSION, *READABLE):
             known = ", ".join(map(repr, (SCHEMA_VERSION, *READABLE)))
@@ -238,7 +239,7 @@ class Record:
                 families=tuple(_build(Family, each) for each in data["families"]),
                 studies=tuple(study_from(each) for each in data.get("studies", ())),
             )
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError, IndexError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a gradverify record ({error}); expected the report.json of a run") from error
 
     def write(self, path: Path) -> None:
@@ -247,11 +248,41 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """Read a record from a file."""
+        """Read a record from a file.
+
+        Raises:
+            ValueError: It is no ordinary file, it is larger than any record, or it holds no record.
+            OSError: It cannot be read.
+        """
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            return cls.from_json(_read_text(path))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+
+
+LARGEST_FILE = 256 * 2**20
+"""The bytes of a record's file at most."""
+
+
+def _read_text(path: Path) -> str:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no ordinary file; expected the report.json of a run")
+    if found.st_size > LARGEST_FILE:
+        raise ValueError(f"it has {found.st_size:,} bytes; expected the report.json of a run, of {LARGEST_FILE:,} at most")
+    return path.read_text(encoding="utf-8")
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is no JSON; a record holds it as a string")
+
+
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+    return found
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -129,6 +129,6 @@ def _count(element: ElementTree.Element, cases: Iterable[ElementTree.Element]) -
     element.set("time", f"{sum(float(case.get('time', '0')) for case in several):.3f}")
 
 
-def _clean(text: str) -> str:
+def _clean(text: object) -> str:
     """Replace the characters that XML 1.0 forbids."""
-    return _FORBIDDEN.sub("\ufffd", text)
+    return _FORBIDDEN.sub("\ufffd", str(text))
