@@ -12,6 +12,7 @@ except ImportError as error:
         f"gradverify's command needs {error.name}; install it with: pip install 'gradverify[cli,report]'"
     ) from error
 
+from ..record.lock import unlock_folders
 from . import bench, compare, experiment, report, selftest, variance, verify
 from . import list as listing
 from .faults import contain_faults, print_anything
@@ -43,6 +44,8 @@ class _Commands(click.Group):
                 ctx.exit(_BROKEN_PIPE)
             except SystemExit as error:
                 raise SystemExit(stop.status(error.code)) from error
+            finally:
+                unlock_folders()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .lock import lock_folder
+from .lock import lock_folder, unlock_folder
 from .record import Record, write_atomically
 
 __all__ = ["RECORD_NAME", "claim_folder", "earlier_record", "make_writable", "name_in_errors", "refuse_others"]
@@ -29,6 +29,7 @@ def claim_folder(folder: Path) -> None:
     lock_folder(folder)
     names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if names and earlier_record(folder) is None:
+        unlock_folder(folder)
         raise ValueError(
             f"folder {folder} holds {names[0]} and no report of gradverify; "
             "give an empty or new folder, or one of an earlier run"

@@ -203,12 +203,17 @@ def verify(
         'unbiased'
     """
     given = {name: value for name, value in locals().items() if name in options()}
+    from ..record.lock import unlock_folder
     from .publish import publish
 
-    request = assemble(estimators, problems, given | rename_options(former))
-    record = request.execute(request.open_executor(), progress)
-    if request.place.out is not None:
-        publish(record, request.place.out)
+    try:
+        request = assemble(estimators, problems, given | rename_options(former))
+        record = request.execute(request.open_executor(), progress)
+        if request.place.out is not None:
+            publish(record, request.place.out)
+    finally:
+        if out is not None:
+            unlock_folder(Path(out))
     return record
 
 

@@ -208,7 +208,9 @@ def test_a_changed_file_cannot_be_resumed(tmp_path: Path, monkeypatch: pytest.Mo
     source = Path(programs.__file__).read_text(encoding="utf-8")
     target = tmp_path / "mine.py"
     target.write_text(source, encoding="utf-8")
-    command = ("verify", "score_function", "--workers", "0", "--problem", f"{target}:FAIR", "--out", tmp_path / "out")
+    # Code of the user's is drawn from in a process of its own unless it is not isolated.
+    options = ("--workers", "0", "--no-isolate", "--out", tmp_path / "out")
+    command = ("verify", "score_function", "--problem", f"{target}:FAIR", *options)
 
     def stopped(self: Inline) -> tuple[Any, Any]:
         raise KeyboardInterrupt

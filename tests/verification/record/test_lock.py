@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradverify.verification.record.folder import claim_folder, refuse_others
-from gradverify.verification.record.lock import LOCK_NAME, lock_folder, unlock_folder
+from gradverify.verification.record.lock import lock_folder, unlock_folder
 
 pytest.importorskip("fcntl")
 
@@ -41,7 +41,7 @@ def read_line(process: subprocess.Popen[str]) -> str:
 def test_a_second_process_is_told_the_owner_and_a_killed_owner_holds_nothing(tmp_path: Path) -> None:
     with hold(tmp_path, 1000) as owner:
         assert read_line(owner) == "held"
-        with pytest.raises(ValueError, match=rf"is in use by process {owner.pid} on .*; wait for its end, or give another"):
+        with pytest.raises(ValueError, match=rf"is in use by process {owner.pid}; wait for its end, or give another"):
             claim_folder(tmp_path)
         owner.kill()
     claim_folder(tmp_path)
@@ -51,7 +51,6 @@ def test_a_second_process_is_told_the_owner_and_a_killed_owner_holds_nothing(tmp
     unlock_folder(tmp_path)
     with hold(tmp_path, 0) as other:
         assert read_line(other) == "held"
-    assert not (tmp_path / LOCK_NAME).exists()
 
 
 def test_a_process_may_lock_a_folder_twice(tmp_path: Path) -> None:

@@ -26,13 +26,6 @@ def act(*, scored: bool = False, last_alone: bool = False) -> Tensor:
     return -score * reward if scored else torch.tensor(reward)
 
 
-def test_a_sound_rollout_with_early_stopping_passes() -> None:
-    record = check_gradient(
-        lambda: act(scored=True), {"policy": WEIGHTS}, objective=act, maximize_objective=True, tolerance=0.5
-    )
-    assert record.run.complete
-
-
 def test_a_rollout_that_scores_its_last_action_alone_is_named() -> None:
     with pytest.raises(GradientError, match=r"policy: bias.*worst: policy\[") as raised:
         check_gradient(
