@@ -21,7 +21,7 @@ from gradverify.verification.report import render
 from gradverify.verification.report.junit import to_junit
 from gradverify.verification.report.markdown import to_markdown
 
-INPUTS = 60
+INPUTS = 40
 VALUES = (
     None, True, -1, 0, 1e308, 10**30, "NaN", "Infinity", "", "\x00\x1b[31m", "]]>", "<b>|`\n# x", "\ud800", [], {}, [1, 2],
     {"a": 1}, "x" * 5000,
